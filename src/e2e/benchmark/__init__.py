@@ -1,0 +1,1 @@
+"""Measuring inference, and the statistics of measuring."""

@@ -1,0 +1,1 @@
+"""The sample store, and the readers that fill it."""

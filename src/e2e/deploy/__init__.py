@@ -1,0 +1,1 @@
+"""ONNX export, agreement between frameworks, and the CMSSW area."""

@@ -1,0 +1,1 @@
+"""Training, evaluation, and the reference that a network must beat."""

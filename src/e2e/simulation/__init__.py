@@ -1,0 +1,1 @@
+"""The fast simulation behind the embedded default source."""
