@@ -1,0 +1,81 @@
+"""The one look of all figures: CMS style, the origin of the events on every plot, deterministic bytes.
+
+figure, axes = style.figure(columns=2)
+style.label(axes[0], style.SIMULATION, "electron / photon")
+style.save(figure, output / "roc.png", output / "roc.pdf")
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+import mplhep
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from e2e.errors import E2EError
+from e2e.files import whole
+
+# What a plot says of its events: architecture.md, "simulated is said to be simulated".
+SIMULATION = "Fast simulation (not CMS full simulation)"
+DATA = "CMS open data"
+
+# The first two colours of the CMS palette, everywhere in this order.
+COLOURS = {"photon": "#5790fc", "electron": "#f89c20"}
+
+# Figures are drawn without pyplot, so no display is needed and none stays open.
+matplotlib.rcParams.update(mplhep.style.CMS)
+matplotlib.rcParams.update(
+    {
+        "font.size": 16,
+        "axes.linewidth": 1.2,
+        "xtick.major.size": 7,
+        "xtick.minor.size": 3.5,
+        "ytick.major.size": 7,
+        "ytick.minor.size": 3.5,
+        "lines.linewidth": 1.8,
+        "savefig.dpi": 120,
+    }
+)
+
+# Without them the bytes of a figure change with the clock and the version of matplotlib.
+_NO_METADATA = {
+    ".png": {"Software": None},
+    ".pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+}
+
+
+def origin(simulation: bool) -> str:
+    """Label of events by the ``simulation`` flag of a sample store's metadata."""
+    return SIMULATION if simulation else DATA
+
+
+def figure(
+    rows: int = 1, columns: int = 1, width: float = 7.0, height: float = 5.5, **subplots: object
+) -> tuple[Figure, Axes]:
+    """A figure and its axes (an array of them if several); ``width`` and ``height`` are inches per axes.
+
+    Further arguments go to ``Figure.subplots`` (``sharex``, ``height_ratios``, ...).
+    """
+    drawing = Figure(figsize=(columns * width, rows * height), layout="constrained")
+    return drawing, drawing.subplots(rows, columns, **subplots)
+
+
+def label(axes: Axes, origin: str, right: str = "") -> None:
+    """Write above ``axes`` where the events come from (left) and what they are (right)."""
+    size = 0.85 * matplotlib.rcParams["font.size"]
+    axes.set_title(origin, loc="left", fontsize=size, fontstyle="italic")
+    axes.set_title(right, loc="right", fontsize=size)
+
+
+def save(figure: Figure, *paths: str | Path) -> None:
+    """Write ``figure`` to each path (.png or .pdf), whole or not at all, the same bytes each time.
+
+    Raises E2EError for another suffix.
+    """
+    for path in map(Path, paths):
+        if path.suffix not in _NO_METADATA:
+            raise E2EError(f"{path}: figures are written as {' or '.join(_NO_METADATA)}")
+        with whole(path) as scratch:
+            figure.savefig(scratch, metadata=_NO_METADATA[path.suffix])
