@@ -1,0 +1,33 @@
+rule benchmark:
+    input:
+        area=f"results/cmssw/{BACKEND}/area.json",
+        stores=stores,
+        ntuples=ntuples,
+        split="results/{task}/split.parquet",
+        torch="results/{task}/{model}/model.pt",
+        onnx="results/{task}/{model}/model.onnx",
+        contract="results/{task}/{model}/model.json",
+        scores="results/{task}/{model}/scores.parquet",
+    output:
+        record="results/{task}/{model}/benchmark/benchmark.json",
+        samples="results/{task}/{model}/benchmark/samples.parquet",
+        figures=report(
+            directory("results/{task}/{model}/benchmark/figures"),
+            patterns=["{figure}.png"],
+            caption="../workflow/report/benchmark.rst",
+            category="Benchmark",
+            subcategory="{task}",
+            labels={"model": "{model}", "figure": "{figure}"},
+        ),
+    params:
+        settings=config["benchmark"],
+        cmssw=config["cmssw"],
+    log:
+        "results/{task}/logs/{model}/benchmark.log",
+    benchmark:
+        "results/{task}/resources/{model}/benchmark.tsv"
+    threads: workflow.cores or 1  # alone on the machine: its timings mean nothing beside other jobs
+    resources:
+        mem_mb=4000,
+    script:
+        "../workflow/scripts/benchmark.py"

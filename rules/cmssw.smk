@@ -1,0 +1,88 @@
+CMSSW_SOURCES = [
+    str(path)
+    for folder in ("cmssw/src", "cmssw/standalone", "containers")
+    for path in sorted((REPOSITORY / folder).rglob("*"))
+    if path.is_file() and "__pycache__" not in path.parts
+]
+
+
+rule cmssw_area:
+    input:
+        CMSSW_SOURCES,
+    output:
+        "results/cmssw/{backend}/area.json",
+    params:
+        settings=config["cmssw"],
+    log:
+        "results/cmssw/logs/{backend}.log",
+    benchmark:
+        "results/cmssw/resources/{backend}.tsv"
+    threads: 8
+    resources:
+        mem_mb=4000,
+    script:
+        "../workflow/scripts/cmssw_area.py"
+
+
+rule cmsrun:
+    input:
+        area="results/cmssw/{backend}/area.json",
+        ntuples=ntuples,
+        onnx="results/{task}/{model}/model.onnx",
+        contract="results/{task}/{model}/model.json",
+    output:
+        scores="results/{task}/{model}/cmsrun/{backend}/scores.root",
+        timing="results/{task}/{model}/cmsrun/{backend}/timing.json",
+    params:
+        settings=config["cmssw"],
+    log:
+        "results/{task}/{model}/cmsrun/{backend}/cmsRun.log",
+    benchmark:
+        "results/{task}/resources/{model}/cmsrun_{backend}.tsv"
+    threads: 8
+    resources:
+        mem_mb=4000,
+    script:
+        "../workflow/scripts/cmsrun.py"
+
+
+rule agreement:
+    input:
+        torch="results/{task}/{model}/scores.parquet",
+        onnx="results/{task}/{model}/onnx_scores.parquet",
+        cmsrun=f"results/{{task}}/{{model}}/cmsrun/{BACKEND}/scores.root",
+    output:
+        record="results/{task}/{model}/agreement.json",
+        figure=report(
+            "results/{task}/{model}/agreement.png",
+            caption="../workflow/report/agreement.rst",
+            category="Agreement",
+            subcategory="{task}",
+            labels={"model": "{model}", "figure": "PyTorch, ONNX Runtime, cmsRun"},
+        ),
+    log:
+        "results/{task}/logs/{model}/agreement.log",
+    benchmark:
+        "results/{task}/resources/{model}/agreement.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    script:
+        "../workflow/scripts/agreement.py"
+
+
+rule backends_equal:
+    input:
+        standalone="results/{task}/{model}/cmsrun/standalone/scores.root",
+        other="results/{task}/{model}/cmsrun/{backend}/scores.root",
+    output:
+        "results/{task}/{model}/cmsrun/{backend}/equals_standalone.json",
+    log:
+        "results/{task}/logs/{model}/backends_equal_{backend}.log",
+    benchmark:
+        "results/{task}/resources/{model}/backends_equal_{backend}.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    script:
+        "../workflow/scripts/backends_equal.py"

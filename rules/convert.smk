@@ -1,0 +1,53 @@
+rule convert:
+    input:
+        "results/{task}/ntuples/{sample}_{index}.root",
+    output:
+        "results/{task}/store/{sample}_{index}.parquet",
+    log:
+        "results/{task}/logs/convert/{sample}_{index}.log",
+    benchmark:
+        "results/{task}/resources/convert/{sample}_{index}.tsv"
+    threads: 1
+    resources:
+        mem_mb=3000,
+    script:
+        "../workflow/scripts/convert.py"
+
+
+rule split:
+    input:
+        stores,
+    output:
+        table="results/{task}/split.parquet",
+        counts="results/{task}/split.json",
+    log:
+        "results/{task}/logs/split.log",
+    benchmark:
+        "results/{task}/resources/split.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    script:
+        "../workflow/scripts/split.py"
+
+
+rule displays:
+    input:
+        stores,
+    output:
+        report(
+            "results/{task}/displays.png",
+            caption="../workflow/report/displays.rst",
+            category="Data",
+            subcategory="{task}",
+            labels={"figure": "event displays"},
+        ),
+    log:
+        "results/{task}/logs/displays.log",
+    benchmark:
+        "results/{task}/resources/displays.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    script:
+        "../workflow/scripts/displays.py"

@@ -1,0 +1,39 @@
+rule simulate:
+    output:
+        "results/{task}/ntuples/{sample}_{index}.root",
+    params:
+        events=lambda wildcards: file_events(wildcards),
+        seed=lambda wildcards: file_seed(wildcards),
+    log:
+        "results/{task}/logs/simulate/{sample}_{index}.log",
+    benchmark:
+        "results/{task}/resources/simulate/{sample}_{index}.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    script:
+        "../workflow/scripts/simulate.py"
+
+
+rule validate_simulation:
+    input:
+        ntuples,
+    output:
+        record="results/{task}/simulation/validation.json",
+        figures=report(
+            directory("results/{task}/simulation/figures"),
+            patterns=["{figure}.png"],
+            caption="../workflow/report/validation.rst",
+            category="Simulation",
+            subcategory="{task}",
+            labels={"figure": "{figure}"},
+        ),
+    log:
+        "results/{task}/logs/validate_simulation.log",
+    benchmark:
+        "results/{task}/resources/validate_simulation.tsv"
+    threads: 1
+    resources:
+        mem_mb=3000,
+    script:
+        "../workflow/scripts/validate_simulation.py"

@@ -1,0 +1,27 @@
+rule train:
+    input:
+        stores=stores,
+        split="results/{task}/split.parquet",
+    output:
+        model="results/{task}/{model}/model.pt",
+        history="results/{task}/{model}/history.csv",
+        figure=report(
+            "results/{task}/{model}/history.png",
+            caption="../workflow/report/history.rst",
+            category="Training",
+            subcategory="{task}",
+            labels={"model": "{model}", "figure": "training history"},
+        ),
+    params:
+        settings=model_settings,
+        # Survives a killed job, so that the next one goes on where it stopped.
+        checkpoints="results/{task}/{model}/checkpoints",
+    log:
+        "results/{task}/logs/{model}/train.log",
+    benchmark:
+        "results/{task}/resources/{model}/train.tsv"
+    threads: 8
+    resources:
+        mem_mb=6000,
+    script:
+        "../workflow/scripts/train.py"

@@ -1,0 +1,80 @@
+"""The `e2e` command: the steps of the workflow, one by one, on a user's own files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from e2e import __version__
+from e2e.errors import E2EError
+from e2e.tasks import TASKS, task
+
+
+def _convert(arguments: argparse.Namespace) -> None:
+    from e2e.data.convert import convert
+
+    metadata = convert(task(arguments.task), arguments.source, arguments.output, sample=arguments.sample)
+    rejected = ", ".join(f"{count} {reason}" for reason, count in metadata.rejected.items())
+    print(f"{arguments.output}: written from {metadata.source}; rejected: {rejected or 'none'}")
+
+
+def _inspect(arguments: argparse.Namespace) -> None:
+    from e2e.data.inspect import inspect
+
+    inspect(arguments.file, picture=arguments.picture)
+
+
+def _simulate(arguments: argparse.Namespace) -> None:
+    from e2e.simulation.electron_photon import simulate
+
+    simulate(arguments.output, arguments.particle, arguments.events, arguments.seed)
+
+
+def _predict(arguments: argparse.Namespace) -> None:
+    from e2e.deploy.predict import predict
+
+    predict(arguments.model, arguments.source, arguments.output)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="e2e", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"e2e {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("convert", help="RHTree ntuple (ROOT) to the sample store (parquet)")
+    command.add_argument("--task", required=True, choices=sorted(TASKS))
+    command.add_argument("--sample", help="name of the sample in the store (default: the file's stem)")
+    command.add_argument("source", type=Path, metavar="IN.root")
+    command.add_argument("output", type=Path, metavar="OUT.parquet")
+    command.set_defaults(run=_convert)
+
+    command = commands.add_parser("inspect", help="schema, units, counts, ranges and a picture of a file")
+    command.add_argument("file", type=Path, metavar="FILE")
+    command.add_argument("--picture", type=Path, help="where the picture goes (default: FILE.png)")
+    command.set_defaults(run=_inspect)
+
+    command = commands.add_parser("simulate", help="write an ntuple of simulated electrons or photons")
+    command.add_argument("--particle", required=True, choices=("electron", "photon"))
+    command.add_argument("--events", required=True, type=int, help="two particles an event")
+    command.add_argument("--seed", required=True, type=int, help="also the run number")
+    command.add_argument("output", type=Path, metavar="OUT.root")
+    command.set_defaults(run=_simulate)
+
+    command = commands.add_parser("predict", help="scores of an exported model on an ntuple or a store file")
+    command.add_argument("--model", required=True, type=Path, help="model.onnx with its model.json beside it")
+    command.add_argument("source", type=Path, metavar="IN.root")
+    command.add_argument("output", type=Path, metavar="OUT.parquet")
+    command.set_defaults(run=_predict)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; bad input prints one line on stderr and returns 1."""
+    arguments = _parser().parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except E2EError as error:
+        print(f"e2e: error: {error}", file=sys.stderr)
+        return 1
+    return 0

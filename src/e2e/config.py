@@ -1,0 +1,128 @@
+"""Checking a workflow configuration against its schema, with errors a user can act on."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+import jsonschema
+import yaml
+
+from e2e.errors import E2EError
+
+
+def validate(config: dict[str, Any], schema: dict[str, Any], origin: str = "config") -> None:
+    """Check ``config`` and fill in the defaults of ``schema``, in place.
+
+    Raises:
+        E2EError: names the key, its value, what is allowed, and prints a corrected line.
+    """
+    validator = _DefaultFilling(schema)
+    errors = sorted(validator.iter_errors(config), key=lambda error: (len(error.path), str(error.path)))
+    if errors:
+        raise E2EError(f"{origin}: " + _explain(jsonschema.exceptions.best_match(errors) or errors[0]))
+
+
+def _fill_defaults(validator, properties, instance, schema):
+    if isinstance(instance, dict):
+        for key, subschema in properties.items():
+            if "default" in subschema:
+                instance.setdefault(key, _copy(subschema["default"]))
+    yield from jsonschema.Draft202012Validator.VALIDATORS["properties"](
+        validator, properties, instance, schema
+    )
+
+
+_DefaultFilling = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator, {"properties": _fill_defaults}
+)
+
+
+def _copy(value: Any) -> Any:
+    return yaml.safe_load(yaml.safe_dump(value))
+
+
+def _explain(error: jsonschema.ValidationError) -> str:
+    if error.validator == "additionalProperties":
+        unknown = sorted(set(error.instance) - set(error.schema.get("properties", {})))[0]
+        known = list(error.schema.get("properties", {}))
+        close = difflib.get_close_matches(unknown, known, n=1, cutoff=0.4)
+        correction = f"{close[0]}: {_inline(error.instance[unknown])}" if close else f"# remove {unknown}"
+        return _message(
+            [*error.path, unknown],
+            error.instance[unknown],
+            f"is not a known key; known here: {', '.join(known)}",
+            correction,
+        )
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in error.instance)
+        example = error.schema["properties"].get(missing, {})
+        return (
+            f"{_dotted([*error.path, missing])} is missing; it must be {_allowed(example)}\n"
+            f"  corrected line:  {missing}: {_example(example)}"
+        )
+    if (
+        error.parent is None
+        and error.validator in ("pattern", "not")
+        and "propertyNames" in error.schema_path
+    ):
+        return _message(
+            error.path,
+            error.instance,
+            "is not a name to choose: it takes lower-case letters, digits and _, and none of bdt, ntuples, "
+            "store, simulation, which results/ uses itself",
+            f"my_{error.instance}: ...".lower(),
+        )
+    *parents, key = error.path
+    correction = _example(error.schema, error.instance)
+    if isinstance(key, int):  # an item of a list: the corrected line shows the list's key
+        *_, key = parents
+        correction = f"[{correction}]"
+    return _message(error.path, error.instance, f"must be {_allowed(error.schema)}", f"{key}: {correction}")
+
+
+def _message(path: Iterable[Any], value: Any, complaint: str, correction: str) -> str:
+    return f"{_dotted(path)} = {_inline(value)}: {complaint}\n  corrected line:  {correction}"
+
+
+def _dotted(path: Iterable[Any]) -> str:
+    return ".".join(str(part) for part in path) or "the configuration"
+
+
+def _inline(value: Any) -> str:
+    return yaml.safe_dump(value, default_flow_style=True, width=10**6).removesuffix("\n...\n").strip()
+
+
+def _allowed(schema: dict[str, Any]) -> str:
+    if "enum" in schema:
+        return "one of: " + ", ".join(_inline(value) for value in schema["enum"])
+    kind = schema.get("type", "mapping")
+    articles = {"object": "a mapping", "array": "a list", "integer": "an integer"}
+    bounds = {
+        "minimum": "at least {}",
+        "maximum": "at most {}",
+        "exclusiveMinimum": "above {}",
+        "pattern": "matching {}",
+        "minItems": "with at least {} item",
+        "minProperties": "with at least {} entry",
+    }
+    limits = [form.format(schema[key]) for key, form in bounds.items() if key in schema]
+    if "items" in schema:
+        limits.append("of which each is " + _allowed(schema["items"]))
+    return ", ".join([articles.get(kind, f"a {kind}"), *limits])
+
+
+def _example(schema: dict[str, Any], value: Any = None) -> str:
+    """What a corrected line shows: the closest allowed name, else the schema's example or default."""
+    if "enum" in schema:
+        close = difflib.get_close_matches(str(value), schema["enum"], n=1, cutoff=0.3)
+        return close[0] if close else schema.get("default", schema["enum"][0])
+    if "examples" in schema:
+        return _inline(schema["examples"][0])
+    if schema.get("default"):
+        return _inline(schema["default"])
+    if "properties" in schema:
+        parts = {key: part for key, part in schema["properties"].items() if "$ref" not in part}
+        return _inline({key: yaml.safe_load(_example(part)) for key, part in parts.items()})
+    return _inline(schema.get("minimum", "..."))
