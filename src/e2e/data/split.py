@@ -1,0 +1,144 @@
+"""Division of events into training, validation and test parts by a hash of their identity.
+
+The part of an event depends on (sample, run, lumi, event) and on nothing else: not on the order or
+number of files, on other events, or on the machine. All objects of an event fall into one part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from e2e.data import store
+from e2e.data.store import IDENTITY, Samples
+from e2e.errors import E2EError
+from e2e.files import whole, write_json
+
+PARTS = ("train", "validation", "test")
+FRACTIONS = (0.7, 0.1, 0.2)
+EVENT = ["sample", "run", "lumi", "event"]
+
+
+def _mix(x: np.ndarray) -> np.ndarray:
+    """One step of splitmix64: its increment and finaliser, on uint64 (modulo 2^64).
+
+    Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (OOPSLA 2014), with
+    the constants of Vigna's reference implementation.
+    """
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def part(sample: np.ndarray, run: np.ndarray, lumi: np.ndarray, event: np.ndarray) -> np.ndarray:
+    """Part of each event, as uint8 positions in ``PARTS``; all arguments are arrays [N].
+
+    The hash starts from the first 8 bytes (little endian) of BLAKE2b of the sample's name, takes in
+    run, lumi and event by splitmix64 one after the other, and its top 53 bits are a fraction in
+    [0, 1) that is compared with the cumulative ``FRACTIONS``.
+    """
+    names, name = np.unique(np.asarray(sample, str), return_inverse=True)
+    digests = [hashlib.blake2b(n.encode(), digest_size=8).digest() for n in names.tolist()]
+    state = np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)[name]
+    for number in (run, lumi, event):
+        state = _mix(state ^ np.asarray(number, np.uint64))
+    fraction = (state >> np.uint64(11)) * 2.0**-53
+    return np.searchsorted(np.cumsum(FRACTIONS)[:-1], fraction, side="right").astype(np.uint8)
+
+
+def write_split(paths: Sequence[str | Path], output: str | Path, summary: str | Path) -> None:
+    """Write the part of every object of the store files ``paths``.
+
+    ``output`` (parquet) has one row an object: sample, run, lumi, event, object, file (base name of
+    the store), row (position in it), part, target. ``summary`` (JSON) counts objects per part and
+    class, and events per part. Raises E2EError when an object occurs twice, since copies of an
+    event under one identity are a fault of the input.
+    """
+    names = [Path(path).name for path in paths]
+    if len(set(names)) < len(names):
+        raise E2EError(f"store files of equal names cannot be split together: {', '.join(map(str, paths))}")
+    tables = []
+    for path, name in zip(paths, names, strict=True):
+        samples = store.read(path)
+        place = {"file": name, "row": np.arange(len(samples), dtype=np.uint32)}
+        tables.append(samples.identity().assign(**place, target=samples.target))
+    table = pd.concat(tables, ignore_index=True)
+    code = part(*(table[name].to_numpy() for name in EVENT))
+    table.insert(table.columns.get_loc("target"), "part", np.array(PARTS)[code])
+
+    twice = table[table.duplicated(list(IDENTITY), keep=False)].sort_values(list(IDENTITY), kind="stable")
+    if len(twice):
+        first, second = twice.iloc[0], twice.iloc[1]
+        raise E2EError(
+            f"object {first['object']} of event {first.run}:{first.lumi}:{first.event}, "
+            f"sample {first['sample']!r}, is in {first.file} row {first.row} and again in "
+            f"{second.file} row {second.row}: give each "
+            "simulated file its own run number, or leave one of the files out"
+        )
+
+    schema = pa.schema(
+        [
+            *(
+                (name, pa.string() if kind is str else pa.from_numpy_dtype(kind))
+                for name, kind in IDENTITY.items()
+            ),
+            ("file", pa.string()),
+            ("row", pa.uint32()),
+            ("part", pa.string()),
+            ("target", pa.float32()),
+        ]
+    )
+    with whole(output) as scratch:
+        arrow = pa.Table.from_pandas(table, schema, preserve_index=False).replace_schema_metadata()
+        pq.write_table(arrow, scratch, compression="zstd", use_dictionary=False)
+    write_json(summary, _summary(table, store.read_metadata(paths[0]).classes))
+
+
+def _summary(table: pd.DataFrame, classes: Sequence[str]) -> dict:
+    events = table.drop_duplicates([*EVENT, "part"])
+    counts = {}
+    for name in PARTS:
+        target = table.target[table.part == name]
+        counts[name] = {
+            "events": int((events.part == name).sum()),
+            "objects": len(target),
+            **{label: int((target == code).sum()) for code, label in enumerate(classes)},
+            "without truth": int(target.isna().sum()),
+        }
+    return {
+        "fractions": dict(zip(PARTS, FRACTIONS, strict=True)),
+        "parts": counts,
+        "events_in_several_parts": int(events.duplicated(EVENT).sum()),
+    }
+
+
+def read_part(paths: Sequence[str | Path], split: str | Path, name: str) -> Samples:
+    """The objects with truth of one part (``train``, ``validation`` or ``test``).
+
+    ``paths`` are the store files the split was made from. Raises E2EError when ``split`` does not
+    belong to them, or when the part is empty.
+    """
+    if name not in PARTS:
+        raise E2EError(f"no part {name!r}; choose one of: {', '.join(PARTS)}")
+    table = pd.read_parquet(split)
+    paths = {Path(path).name: path for path in paths}
+    if set(paths) != set(table.file):
+        differing = ", ".join(sorted(set(paths) ^ set(table.file)))
+        raise E2EError(f"{split}: made from other store files (differing: {differing}); make the split anew")
+    chosen = []
+    for file, rows in table.groupby("file", sort=False):
+        samples = store.read(paths[file])
+        if not samples.identity().equals(rows[list(IDENTITY)].reset_index(drop=True)):
+            raise E2EError(f"{split}: objects of {paths[file]} have changed since; make the split anew")
+        chosen.append(samples[((rows.part == name) & rows.target.notna()).to_numpy()])
+    selected = Samples.concatenate(chosen)
+    if not len(selected):
+        raise E2EError(f"{split}: no object with truth in part {name!r}; convert more events")
+    return selected

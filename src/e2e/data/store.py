@@ -1,0 +1,317 @@
+"""The sample store: labelled detector crops as sparse hits in parquet, and views of them.
+
+One row is one object. Its hits are two lists of equal length, ``index`` (uint32, ascending,
+``(channel * rows + row) * columns + column``) and ``value`` (float32, never 0). docs/sample-store.md
+describes the whole file. Images and point clouds are made from the hits when they are asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from e2e.errors import E2EError
+from e2e.files import whole
+from e2e.tasks import Channel
+
+FORMAT = 1
+ROW_GROUP = 512  # rows; hundreds keep a shuffled read cheap without making the footer long
+KEY = b"e2e"  # key of the JSON in the parquet schema metadata
+IDENTITY = {"sample": str, "run": np.uint32, "lumi": np.uint32, "event": np.uint64, "object": np.uint32}
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a store file says about itself; nothing in it depends on when or where it was written.
+
+    ``channels`` and ``kinematics`` carry names and units, ``rows`` x ``columns`` is the size of a
+    crop, ``classes[i]`` the name of target ``i``. ``source`` is the base name of the file the
+    sample was made from and ``source_sha256`` its checksum. ``simulation`` says whether that file
+    holds generator truth. ``rejected`` counts the objects left out, by reason.
+    """
+
+    task: str
+    sample: str
+    channels: tuple[Channel, ...]
+    rows: int
+    columns: int
+    kinematics: tuple[Channel, ...]
+    classes: tuple[str, ...]
+    source: str
+    source_sha256: str
+    simulation: bool
+    rejected: dict[str, int]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of a crop."""
+        return (len(self.channels), self.rows, self.columns)
+
+    def to_json(self) -> str:
+        return json.dumps({"format": FORMAT, **asdict(self)}, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Metadata:
+        """Raises KeyError, TypeError or ValueError where ``text`` is not of this format."""
+        content = json.loads(text)
+        if content.pop("format") != FORMAT:
+            raise ValueError("unknown format")
+        for name in ("channels", "kinematics"):
+            content[name] = tuple(Channel(**channel) for channel in content[name])
+        return cls(**{**content, "classes": tuple(content["classes"])})
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """N objects in memory, as columns.
+
+    ``sample``, ``run``, ``lumi``, ``event``, ``object`` [N] identify an object, ``target`` [N] is
+    float32 with NaN where there is no truth, ``kinematics`` maps a name to float32 [N]. The hits of
+    object i are ``index[offsets[i]:offsets[i + 1]]`` and the same range of ``value``, in the units
+    of ``channels``. ``shape`` is (C, H, W).
+    """
+
+    sample: np.ndarray
+    run: np.ndarray
+    lumi: np.ndarray
+    event: np.ndarray
+    object: np.ndarray
+    target: np.ndarray
+    kinematics: dict[str, np.ndarray]
+    offsets: np.ndarray
+    index: np.ndarray
+    value: np.ndarray
+    channels: tuple[Channel, ...]
+    classes: tuple[str, ...]
+    shape: tuple[int, int, int]
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def __getitem__(self, selection: slice | np.ndarray) -> Samples:
+        """The objects of a slice, a mask or an array of positions, in that order."""
+        rows = np.arange(len(self))[selection]
+        hits, offsets = self._hits(rows)
+        return replace(
+            self,
+            **{name: getattr(self, name)[rows] for name in (*IDENTITY, "target")},
+            kinematics={name: column[rows] for name, column in self.kinematics.items()},
+            offsets=offsets,
+            index=self.index[hits],
+            value=self.value[hits],
+        )
+
+    def _hits(self, rows: np.ndarray) -> tuple[slice | np.ndarray, np.ndarray]:
+        """Where the hits of ``rows`` lie, and their offsets once taken out."""
+        counts = np.diff(self.offsets)[rows]
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        if len(rows) and np.array_equal(rows, np.arange(rows[0], rows[0] + len(rows))):
+            return slice(self.offsets[rows[0]], self.offsets[rows[-1] + 1]), offsets
+        return np.repeat(self.offsets[rows] - offsets[:-1], counts) + np.arange(offsets[-1]), offsets
+
+    def images(self, selection: slice | np.ndarray | None = None) -> np.ndarray:
+        """Frames float32 [N, C, H, W] in the channels' units, of all objects or of ``selection``."""
+        rows = np.arange(len(self))[slice(None) if selection is None else selection]
+        hits, offsets = self._hits(rows)
+        frames = np.zeros((len(rows), *self.shape), np.float32)
+        size = int(np.prod(self.shape))
+        pixel = np.repeat(np.arange(len(rows)) * size, np.diff(offsets))
+        pixel += self.index[hits]
+        frames.reshape(-1)[pixel] = self.value[hits]
+        return frames
+
+    def points(self, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The ``k`` leading pixels of each object as a point cloud.
+
+        A point is a pixel with a hit in at least one channel. Points are ordered by the value of
+        the first channel, largest first, ties by pixel index (row * W + column), smallest first, so
+        that there is one answer. Returns values float32 [N, k, C], coordinates float32 [N, k, 2]
+        (row, column) in cells, and mask bool [N, k]; places without a point are 0 and False.
+        """
+        channels, rows, columns = self.shape
+        pixels = rows * columns
+        owner = np.repeat(np.arange(len(self)), np.diff(self.offsets))
+        channel, pixel = np.divmod(self.index.astype(np.int64), pixels)
+        point, member = np.unique(owner * pixels + pixel, return_inverse=True)
+        features = np.zeros((len(point), channels), np.float32)
+        features[member, channel] = self.value
+
+        owner, pixel = np.divmod(point, pixels)
+        order = np.lexsort((pixel, -features[:, 0], owner))
+        rank = np.arange(len(order)) - np.searchsorted(owner, owner)  # lexsort keeps owners in place
+        order, owner, rank = order[rank < k], owner[rank < k], rank[rank < k]
+
+        values = np.zeros((len(self), k, channels), np.float32)
+        coordinates = np.zeros((len(self), k, 2), np.float32)
+        mask = np.zeros((len(self), k), bool)
+        values[owner, rank] = features[order]
+        coordinates[owner, rank] = np.stack(np.divmod(pixel[order], columns), axis=-1)
+        mask[owner, rank] = True
+        return values, coordinates, mask
+
+    def identity(self) -> pd.DataFrame:
+        """Columns sample, run, lumi, event, object: the key that joins results of other stages."""
+        return pd.DataFrame({name: getattr(self, name) for name in IDENTITY})
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Samples]) -> Samples:
+        """All objects of ``parts``, in order; raises E2EError where these describe different things."""
+        first = parts[0]
+        for part in parts:
+            if (part.channels, part.classes, part.shape, set(part.kinematics)) != (
+                first.channels,
+                first.classes,
+                first.shape,
+                set(first.kinematics),
+            ):
+                raise E2EError(
+                    "different channels, units, shape, classes or kinematics cannot be read together: "
+                    f"{_describe(first)} and {_describe(part)}"
+                )
+        counts = np.concatenate([np.diff(part.offsets) for part in parts])
+        return replace(
+            first,
+            **{
+                name: np.concatenate([getattr(part, name) for part in parts])
+                for name in (*IDENTITY, "target", "index", "value")
+            },
+            kinematics={
+                name: np.concatenate([p.kinematics[name] for p in parts]) for name in first.kinematics
+            },
+            offsets=np.concatenate([[0], np.cumsum(counts)]),
+        )
+
+
+def _describe(samples: Samples) -> str:
+    channels = ", ".join(f"{channel.name} [{channel.unit}]" for channel in samples.channels)
+    return f"({channels}; {' x '.join(map(str, samples.shape))}; {', '.join(samples.classes)})"
+
+
+def write(path: str | Path, samples: Iterable[Samples], metadata: Metadata) -> None:
+    """Write ``samples``, in order, as one store file of row groups of ``ROW_GROUP`` objects.
+
+    The bytes depend on the objects and on ``metadata`` only, not on how ``samples`` is cut into
+    pieces. The file appears whole or not at all.
+    """
+    schema = _schema(metadata)
+    with (
+        whole(path) as scratch,
+        pq.ParquetWriter(scratch, schema, compression="zstd", use_dictionary=False) as writer,
+    ):
+        for group in _regroup(samples):
+            writer.write_table(_table(group, schema))
+
+
+def _regroup(samples: Iterable[Samples]) -> Iterator[Samples]:
+    """The same objects in pieces of ``ROW_GROUP``; the last one may be smaller."""
+    waiting: list[Samples] = []
+    for piece in samples:
+        waiting.append(piece)
+        if sum(map(len, waiting)) >= ROW_GROUP:
+            joined = Samples.concatenate(waiting)
+            full = len(joined) - len(joined) % ROW_GROUP
+            for start in range(0, full, ROW_GROUP):
+                yield joined[start : start + ROW_GROUP]
+            waiting = [joined[full:]]
+    if sum(map(len, waiting)):
+        yield Samples.concatenate(waiting)
+
+
+def _schema(metadata: Metadata) -> pa.Schema:
+    columns = [
+        (name, pa.string() if kind is str else pa.from_numpy_dtype(kind)) for name, kind in IDENTITY.items()
+    ]
+    columns += [("target", pa.float32())]
+    columns += [(channel.name, pa.float32()) for channel in metadata.kinematics]
+    columns += [("index", pa.list_(pa.uint32())), ("value", pa.list_(pa.float32()))]
+    return pa.schema(columns, metadata={KEY: metadata.to_json().encode()})
+
+
+def _table(samples: Samples, schema: pa.Schema) -> pa.Table:
+    offsets = pa.array(samples.offsets, pa.int32())
+    columns = {name: getattr(samples, name) for name in IDENTITY}
+    columns |= {"target": pa.array(samples.target, pa.float32(), from_pandas=True)}  # NaN becomes null
+    columns |= samples.kinematics
+    columns |= {
+        "index": pa.ListArray.from_arrays(offsets, pa.array(samples.index, pa.uint32())),
+        "value": pa.ListArray.from_arrays(offsets, pa.array(samples.value, pa.float32())),
+    }
+    return pa.table([pa.array(columns[name]) for name in schema.names], schema=schema)
+
+
+def read(paths: str | Path | Sequence[str | Path]) -> Samples:
+    """All objects of one store file, or of several in the order given.
+
+    Raises E2EError for a file that is not a store, or for files that describe different things.
+    """
+    paths = [paths] if isinstance(paths, str | Path) else paths
+    if not paths:
+        raise E2EError("no sample store to read; name at least one .parquet file")
+    parts = []
+    for path in paths:
+        file, metadata = _open(path)
+        parts.append(_samples(file.read(), metadata, path))
+    return Samples.concatenate(parts)
+
+
+def iterate(path: str | Path) -> Iterator[Samples]:
+    """The objects of a store file, one row group at a time."""
+    file, metadata = _open(path)
+    for group in range(file.num_row_groups):
+        yield _samples(file.read_row_group(group), metadata, path)
+
+
+def read_metadata(path: str | Path) -> Metadata:
+    """What a store file says about itself; raises E2EError when it is not a store."""
+    return _open(path)[1]
+
+
+def _open(path: str | Path) -> tuple[pq.ParquetFile, Metadata]:
+    try:
+        file = pq.ParquetFile(path)
+    except FileNotFoundError:
+        raise E2EError(f"{path}: no such file") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise E2EError(f"{path}: not a readable parquet file ({error}); make it with `e2e convert`") from None
+    try:
+        metadata = Metadata.from_json((file.schema_arrow.metadata or {})[KEY])
+    except (KeyError, TypeError, ValueError):
+        raise E2EError(
+            f"{path}: a parquet file, but not a sample store of format {FORMAT}; make one with `e2e convert`"
+        ) from None
+    if not file.schema_arrow.equals(_schema(metadata)):
+        raise E2EError(
+            f"{path}: columns do not match the metadata of the sample store; make it anew with `e2e convert`"
+        )
+    return file, metadata
+
+
+def _samples(table: pa.Table, metadata: Metadata, path: str | Path) -> Samples:
+    index, value = (table[name].combine_chunks() for name in ("index", "value"))
+    offsets = np.asarray(index.offsets, np.int64)
+    hits = slice(offsets[0], offsets[-1])  # a chunk may be a window of a longer buffer
+    samples = Samples(
+        sample=table["sample"].to_numpy().astype(str),
+        **{name: table[name].to_numpy() for name in ("run", "lumi", "event", "object", "target")},
+        kinematics={channel.name: table[channel.name].to_numpy() for channel in metadata.kinematics},
+        offsets=offsets - offsets[0],
+        index=index.values.to_numpy()[hits],
+        value=value.values.to_numpy()[hits],
+        channels=metadata.channels,
+        classes=metadata.classes,
+        shape=metadata.shape,
+    )
+    if not index.value_lengths().equals(value.value_lengths()) or samples.index.max(initial=0) >= np.prod(
+        metadata.shape
+    ):
+        raise E2EError(
+            f"{path}: hits do not fit a crop of {metadata.shape}; make the file anew with `e2e convert`"
+        )
+    return samples
