@@ -1,1 +1,45 @@
-"""Networks, one file a family. Each takes raw detector frames [N, C, H, W] and returns logits [N]."""
+"""Networks, one file a family. Each takes raw detector frames [N, C, H, W] and returns logits [N].
+
+A family is a module with a function ``build(task, **numbers) -> torch.nn.Module``: dropping a file
+in this package is all that a new architecture needs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from typing import TYPE_CHECKING
+
+from e2e.errors import E2EError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from e2e.tasks import Task
+
+
+def architectures() -> list[str]:
+    """Names of the modules of this package that have a ``build`` function."""
+    names = (module.name for module in pkgutil.iter_modules(__path__))
+    return [name for name in names if hasattr(importlib.import_module(f"{__name__}.{name}"), "build")]
+
+
+def build(architecture: str, task: Task, **numbers) -> nn.Module:
+    """A new network for ``task``: raw frames float32 [N, C, H, W] in the units of the task -> logits [N].
+
+    ``numbers`` are the parameters of the architecture's own ``build``. Raises E2EError for an
+    architecture or a number that does not exist, naming those that do.
+    """
+    known = architectures()
+    if architecture not in known:
+        raise E2EError(f"unknown architecture {architecture!r}; choose one of: {', '.join(known)}")
+    module = importlib.import_module(f"{__name__}.{architecture}")
+    allowed = list(inspect.signature(module.build).parameters)[1:]
+    unknown = sorted(set(numbers) - set(allowed))
+    if unknown:
+        raise E2EError(
+            f"architecture {architecture!r} has no number {', '.join(map(repr, unknown))};"
+            f" it takes: {', '.join(allowed)}"
+        )
+    return module.build(task, **numbers)
