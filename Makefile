@@ -1,0 +1,62 @@
+# Set-up and the main jobs. `make help` lists them; Snakefile holds the pipeline itself.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+CORES ?= all
+CONFIG ?= config.yaml
+RUNTIME := $(if $(shell nvidia-smi -L 2>/dev/null),gpu,cpu)
+BIN := .venv/bin
+REPORT := results/report.html
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help demo all test test-slow lint clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@echo "  CONFIG=mine.yaml chooses the configuration of demo and all, CORES=4 the number of cores"
+
+demo: CONFIG := $(if $(filter file,$(origin CONFIG)),config/demo.yaml,$(CONFIG))
+demo: all  ## the whole chain at laptop size: at most 15 minutes on 2 cores
+
+all: .venv/installed  ## the whole chain of config.yaml, and its report
+	@echo "Running the workflow on $(CONFIG) with $(CORES) cores"
+	@snakemake --cores $(CORES) --configfile $(CONFIG) all
+	@if [ ! -e $(REPORT) ] || [ -n "$$(find results config $(CONFIG) workflow/report -newer $(REPORT) -type f -print -quit)" ]; then \
+	  echo "Writing the report"; \
+	  snakemake --configfile $(CONFIG) --report $(REPORT) all; \
+	else echo "The report is up to date"; fi
+	@echo "$(CURDIR)/$(REPORT)"
+
+test: .venv/installed  ## lint and the fast tests
+	@$(MAKE) lint
+	@pytest -m "not slow"
+
+test-slow: .venv/installed  ## the tests that take minutes: sanitizers, ONNX Runtime 1.17, killed jobs, the container
+	@pytest -m slow
+
+lint: .venv/installed
+	@ruff check . && ruff format --check .
+	@snakefmt --check Snakefile rules
+	@snakemake --lint
+
+clean:  ## remove results (the environment stays)
+	rm -rf results .snakemake
+
+.venv/installed: requirements/torch.txt requirements/base.txt requirements/$(RUNTIME).txt requirements/constraints.txt pyproject.toml cmssw/standalone/fetch-headers
+	@echo "Setting up .venv (about 2 GB, some minutes; only when requirements change)"
+	@command -v g++ >/dev/null || { containers/apt-install g++; }
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet uv==0.13.9
+	@echo "  torch"
+	@$(BIN)/pip install --quiet -r requirements/torch.txt
+	@echo "  the other packages, with ONNX Runtime for $(RUNTIME)"
+	@# uv is much faster, but does not read pip's own configuration: where that is needed, pip does the same
+	@uv pip install --quiet --python $(BIN)/python -r requirements/base.txt -r requirements/$(RUNTIME).txt -c requirements/constraints.txt \
+	  || $(BIN)/pip install --quiet -r requirements/base.txt -r requirements/$(RUNTIME).txt -c requirements/constraints.txt
+	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@echo "  headers of ONNX Runtime and doctest into .deps"
+	@cmssw/standalone/fetch-headers .deps
+	@touch $@
