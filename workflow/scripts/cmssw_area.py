@@ -1,0 +1,6 @@
+from script import logged
+
+with logged(snakemake.log[0]):
+    from e2e.deploy import cmssw
+
+    cmssw.build()

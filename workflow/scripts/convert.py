@@ -1,0 +1,8 @@
+from script import logged
+
+with logged(snakemake.log[0]):
+    from e2e.data.convert import convert
+    from e2e.tasks import task
+
+    wildcards = snakemake.wildcards
+    convert(task(wildcards.task), snakemake.input[0], snakemake.output[0], sample=wildcards.sample)

@@ -1,0 +1,6 @@
+from script import logged
+
+with logged(snakemake.log[0]):
+    from e2e.plots.displays import displays
+
+    displays(snakemake.input, snakemake.output[0])

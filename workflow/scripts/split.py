@@ -1,0 +1,6 @@
+from script import logged
+
+with logged(snakemake.log[0]):
+    from e2e.data.split import write_split
+
+    write_split(snakemake.input, snakemake.output.table, snakemake.output.counts)
