@@ -1,0 +1,55 @@
+#ifndef RecoE2E_DataFormats_ObjectFrames_h
+#define RecoE2E_DataFormats_ObjectFrames_h
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "RecoE2E/DataFormats/interface/Crop.h"
+
+namespace e2e {
+
+  /**
+   * Dense frames [objects, channels, rows, columns] of all objects of an event, contiguous in this order: the input of
+   * a model as it stands.
+   *
+   * object()[i] is the index of the i-th frame's object among the event's candidates; those that were rejected leave
+   * gaps. Values are raw, in the unit of their channel.
+   */
+  class ObjectFrames {
+  public:
+    ObjectFrames() = default;
+    /// data has object.size() * channels.size() * crop.rows * crop.columns elements.
+    ObjectFrames(std::vector<std::string> channels,
+                 Crop const& crop,
+                 std::vector<std::uint32_t> object,
+                 std::vector<float> data,
+                 std::uint32_t rejected)
+        : channels_(std::move(channels)),
+          crop_(crop),
+          object_(std::move(object)),
+          data_(std::move(data)),
+          rejected_(rejected) {}
+
+    std::vector<std::string> const& channels() const { return channels_; }
+    Crop const& crop() const { return crop_; }
+    /// Number of objects.
+    std::size_t size() const { return object_.size(); }
+    std::vector<std::uint32_t> const& object() const { return object_; }
+    std::vector<float> const& data() const { return data_; }
+    /// Number of objects without a frame, as it would cross the end of the detector.
+    std::uint32_t rejected() const { return rejected_; }
+
+  private:
+    std::vector<std::string> channels_;
+    Crop crop_;
+    std::vector<std::uint32_t> object_;
+    std::vector<float> data_;
+    std::uint32_t rejected_ = 0;
+  };
+
+}  // namespace e2e
+
+#endif
