@@ -1,0 +1,131 @@
+"""What an exported model promises to whoever runs it: the JSON beside model.onnx, bound to it by sha256.
+
+docs/model-contract.md describes both files. The C++ tagger reads the same JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import e2e
+from e2e import tasks
+from e2e.errors import E2EError
+from e2e.files import sha256
+from e2e.tasks import Task
+
+FORMAT = 1
+INPUT = "frames"
+OUTPUTS = ("score", "logit")
+
+
+@dataclass(frozen=True)
+class Contract:
+    """The promises of one model: what goes in, what comes out, and where it came from.
+
+    The input ``frames`` is float32 [N, C, H, W] in the units of the task's channels, the outputs
+    ``score`` (the probability of ``classes[1]``) and ``logit`` are float32 [N]. ``training_data``
+    holds ``sha256`` and ``objects`` of the training part and whether it was ``simulation``.
+    """
+
+    task: Task
+    model: str
+    sha256: str
+    opset: int
+    ir_version: int
+    training_data: dict[str, Any]
+    git_revision: str
+    versions: dict[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of model.json."""
+        rows, columns = self.task.detector
+        return {
+            "format": FORMAT,
+            "task": self.task.name,
+            "model": self.model,
+            "sha256": self.sha256,
+            "opset": self.opset,
+            "ir_version": self.ir_version,
+            "input": {
+                "name": INPUT,
+                "shape": ["N", *self.task.shape],
+                "channels": [asdict(channel) for channel in self.task.channels],
+            },
+            "outputs": [{"name": name, "shape": ["N"]} for name in OUTPUTS],
+            "classes": list(self.task.classes),
+            "crop": asdict(self.task.crop),
+            "detector": {"rows": rows, "columns": columns},
+            "training_data": self.training_data,
+            "git_revision": self.git_revision,
+            "versions": self.versions,
+        }
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Contract:
+        """Raises KeyError, TypeError or ValueError where ``content`` is not what ``to_json`` writes."""
+        contract = cls(
+            tasks.task(content["task"]),
+            *(
+                content[name]
+                for name in (
+                    "model", "sha256", "opset", "ir_version", "training_data", "git_revision", "versions"
+                )
+            ),
+        )  # fmt: skip
+        for key, value in contract.to_json().items():
+            if content[key] != value:
+                raise ValueError(f"{key} is {content[key]}, but task {contract.task.name} has {value}")
+        return contract
+
+
+def json_beside(model_onnx: str | Path) -> Path:
+    """Where the contract of a model lies: model.json beside model.onnx."""
+    return Path(model_onnx).with_suffix(".json")
+
+
+def load_contract(model_onnx: str | Path) -> Contract:
+    """The contract of a model, once the model has been checked against it.
+
+    Raises:
+        E2EError: the model or its JSON is missing or unreadable, the JSON belongs to another model
+            (sha256), or its task has other channels, classes, crop or detector here.
+    """
+    model_onnx, path = Path(model_onnx), json_beside(model_onnx)
+    if not model_onnx.is_file():
+        raise E2EError(f"{model_onnx}: no such model; make it with the rule `export`, or check the path")
+    if not path.is_file():
+        raise E2EError(f"{path}: missing; it is written with {model_onnx.name}: copy both, or export anew")
+    try:
+        contract = Contract.from_json(json.loads(path.read_text()))
+    except (KeyError, TypeError, ValueError, E2EError) as error:
+        reason = f"no key {error}" if isinstance(error, KeyError) else error
+        raise E2EError(
+            f"{path}: not a model contract of format {FORMAT} for this version ({reason}); export the model anew"
+        ) from None
+    found = sha256(model_onnx)
+    if found != contract.sha256:
+        raise E2EError(
+            f"{path}: belongs to another model (sha256 {contract.sha256[:12]}..., but {model_onnx.name} has "
+            f"{found[:12]}...); copy the two files together, or export anew"
+        )
+    return contract
+
+
+def git_revision() -> str:
+    """Commit that this library was run from, with ``-dirty`` after it where tracked files have changed.
+
+    ``unknown`` where the library is not part of a git checkout (installed, or an archive).
+    """
+    package = Path(e2e.__file__)
+    git = ["git", "-C", str(package.parent)]
+    try:
+        # A checkout of something else may lie around an installed library.
+        subprocess.run([*git, "ls-files", "--error-unmatch", package.name], check=True, capture_output=True)
+        describe = [*git, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+        return subprocess.run(describe, check=True, capture_output=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
