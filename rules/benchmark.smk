@@ -29,5 +29,7 @@ rule benchmark:
     threads: workflow.cores or 1  # alone on the machine: its timings mean nothing beside other jobs
     resources:
         mem_mb=4000,
+    conda:
+        "../envs/e2e.yaml"
     script:
         "../workflow/scripts/benchmark.py"

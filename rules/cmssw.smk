@@ -20,6 +20,8 @@ rule cmssw_area:
     threads: 8
     resources:
         mem_mb=4000,
+    conda:
+        "../envs/e2e.yaml"
     script:
         "../workflow/scripts/cmssw_area.py"
 
@@ -42,6 +44,8 @@ rule cmsrun:
     threads: 8
     resources:
         mem_mb=4000,
+    conda:
+        "../envs/e2e.yaml"
     script:
         "../workflow/scripts/cmsrun.py"
 
@@ -67,6 +71,8 @@ rule agreement:
     threads: 1
     resources:
         mem_mb=2000,
+    conda:
+        "../envs/e2e.yaml"
     script:
         "../workflow/scripts/agreement.py"
 
@@ -84,5 +90,7 @@ rule backends_equal:
     threads: 1
     resources:
         mem_mb=2000,
+    conda:
+        "../envs/e2e.yaml"
     script:
         "../workflow/scripts/backends_equal.py"

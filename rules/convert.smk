@@ -10,6 +10,8 @@ rule convert:
     threads: 1
     resources:
         mem_mb=3000,
+    conda:
+        "../envs/e2e.yaml"
     script:
         "../workflow/scripts/convert.py"
 
@@ -27,6 +29,8 @@ rule split:
     threads: 1
     resources:
         mem_mb=2000,
+    conda:
+        "../envs/e2e.yaml"
     script:
         "../workflow/scripts/split.py"
 
@@ -49,5 +53,7 @@ rule displays:
     threads: 1
     resources:
         mem_mb=2000,
+    conda:
+        "../envs/e2e.yaml"
     script:
         "../workflow/scripts/displays.py"

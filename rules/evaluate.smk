@@ -12,6 +12,8 @@ rule reference:
     threads: 4
     resources:
         mem_mb=4000,
+    conda:
+        "../envs/e2e.yaml"
     script:
         "../workflow/scripts/reference.py"
 
@@ -47,5 +49,7 @@ rule evaluate:
     threads: 4
     resources:
         mem_mb=4000,
+    conda:
+        "../envs/e2e.yaml"
     script:
         "../workflow/scripts/evaluate.py"

@@ -14,6 +14,8 @@ rule export:
     threads: 1
     resources:
         mem_mb=3000,
+    conda:
+        "../envs/e2e.yaml"
     script:
         "../workflow/scripts/export.py"
 
@@ -33,5 +35,7 @@ rule onnx_scores:
     threads: 2
     resources:
         mem_mb=3000,
+    conda:
+        "../envs/e2e.yaml"
     script:
         "../workflow/scripts/onnx_scores.py"

@@ -2,8 +2,8 @@ rule simulate:
     output:
         "results/{task}/ntuples/{sample}_{index}.root",
     params:
-        events=lambda wildcards: file_events(wildcards),
-        seed=lambda wildcards: file_seed(wildcards),
+        events=file_events,
+        seed=file_seed,
     log:
         "results/{task}/logs/simulate/{sample}_{index}.log",
     benchmark:
@@ -11,6 +11,8 @@ rule simulate:
     threads: 1
     resources:
         mem_mb=2000,
+    conda:
+        "../envs/e2e.yaml"
     script:
         "../workflow/scripts/simulate.py"
 
@@ -35,5 +37,7 @@ rule validate_simulation:
     threads: 1
     resources:
         mem_mb=3000,
+    conda:
+        "../envs/e2e.yaml"
     script:
         "../workflow/scripts/validate_simulation.py"

@@ -23,5 +23,7 @@ rule train:
     threads: 8
     resources:
         mem_mb=6000,
+    conda:
+        "../envs/e2e.yaml"
     script:
         "../workflow/scripts/train.py"

@@ -2,8 +2,12 @@
 
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 
-from e2e.errors import E2EError
+# The library of this checkout, also in an environment into which it was not installed.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
+
+from e2e.errors import E2EError  # noqa: E402
 
 
 class _Tee:
