@@ -19,17 +19,17 @@ rule benchmark:
             subcategory="{task}",
             labels={"model": "{model}", "figure": "{figure}"},
         ),
-    params:
-        settings=config["benchmark"],
-        cmssw=config["cmssw"],
     log:
         "results/{task}/logs/{model}/benchmark.log",
     benchmark:
         "results/{task}/resources/{model}/benchmark.tsv"
+    conda:
+        "../envs/e2e.yaml"
     threads: workflow.cores or 1  # alone on the machine: its timings mean nothing beside other jobs
     resources:
         mem_mb=4000,
-    conda:
-        "../envs/e2e.yaml"
+    params:
+        settings=config["benchmark"],
+        cmssw=config["cmssw"],
     script:
         "../workflow/scripts/benchmark.py"

@@ -11,17 +11,17 @@ rule cmssw_area:
         CMSSW_SOURCES,
     output:
         "results/cmssw/{backend}/area.json",
-    params:
-        settings=config["cmssw"],
     log:
         "results/cmssw/logs/{backend}.log",
     benchmark:
         "results/cmssw/resources/{backend}.tsv"
+    conda:
+        "../envs/e2e.yaml"
     threads: 8
     resources:
         mem_mb=4000,
-    conda:
-        "../envs/e2e.yaml"
+    params:
+        settings=config["cmssw"],
     script:
         "../workflow/scripts/cmssw_area.py"
 
@@ -35,17 +35,17 @@ rule cmsrun:
     output:
         scores="results/{task}/{model}/cmsrun/{backend}/scores.root",
         timing="results/{task}/{model}/cmsrun/{backend}/timing.json",
-    params:
-        settings=config["cmssw"],
     log:
         "results/{task}/{model}/cmsrun/{backend}/cmsRun.log",
     benchmark:
         "results/{task}/resources/{model}/cmsrun_{backend}.tsv"
+    conda:
+        "../envs/e2e.yaml"
     threads: 8
     resources:
         mem_mb=4000,
-    conda:
-        "../envs/e2e.yaml"
+    params:
+        settings=config["cmssw"],
     script:
         "../workflow/scripts/cmsrun.py"
 
@@ -68,11 +68,11 @@ rule agreement:
         "results/{task}/logs/{model}/agreement.log",
     benchmark:
         "results/{task}/resources/{model}/agreement.tsv"
+    conda:
+        "../envs/e2e.yaml"
     threads: 1
     resources:
         mem_mb=2000,
-    conda:
-        "../envs/e2e.yaml"
     script:
         "../workflow/scripts/agreement.py"
 
@@ -87,10 +87,10 @@ rule backends_equal:
         "results/{task}/logs/{model}/backends_equal_{backend}.log",
     benchmark:
         "results/{task}/resources/{model}/backends_equal_{backend}.tsv"
+    conda:
+        "../envs/e2e.yaml"
     threads: 1
     resources:
         mem_mb=2000,
-    conda:
-        "../envs/e2e.yaml"
     script:
         "../workflow/scripts/backends_equal.py"

@@ -64,10 +64,20 @@ def final_outputs():
     """What `all` makes: for each task its validation, for each model its results, agreement and cost."""
     outputs = []
     for task, models in MODELS.items():
-        outputs += [f"results/{task}/simulation/validation.json", f"results/{task}/displays.png"]
+        outputs += [
+            f"results/{task}/simulation/validation.json",
+            f"results/{task}/displays.png",
+        ]
         for model in models:
             folder = f"results/{task}/{model}"
-            outputs += [f"{folder}/{name}" for name in ("metrics.json", "agreement.json", "benchmark/benchmark.json")]
+            outputs += [
+                f"{folder}/{name}"
+                for name in (
+                    "metrics.json",
+                    "agreement.json",
+                    "benchmark/benchmark.json",
+                )
+            ]
             if BACKEND == "apptainer":
                 outputs.append(f"{folder}/cmsrun/apptainer/equals_standalone.json")
     return outputs

@@ -7,11 +7,11 @@ rule convert:
         "results/{task}/logs/convert/{sample}_{index}.log",
     benchmark:
         "results/{task}/resources/convert/{sample}_{index}.tsv"
+    conda:
+        "../envs/e2e.yaml"
     threads: 1
     resources:
         mem_mb=3000,
-    conda:
-        "../envs/e2e.yaml"
     script:
         "../workflow/scripts/convert.py"
 
@@ -26,11 +26,11 @@ rule split:
         "results/{task}/logs/split.log",
     benchmark:
         "results/{task}/resources/split.tsv"
+    conda:
+        "../envs/e2e.yaml"
     threads: 1
     resources:
         mem_mb=2000,
-    conda:
-        "../envs/e2e.yaml"
     script:
         "../workflow/scripts/split.py"
 
@@ -50,10 +50,10 @@ rule displays:
         "results/{task}/logs/displays.log",
     benchmark:
         "results/{task}/resources/displays.tsv"
+    conda:
+        "../envs/e2e.yaml"
     threads: 1
     resources:
         mem_mb=2000,
-    conda:
-        "../envs/e2e.yaml"
     script:
         "../workflow/scripts/displays.py"

@@ -9,11 +9,11 @@ rule reference:
         "results/{task}/logs/bdt.log",
     benchmark:
         "results/{task}/resources/bdt.tsv"
+    conda:
+        "../envs/e2e.yaml"
     threads: 4
     resources:
         mem_mb=4000,
-    conda:
-        "../envs/e2e.yaml"
     script:
         "../workflow/scripts/reference.py"
 
@@ -46,10 +46,10 @@ rule evaluate:
         "results/{task}/logs/{model}/evaluate.log",
     benchmark:
         "results/{task}/resources/{model}/evaluate.tsv"
+    conda:
+        "../envs/e2e.yaml"
     threads: 4
     resources:
         mem_mb=4000,
-    conda:
-        "../envs/e2e.yaml"
     script:
         "../workflow/scripts/evaluate.py"

@@ -4,18 +4,18 @@ rule export:
     output:
         onnx="results/{task}/{model}/model.onnx",
         contract="results/{task}/{model}/model.json",
-    params:
-        opset=config["export"]["opset"],
-        ir_version=config["export"]["ir_version"],
     log:
         "results/{task}/logs/{model}/export.log",
     benchmark:
         "results/{task}/resources/{model}/export.tsv"
+    conda:
+        "../envs/e2e.yaml"
     threads: 1
     resources:
         mem_mb=3000,
-    conda:
-        "../envs/e2e.yaml"
+    params:
+        opset=config["export"]["opset"],
+        ir_version=config["export"]["ir_version"],
     script:
         "../workflow/scripts/export.py"
 
@@ -32,10 +32,10 @@ rule onnx_scores:
         "results/{task}/logs/{model}/onnx_scores.log",
     benchmark:
         "results/{task}/resources/{model}/onnx_scores.tsv"
+    conda:
+        "../envs/e2e.yaml"
     threads: 2
     resources:
         mem_mb=3000,
-    conda:
-        "../envs/e2e.yaml"
     script:
         "../workflow/scripts/onnx_scores.py"

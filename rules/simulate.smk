@@ -1,18 +1,18 @@
 rule simulate:
     output:
         "results/{task}/ntuples/{sample}_{index}.root",
-    params:
-        events=file_events,
-        seed=file_seed,
     log:
         "results/{task}/logs/simulate/{sample}_{index}.log",
     benchmark:
         "results/{task}/resources/simulate/{sample}_{index}.tsv"
+    conda:
+        "../envs/e2e.yaml"
     threads: 1
     resources:
         mem_mb=2000,
-    conda:
-        "../envs/e2e.yaml"
+    params:
+        events=file_events,
+        seed=file_seed,
     script:
         "../workflow/scripts/simulate.py"
 
@@ -34,10 +34,10 @@ rule validate_simulation:
         "results/{task}/logs/validate_simulation.log",
     benchmark:
         "results/{task}/resources/validate_simulation.tsv"
+    conda:
+        "../envs/e2e.yaml"
     threads: 1
     resources:
         mem_mb=3000,
-    conda:
-        "../envs/e2e.yaml"
     script:
         "../workflow/scripts/validate_simulation.py"

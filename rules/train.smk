@@ -12,18 +12,18 @@ rule train:
             subcategory="{task}",
             labels={"model": "{model}", "figure": "training history"},
         ),
-    params:
-        settings=model_settings,
-        # Survives a killed job, so that the next one goes on where it stopped.
-        checkpoints="results/{task}/{model}/checkpoints",
     log:
         "results/{task}/logs/{model}/train.log",
     benchmark:
         "results/{task}/resources/{model}/train.tsv"
+    conda:
+        "../envs/e2e.yaml"
     threads: 8
     resources:
         mem_mb=6000,
-    conda:
-        "../envs/e2e.yaml"
+    params:
+        settings=model_settings,
+        # Survives a killed job, so that the next one goes on where it stopped.
+        checkpoints="results/{task}/{model}/checkpoints",
     script:
         "../workflow/scripts/train.py"

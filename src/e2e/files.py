@@ -24,6 +24,8 @@ def whole(path: str | Path) -> Iterator[Path]:
     scratch = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         yield scratch
+        if path.is_dir():  # a directory cannot be renamed onto one that holds something
+            shutil.rmtree(path)
         os.replace(scratch, path)
     finally:
         if scratch.is_dir():

@@ -1,0 +1,93 @@
+"""A configuration error names the key, the value, what is allowed, and a corrected line."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from e2e.config import validate
+from e2e.errors import E2EError
+
+CONFIG = Path(__file__).parents[1] / "config"
+SCHEMA = yaml.safe_load((CONFIG / "schema.yaml").read_text())
+
+
+def complete():
+    return yaml.safe_load((CONFIG.parent / "config.yaml").read_text())
+
+
+def complaint(config):
+    with pytest.raises(E2EError) as caught:
+        validate(config, SCHEMA, "config.yaml")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("path", [CONFIG.parent / "config.yaml", *sorted(CONFIG.glob("*.yaml"))])
+def test_every_configuration_of_the_repository_is_valid(path):
+    if path.name != "schema.yaml":
+        validate(yaml.safe_load(path.read_text()), SCHEMA, path.name)
+
+
+def test_defaults_are_filled_in_and_given_values_kept():
+    config = yaml.safe_load((CONFIG / "demo.yaml").read_text())
+    validate(config, SCHEMA)
+    assert config["cmssw"]["backend"] == "standalone"
+    assert config["tasks"]["electron_photon"]["simulation"]["objects"] == 20000
+    assert config["tasks"]["electron_photon"]["models"]["resnet"]["trainer"]["seed"] == 1
+
+
+def test_defaults_of_two_configurations_are_not_shared():
+    first, second = complete(), complete()
+    for config in (first, second):
+        del config["cmssw"]
+        validate(config, SCHEMA)
+    first["cmssw"]["backend"] = "cvmfs"
+    assert second["cmssw"]["backend"] == "standalone"
+
+
+def test_misspelt_choice():
+    config = complete()
+    config["cmssw"]["backend"] = "aptainer"
+    assert complaint(config).splitlines() == [
+        "config.yaml: cmssw.backend = aptainer: must be one of: standalone, apptainer, cvmfs",
+        "  corrected line:  backend: apptainer",
+    ]
+
+
+def test_value_out_of_range():
+    config = complete()
+    config["tasks"]["electron_photon"]["simulation"]["files"] = 0
+    message = complaint(config)
+    assert "tasks.electron_photon.simulation.files = 0: must be an integer, at least 1" in message
+    assert "corrected line:  files: 10" in message
+
+
+def test_misspelt_key_keeps_its_value():
+    config = complete()
+    trainer = config["tasks"]["electron_photon"]["models"]["resnet"]["trainer"]
+    trainer["epoks"] = trainer.pop("epochs")
+    assert complaint(config).endswith(f"corrected line:  epochs: {trainer['epoks']}")
+
+
+def test_missing_section():
+    config = complete()
+    del config["tasks"]["electron_photon"]["simulation"]
+    message = complaint(config)
+    assert "tasks.electron_photon.simulation is missing" in message
+    correction = yaml.safe_load(message.split("corrected line:")[1])
+    config["tasks"]["electron_photon"].update(correction)
+    validate(config, SCHEMA)
+
+
+def test_item_of_a_list():
+    config = complete()
+    config["benchmark"]["threads"] = [1, 0]
+    message = complaint(config)
+    assert "benchmark.threads.1 = 0" in message
+    assert message.endswith("threads: [1]")
+
+
+def test_model_name_that_results_uses_itself():
+    config = complete()
+    config["tasks"]["electron_photon"]["models"]["bdt"] = {"architecture": "resnet"}
+    assert "bdt" in complaint(config)
