@@ -1,4 +1,4 @@
-"""What every workflow script shares: output also goes to the rule's log, bad input exits with one clear line."""
+"""What every workflow script shares: a copy of its output in the rule's log, and one line for bad input."""
 
 import sys
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from pathlib import Path
 # The library of this checkout, also in an environment into which it was not installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 
-from e2e.errors import E2EError  # noqa: E402
+from e2e.errors import E2EError
 
 
 class _Tee:
