@@ -1,0 +1,259 @@
+"""Supervised training of a classifier with Lightning."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import pickle
+import shutil
+import sys
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning
+import pandas as pd
+import torch
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from torch import Tensor, nn
+from torch.nn import functional
+from torchmetrics.classification import BinaryAUROC
+
+from e2e import __version__, models, tasks
+from e2e.errors import E2EError
+from e2e.files import whole
+from e2e.learning import data, model
+from e2e.learning.augmentation import random_reflections
+from e2e.tasks import Crop
+
+FINGERPRINT = "e2e_fingerprint"  # key in a checkpoint
+WARM_UP = 0.15  # part of the steps in which the learning rate rises to its maximum
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a network is trained.
+
+    ``epochs`` is the length of the learning-rate cycle; training ends earlier when the validation loss
+    has not improved for ``patience`` epochs. ``batch_size`` is that of all ``devices`` (GPUs, or CPU
+    processes where there is no GPU) together.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    patience: int
+    devices: int
+    seed: int
+
+
+def train(
+    stores: Sequence[str | Path],
+    split: str | Path,
+    output: str | Path,
+    history: str | Path,
+    checkpoints: str | Path,
+    *,
+    task: str,
+    architecture: str,
+    numbers: Mapping[str, Any],
+    settings: Settings,
+    threads: int | None = None,
+    accelerator: str = "auto",
+) -> dict[str, Any]:
+    """Train a network on the training part and write the one of lowest validation loss to ``output``.
+
+    ``history`` (CSV) gets a row an epoch. ``checkpoints`` is a folder that exists while training does:
+    after a kill, the same call goes on from the last finished epoch, and on a CPU ends with the weights
+    of an uninterrupted run; a checkpoint of other settings or data is left aside. Equal settings, data,
+    seed and ``threads`` (CPU threads a device) give equal weights on a CPU.
+
+    Several GPUs train by DistributedDataParallel: the calling script is then run once a device.
+
+    Returns the information in ``output``. Raises E2EError for unsuitable data or numbers, and for a loss
+    that is not finite.
+    """
+    if threads:
+        torch.set_num_threads(threads)
+    parts = data.Parts(
+        data.read(stores, split, "train", task),
+        data.read(stores, split, "validation", task),
+        settings.batch_size,
+        settings.seed,
+    )
+    torch.manual_seed(settings.seed)
+    network = models.build(architecture, tasks.task(task), **numbers)
+    info = {
+        "task": task,
+        "architecture": architecture,
+        "numbers": dict(numbers),
+        "training_data": data.identity(stores, len(parts.training)),
+        "trainer": asdict(settings),
+        "versions": {"e2e": __version__, "torch": str(torch.__version__), "lightning": lightning.__version__},
+    }
+    fingerprint = hashlib.sha256(json.dumps(info, sort_keys=True).encode()).hexdigest()
+    classifier = Classifier(network, tasks.task(task).crop, settings, fingerprint)
+    best = ModelCheckpoint(
+        checkpoints,
+        filename="best",
+        monitor="validation_loss",
+        save_last=True,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
+    trainer = _trainer(settings, accelerator, [History(history), best], checkpoints)
+    trainer.fit(classifier, parts, ckpt_path=_resumable(Path(checkpoints) / "last.ckpt", fingerprint))
+
+    if trainer.is_global_zero:
+        chosen = torch.load(best.best_model_path, map_location="cpu", weights_only=False)
+        classifier.load_state_dict(chosen["state_dict"])
+        info |= {"epoch": chosen["epoch"] + 1, "validation_loss": float(best.best_model_score)}
+        model.save(output, network, info)
+        shutil.rmtree(checkpoints)
+    trainer.strategy.barrier()
+    return info
+
+
+def _trainer(
+    settings: Settings, accelerator: str, callbacks: list[Callback], folder: str | Path
+) -> lightning.Trainer:
+    """A trainer that prints a progress bar and nothing else, and writes checkpoints and nothing else."""
+    # Loaders are in memory and need no workers; the other remarks speak to those who write training loops.
+    warnings.filterwarnings("ignore", module="lightning")
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    cuda = torch.cuda.is_available() and accelerator in ("auto", "cuda", "gpu")
+    if settings.devices > 1 and cuda and torch.cuda.device_count() < settings.devices:
+        raise E2EError(
+            f"trainer.devices = {settings.devices}, but this machine has {torch.cuda.device_count()} GPUs;"
+            " ask for as many as there are"
+        )
+    torch.set_float32_matmul_precision("high" if cuda else "highest")  # TF32 on GPUs
+    return lightning.Trainer(
+        accelerator="cuda" if cuda else "cpu",
+        devices=settings.devices,
+        strategy="ddp" if settings.devices > 1 else "auto",
+        precision="bf16-mixed" if cuda and torch.cuda.is_bf16_supported() else "32-true",
+        deterministic=cuda,  # CPU kernels are so for a fixed number of threads
+        max_epochs=settings.epochs,
+        gradient_clip_val=1.0,
+        callbacks=[
+            EarlyStopping("validation_loss", patience=settings.patience, check_on_train_epoch_end=True),
+            TQDMProgressBar(refresh_rate=10 if sys.stderr.isatty() else 100),
+            *callbacks,
+        ],
+        default_root_dir=folder,
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+        log_every_n_steps=1,
+        logger=False,
+        enable_model_summary=False,
+    )
+
+
+def _resumable(checkpoint: Path, fingerprint: str) -> Path | None:
+    """``checkpoint`` if it exists and belongs to this training; says what it found."""
+    if not checkpoint.exists():
+        return None
+    try:
+        content = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    except (pickle.UnpicklingError, RuntimeError, EOFError):
+        print(f"{checkpoint}: cannot be read; training starts afresh", file=sys.stderr)
+        return None
+    if content.get(FINGERPRINT) != fingerprint:
+        print(f"{checkpoint}: of other settings or data; training starts afresh", file=sys.stderr)
+        return None
+    print(f"{checkpoint}: training goes on after epoch {content['epoch'] + 1}", file=sys.stderr)
+    return checkpoint
+
+
+class Classifier(lightning.LightningModule):
+    """Binary cross-entropy, reflections about the seed, AdamW, one cycle of the learning rate."""
+
+    def __init__(self, network: nn.Module, crop: Crop, settings: Settings, fingerprint: str):
+        super().__init__()
+        self.network = network
+        self.crop = crop
+        self.settings = settings
+        self.fingerprint = fingerprint
+        self.validation_auc = BinaryAUROC()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint[FINGERPRINT] = self.fingerprint
+
+    def on_train_epoch_start(self) -> None:
+        # Random numbers depend on seed, epoch and device alone, so a resumed run draws the same ones.
+        epochs = self.settings.seed * self.settings.epochs + self.current_epoch
+        torch.manual_seed(epochs * self.trainer.world_size + self.global_rank)
+
+    def training_step(self, batch: tuple[Tensor, Tensor]) -> Tensor:
+        frames, target = batch
+        loss = self._loss(self.network(random_reflections(frames, self.crop)), target)
+        self.log("training_loss", loss, on_step=False, on_epoch=True, batch_size=len(target), sync_dist=True)
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor]) -> None:
+        frames, target = batch
+        logit = self.network(frames)
+        loss = self._loss(logit, target)
+        self.validation_auc.update(logit.float(), target.int())
+        self.log("validation_loss", loss, prog_bar=True, batch_size=len(target), sync_dist=True)
+        self.log("validation_auc", self.validation_auc, prog_bar=True)
+
+    def _loss(self, logit: Tensor, target: Tensor) -> Tensor:
+        loss = functional.binary_cross_entropy_with_logits(logit.float(), target)
+        if not torch.isfinite(loss):
+            raise E2EError(
+                f"the loss is {loss.item()} in epoch {self.current_epoch + 1}: lower trainer.learning_rate"
+                f" (now {self.settings.learning_rate}), and look for values that are not finite in the"
+                " stores with `e2e inspect`"
+            )
+        return loss
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        weights = [p for p in self.network.parameters() if p.ndim > 1]
+        others = [p for p in self.network.parameters() if p.ndim <= 1]  # biases, normalisation: no decay
+        optimizer = torch.optim.AdamW(
+            [
+                {"params": weights, "weight_decay": self.settings.weight_decay},
+                {"params": others, "weight_decay": 0.0},
+            ],
+            fused=True,
+        )
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer,
+            self.settings.learning_rate,
+            total_steps=int(self.trainer.estimated_stepping_batches),
+            pct_start=WARM_UP,
+            cycle_momentum=False,
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+class History(Callback):
+    """Writes a CSV row an epoch: epoch, learning_rate, training_loss, validation_loss, validation_auc."""
+
+    def __init__(self, path: str | Path):
+        self.path = path
+        self.rows: list[dict[str, float]] = []
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Classifier) -> None:
+        names = ("training_loss", "validation_loss", "validation_auc")
+        row = {
+            "epoch": trainer.current_epoch + 1,
+            "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
+        }
+        self.rows.append(row | {name: trainer.callback_metrics[name].item() for name in names})
+        if trainer.is_global_zero:
+            with whole(self.path) as scratch:
+                pd.DataFrame(self.rows).to_csv(scratch, index=False)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.rows = state["rows"]
