@@ -19,7 +19,8 @@ from e2e.tasks import Task
 
 FORMAT = 1
 INPUT = "frames"
-OUTPUTS = ("score", "logit")
+TOLERANCES = {"score": 1e-5, "logit": 1e-4}  # how far two ways of running a model may differ
+OUTPUTS = tuple(TOLERANCES)
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ def load_contract(model_onnx: str | Path) -> Contract:
     except (KeyError, TypeError, ValueError, E2EError) as error:
         reason = f"no key {error}" if isinstance(error, KeyError) else error
         raise E2EError(
-            f"{path}: not a model contract of format {FORMAT} for this version ({reason}); export the model anew"
+            f"{path}: not a model contract of format {FORMAT} for this version ({reason}); "
+            "export the model anew"
         ) from None
     found = sha256(model_onnx)
     if found != contract.sha256:

@@ -1,0 +1,58 @@
+"""ONNX Runtime sessions as CMSSW opens them: one thread, and the device that was asked for or none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from e2e.deploy.contract import INPUT, OUTPUTS
+from e2e.errors import E2EError
+
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+
+
+def session(model_onnx: str | Path, provider: str = CPU, threads: int = 1) -> onnxruntime.InferenceSession:
+    """A session of a model on one execution provider; the CPU takes the nodes that a GPU's provider lacks.
+
+    ``threads`` is the number of threads inside an operator; operators run one after the other.
+
+    Raises:
+        E2EError: the model cannot be loaded, or the provider cannot be used: there is no silent
+            fallback from a GPU to the CPU.
+    """
+    if provider not in onnxruntime.get_available_providers():
+        raise E2EError(
+            f"{provider} is not in this build of ONNX Runtime; install onnxruntime-gpu, or ask for {CPU}"
+        )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 4  # what matters is raised below, once
+    try:
+        opened = onnxruntime.InferenceSession(str(model_onnx), options, providers=[provider])
+    except Exception as error:  # ONNX Runtime's exceptions share no base class
+        reason = str(error).splitlines()[0]
+        raise E2EError(
+            f"{model_onnx}: ONNX Runtime {onnxruntime.__version__} cannot load it ({reason}); export it anew"
+        ) from None
+    if provider not in opened.get_providers():  # being listed as available does not mean that it started
+        raise E2EError(f"{provider} found no device; check the GPU and its driver, or ask for {CPU}")
+    return opened
+
+
+def run(opened: onnxruntime.InferenceSession, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Scores and logits, float32 [N], of ``frames`` float32 [N, C, H, W] in the units of the contract.
+
+    Raises:
+        E2EError: the frames do not have the shape that the model takes.
+    """
+    expected = opened.get_inputs()[0].shape[1:]
+    if list(frames.shape[1:]) != expected:
+        found, takes = (" x ".join(map(str, shape)) for shape in (frames.shape[1:], expected))
+        raise E2EError(
+            f"frames are {found} (channels x rows x columns), but the model takes {takes}; "
+            "use the model with the task it was trained for"
+        )
+    score, logit = opened.run(list(OUTPUTS), {INPUT: frames})
+    return score, logit
