@@ -21,7 +21,7 @@ from e2e.deploy.contract import INPUT, OUTPUTS, TOLERANCES, Contract, git_revisi
 from e2e.deploy.runtime import run, session
 from e2e.errors import E2EError
 from e2e.files import sha256, whole, write_json
-from e2e.learning.train import load
+from e2e.learning.model import load
 from e2e.tasks import Task
 
 BATCHES = (0, 1, 2, 7, 64)  # sizes at which the exported graph must agree with the network

@@ -46,8 +46,8 @@ def scores(model_onnx: str | Path, samples: Samples, output: str | Path, threads
     if not table[["score", "logit"]].notna().all(axis=None):
         worst = table[table[["score", "logit"]].isna().any(axis=1)].iloc[0]
         raise E2EError(
-            f"{model_onnx}: score of run {worst.run} lumi {worst.lumi} event {worst.event} object {worst.object} "
-            "is not a number; look for NaN among its hits"
+            f"{model_onnx}: the score of sample {worst['sample']} run {worst.run} lumi {worst.lumi} event "
+            f"{worst.event} object {worst.object} is not a number; look for NaN among its hits"
         )
     table.attrs = {"model_sha256": contract.sha256}
     with whole(output) as scratch:
