@@ -2,7 +2,6 @@ from script import logged
 
 with logged(snakemake.log[0]):
     from e2e.data.convert import convert
-
     from e2e.tasks import task
 
     wildcards = snakemake.wildcards

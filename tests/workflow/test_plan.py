@@ -1,0 +1,70 @@
+"""What Snakemake plans, without running it: targets, errors, profiles, and backends."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def snakemake(directory, *arguments):
+    """Plan a run in an empty directory; returns the finished process with its output as text."""
+    command = [
+        Path(sys.executable).parent / "snakemake",
+        *("--snakefile", REPOSITORY / "Snakefile", "--directory", directory, "--dry-run"),
+        *arguments,
+    ]
+    return subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+
+
+def planned(process):
+    """{rule: number of jobs} of a plan."""
+    assert process.returncode == 0, process.stdout
+    table = process.stdout.split("Job stats:")[1].split("total")[0]
+    return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
+
+
+CI = ("--configfile", REPOSITORY / "config/ci.yaml")
+
+
+def test_metrics_need_neither_export_nor_cmssw(tmp_path):
+    jobs = planned(snakemake(tmp_path, "results/electron_photon/resnet/metrics.json", *CI))
+    assert jobs == {"simulate": 4, "convert": 4, "split": 1, "reference": 1, "train": 1, "evaluate": 1}
+
+
+def test_all_plans_the_whole_chain_of_the_default_configuration(tmp_path):
+    jobs = planned(snakemake(tmp_path))
+    assert jobs["simulate"] == jobs["convert"] == 20
+    assert {"train", "evaluate", "export", "cmsrun", "agreement", "benchmark"} <= set(jobs)
+
+
+def test_apptainer_is_compared_with_standalone(tmp_path):
+    jobs = planned(snakemake(tmp_path, *CI, "--config", "cmssw={backend: apptainer}"))
+    assert jobs["cmssw_area"] == jobs["cmsrun"] == 2
+    assert jobs["backends_equal"] == 1
+
+
+def test_the_slurm_profile_plans_every_job_with_its_resources(tmp_path):
+    process = snakemake(tmp_path, *CI, "--profile", REPOSITORY / "profiles/slurm")
+    jobs = planned(process)
+    resources = re.findall(r"^    resources: .*", process.stdout, re.MULTILINE)
+    assert len(resources) == sum(jobs.values())
+    assert all("mem_mb=" in line and "runtime=" in line for line in resources)
+    assert any("runtime=480" in line for line in resources), "training asks for hours"
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("cmssw={backend: aptainer}", "corrected line:  backend: apptainer"),
+        ("cmssw={bakend: cvmfs}", "corrected line:  backend: cvmfs"),
+    ],
+)
+def test_an_invalid_value_stops_the_run_with_a_corrected_line(tmp_path, override, expected):
+    process = snakemake(tmp_path, *CI, "--config", override)
+    assert process.returncode != 0
+    assert expected in process.stdout
+    assert "Traceback" not in process.stdout
