@@ -27,6 +27,7 @@ from e2e.errors import E2EError
 from e2e.files import whole
 from e2e.learning import data, model
 from e2e.learning.augmentation import random_reflections
+from e2e.plots import evaluation
 from e2e.tasks import Crop
 
 FINGERPRINT = "e2e_fingerprint"  # key in a checkpoint
@@ -56,18 +57,20 @@ def train(
     split: str | Path,
     output: str | Path,
     history: str | Path,
-    checkpoints: str | Path,
+    figure: str | Path,
     *,
+    checkpoints: str | Path,
     task: str,
     architecture: str,
-    numbers: Mapping[str, Any],
-    settings: Settings,
+    network: Mapping[str, Any],
+    trainer: Mapping[str, Any],
     threads: int | None = None,
     accelerator: str = "auto",
 ) -> dict[str, Any]:
     """Train a network on the training part and write the one of lowest validation loss to ``output``.
 
-    ``history`` (CSV) gets a row an epoch. ``checkpoints`` is a folder that exists while training does:
+    ``network`` holds the numbers of the architecture and ``trainer`` those of ``Settings``. ``history``
+    (CSV) gets a row an epoch, drawn in ``figure``. ``checkpoints`` is a folder that exists while training does:
     after a kill, the same call goes on from the last finished epoch, and on a CPU ends with the weights
     of an uninterrupted run; a checkpoint of other settings or data is left aside. Equal settings, data,
     seed and ``threads`` (CPU threads a device) give equal weights on a CPU.
@@ -77,6 +80,7 @@ def train(
     Returns the information in ``output``. Raises E2EError for unsuitable data or numbers, and for a loss
     that is not finite.
     """
+    settings = Settings(**trainer)
     if threads:
         torch.set_num_threads(threads)
     parts = data.Parts(
@@ -86,17 +90,17 @@ def train(
         settings.seed,
     )
     torch.manual_seed(settings.seed)
-    network = models.build(architecture, tasks.task(task), **numbers)
+    module = models.build(architecture, tasks.task(task), **network)
     info = {
         "task": task,
         "architecture": architecture,
-        "numbers": dict(numbers),
+        "numbers": dict(network),
         "training_data": data.identity(stores, len(parts.training)),
         "trainer": asdict(settings),
         "versions": {"e2e": __version__, "torch": str(torch.__version__), "lightning": lightning.__version__},
     }
     fingerprint = hashlib.sha256(json.dumps(info, sort_keys=True).encode()).hexdigest()
-    classifier = Classifier(network, tasks.task(task).crop, settings, fingerprint)
+    classifier = Classifier(module, tasks.task(task).crop, settings, fingerprint)
     best = ModelCheckpoint(
         checkpoints,
         filename="best",
@@ -105,16 +109,19 @@ def train(
         save_on_train_epoch_end=True,
         enable_version_counter=False,
     )
-    trainer = _trainer(settings, accelerator, [History(history), best], checkpoints)
-    trainer.fit(classifier, parts, ckpt_path=_resumable(Path(checkpoints) / "last.ckpt", fingerprint))
+    lightning_trainer = _trainer(settings, accelerator, [History(history), best], checkpoints)
+    lightning_trainer.fit(
+        classifier, parts, ckpt_path=_resumable(Path(checkpoints) / "last.ckpt", fingerprint)
+    )
 
-    if trainer.is_global_zero:
+    if lightning_trainer.is_global_zero:
         chosen = torch.load(best.best_model_path, map_location="cpu", weights_only=False)
         classifier.load_state_dict(chosen["state_dict"])
         info |= {"epoch": chosen["epoch"] + 1, "validation_loss": float(best.best_model_score)}
-        model.save(output, network, info)
+        model.save(output, module, info)
+        evaluation.history(history, figure, info["training_data"]["simulation"])
         shutil.rmtree(checkpoints)
-    trainer.strategy.barrier()
+    lightning_trainer.strategy.barrier()
     return info
 
 

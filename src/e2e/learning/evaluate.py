@@ -1,0 +1,256 @@
+"""How good a classifier is, on the test part only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from e2e import tasks
+from e2e.data.split import PARTS
+from e2e.data.store import Samples
+from e2e.errors import E2EError
+from e2e.files import whole, write_json
+from e2e.learning import data, model
+from e2e.learning.attribution import integrated_gradients
+from e2e.learning.statistics import Calibration, EventBootstrap, Roc, auc, events, p_value, summary
+from e2e.plots import evaluation
+
+SIGNAL_EFFICIENCIES = (0.5, 0.7, 0.9)
+REPLICAS = 2000
+BOOTSTRAP_SEED = 20_240_701  # the same for all classifiers: they are compared on the same resampled events
+BINS = 6  # of each kinematic quantity, of equal numbers of objects
+BATCH = 512
+SHOWN = (
+    0.1,
+    0.5,
+    0.9,
+)  # quantiles of the logit at which an object of each class is shown with its attribution
+
+
+def evaluate(
+    stores: Sequence[str | Path],
+    split: str | Path,
+    model_pt: str | Path,
+    reference: str | Path,
+    scores: str | Path,
+    metrics: str | Path,
+    roc: str | Path,
+    figures: str | Path,
+    threads: int | None = None,
+) -> None:
+    """Measure the network ``model_pt`` on the test part, beside the scores of the ``reference``.
+
+    Writes ``scores`` (parquet: identity, target, score, logit, kinematics), ``metrics`` (JSON: see
+    ``measure`` and ``compare``), the figure ``roc`` (.pdf) and a folder ``figures`` of others (.png).
+    The network runs on the CPU in float32, whatever it was trained on, since its scores are what
+    other frameworks must agree with. Raises E2EError where the test part is not that of the
+    reference, or the network's outputs are not finite.
+    """
+    if threads:
+        torch.set_num_threads(threads)
+    network, info = model.load(model_pt)
+    task = tasks.task(info["task"])
+    parts = {part: len(data.read(stores, split, part, task.name)) for part in PARTS[:2]}
+    samples = data.read(stores, split, PARTS[2], task.name)
+    logit = logits(network, samples)
+    if not np.all(np.isfinite(logit)):
+        raise E2EError(f"{model_pt}: logits of the test part are not all finite; train it again")
+    write_scores(scores, samples, logit)
+
+    other = _reference_logits(reference, samples)
+    content = {
+        "model": info["architecture"],
+        "seed": info["trainer"]["seed"],
+        "epoch": info["epoch"],
+        "parameters": sum(weights.numel() for weights in network.parameters()),
+        "training_data": info["training_data"],
+        "objects": {**parts, PARTS[2]: len(samples)},
+        **measure(samples, logit),
+        "versus_bdt": compare(samples, logit, other),
+    }
+    write_json(metrics, content)
+
+    simulation = info["training_data"]["simulation"]
+    curves = {
+        info["architecture"]: logit,
+        "BDT on shower shapes": other,
+        "total energy": total_energy(samples),
+    }
+    shown = samples[_examples(samples, logit)]
+    frames = shown.images()
+    with whole(figures) as folder:
+        folder.mkdir()
+        evaluation.roc(folder / "roc.png", samples.target, curves, simulation)
+        evaluation.scores(folder / "scores.png", samples.target, sigmoid(logit), samples.classes, simulation)
+        evaluation.calibration(folder / "calibration.png", content["calibration"], simulation)
+        evaluation.dependence(folder / "kinematics.png", content["dependence"], task.kinematics, simulation)
+        evaluation.attribution(
+            folder / "attribution.png", shown, frames, integrated_gradients(network, frames), simulation
+        )
+    evaluation.roc(roc, samples.target, curves, simulation)
+
+
+def sigmoid(logit: NDArray) -> NDArray:
+    """P(target 1) of a logit, in its precision, without overflow."""
+    return 0.5 * (1.0 + np.tanh(0.5 * logit))
+
+
+def logits(network: nn.Module, samples: Samples) -> NDArray[np.float32]:
+    """Logits [N] of all samples, on the device of the network."""
+    device = next(network.parameters()).device
+    pieces = []
+    with torch.inference_mode():
+        for start in range(0, len(samples), BATCH):
+            frames = torch.from_numpy(samples.images(slice(start, start + BATCH)))
+            pieces.append(network(frames.to(device)).float().cpu().numpy())
+    return np.concatenate(pieces)
+
+
+def write_scores(path: str | Path, samples: Samples, logit: NDArray[np.float32]) -> None:
+    """Write sample, run, lumi, event, object, target, score, logit and the kinematics, a row an object."""
+    columns = {
+        **samples.identity(),
+        "target": samples.target,
+        "score": sigmoid(logit),
+        "logit": logit,
+        **samples.kinematics,
+    }
+    table = pa.table({name: pa.array(np.asarray(column)) for name, column in columns.items()})
+    with whole(path) as scratch:
+        pq.write_table(table, scratch, compression="zstd", use_dictionary=False)
+
+
+def measure(samples: Samples, logit: NDArray[np.float32]) -> dict[str, Any]:
+    """Figures of merit of logits [N] of a test part, each with 68 % and 95 % intervals.
+
+    AUC; background efficiency and rejection at fixed signal efficiencies; calibration; AUC in bins of
+    the kinematics; and the AUC of the crop's total energy alone, which shows how much a trivial
+    difference between the samples would give away.
+    """
+    bootstrap = _bootstrap(samples)
+    roc = Roc(logit, samples.target)
+    ones = np.ones((1, len(samples)), np.float32)
+    energy = Roc(total_energy(samples), samples.target)
+    energy_auc = float(energy.auc(ones)[0])
+    sign = 1 if energy_auc >= 0.5 else -1
+    return {
+        "auc": summary(roc.auc(ones)[0], bootstrap.apply(roc.auc)),
+        "background_rejection": [
+            _rejection(roc, bootstrap, ones, efficiency) for efficiency in SIGNAL_EFFICIENCIES
+        ],
+        "calibration": _calibration(sigmoid(logit), samples.target, bootstrap, ones),
+        "dependence": {
+            name: _dependence(samples, logit, column, bootstrap)
+            for name, column in samples.kinematics.items()
+        },
+        "total_energy_alone": summary(
+            max(energy_auc, 1 - energy_auc),
+            bootstrap.apply(lambda weights: 0.5 + sign * (energy.auc(weights) - 0.5)),
+        ),
+        "bootstrap": {"replicas": REPLICAS, "resampled": "events", "events": len(np.unique(bootstrap.event))},
+    }
+
+
+def compare(samples: Samples, logit: NDArray, reference: NDArray) -> dict[str, Any]:
+    """AUC(logit) - AUC(reference), by a paired bootstrap: both on the same resampled events."""
+    ours, theirs = Roc(logit, samples.target), Roc(reference, samples.target)
+    ones = np.ones((1, len(samples)), np.float32)
+    replicas = _bootstrap(samples).apply(lambda weights: ours.auc(weights) - theirs.auc(weights))
+    return {
+        "auc": float(ours.auc(ones)[0]),
+        "auc_bdt": float(theirs.auc(ones)[0]),
+        "difference": summary((ours.auc(ones) - theirs.auc(ones))[0], replicas),
+        "p_value": p_value(replicas),
+    }
+
+
+def total_energy(samples: Samples) -> NDArray[np.float64]:
+    """Sum [N] of the first channel (GeV) over the crop."""
+    cells = samples.shape[1] * samples.shape[2]
+    hits = np.concatenate(
+        [[0.0], np.cumsum(np.where(samples.index < cells, samples.value, 0.0), dtype=float)]
+    )
+    return hits[samples.offsets[1:]] - hits[samples.offsets[:-1]]
+
+
+def _bootstrap(samples: Samples) -> EventBootstrap:
+    return EventBootstrap(events(samples.identity()), REPLICAS, BOOTSTRAP_SEED)
+
+
+def _rejection(roc: Roc, bootstrap: EventBootstrap, ones: NDArray, efficiency: float) -> dict[str, Any]:
+    value = roc.background(ones, efficiency)
+    replicas = bootstrap.apply(lambda weights: roc.background(weights, efficiency))
+    with np.errstate(divide="ignore"):
+        rejection = summary((1 / value)[0], 1 / replicas)
+    return {
+        "signal_efficiency": efficiency,
+        "background_efficiency": summary(value[0], replicas),
+        "rejection": rejection,
+    }
+
+
+def _calibration(score: NDArray, target: NDArray, bootstrap: EventBootstrap, ones: NDArray) -> dict[str, Any]:
+    calibration = Calibration(score, target)
+    objects, mean, fraction = (values[0] for values in calibration.curve(ones))
+    replicas = bootstrap.apply(lambda weights: calibration.curve(weights)[2])
+    return {
+        "expected_calibration_error": summary(calibration.error(ones)[0], bootstrap.apply(calibration.error)),
+        "error_if_perfect": calibration.floor(200, BOOTSTRAP_SEED),
+        "bins": [
+            {
+                "objects": int(objects[i]),
+                "mean_score": float(mean[i]),
+                "signal_fraction": summary(fraction[i], replicas[:, i]),
+            }
+            for i in range(len(objects))
+        ],
+    }
+
+
+def _dependence(
+    samples: Samples, logit: NDArray, column: NDArray, bootstrap: EventBootstrap
+) -> list[dict[str, Any]]:
+    edges = np.quantile(column, np.linspace(0, 1, BINS + 1))
+    number = np.clip(np.searchsorted(edges, column, side="right") - 1, 0, BINS - 1)
+    bins = []
+    for i in range(BINS):
+        inside = number == i
+        if len(np.unique(samples.target[inside])) < 2:
+            continue  # too few objects, or a quantity with few values
+        roc = Roc(logit[inside], samples.target[inside])
+        replicas = bootstrap.apply(lambda weights, roc=roc, inside=inside: roc.auc(weights[:, inside]))
+        value = auc(logit[inside], samples.target[inside])
+        low, high = float(edges[i]), float(edges[i + 1])
+        bins.append({"low": low, "high": high, "objects": int(inside.sum()), "auc": summary(value, replicas)})
+    return bins
+
+
+def _reference_logits(path: str | Path, samples: Samples) -> NDArray[np.float64]:
+    """Logits of the scores file ``path`` in the order of ``samples``."""
+    key = list(samples.identity().columns)
+    table = pd.read_parquet(path)
+    if len(table) != len(samples) or table.duplicated(key).any():
+        raise E2EError(f"{path}: not the test part of these stores; make it again")
+    merged = samples.identity().merge(table, on=key, how="left", validate="one_to_one")
+    if merged["logit"].isna().any():
+        raise E2EError(f"{path}: not the test part of these stores; make it again")
+    return merged["logit"].to_numpy()
+
+
+def _examples(samples: Samples, logit: NDArray) -> NDArray[np.integer]:
+    """Positions of objects of each class whose logits are at the quantiles ``SHOWN`` of their class."""
+    chosen = []
+    for target in reversed(range(len(samples.classes))):
+        positions = np.flatnonzero(samples.target == target)
+        order = positions[np.argsort(logit[positions], kind="stable")]
+        chosen += [order[int(quantile * (len(order) - 1))] for quantile in SHOWN]
+    return np.array(chosen)

@@ -1,0 +1,137 @@
+"""Figures of merit of a binary classifier, with intervals from a bootstrap over events.
+
+Objects of one event share it, so events are resampled, not objects. All functions take scores, targets
+(1 = signal) and object weights; a resampling is a set of weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+CHUNK = 100  # replicas held in memory at a time
+BINS = 15  # of the reliability curve, of equal numbers of objects
+
+
+class EventBootstrap:
+    """Resamplings of events with replacement, the same ones each time they are asked for.
+
+    Two classifiers measured on the same objects are thereby compared on the same resampled events.
+    """
+
+    def __init__(self, event: NDArray[np.integer], replicas: int, seed: int):
+        """``event`` [N] numbers the event of each object from 0."""
+        self.event = event
+        self.replicas = replicas
+        self.seed = seed
+
+    def chunks(self) -> Iterator[NDArray[np.float32]]:
+        """Weights [replicas of the chunk, N]: how often the event of each object was drawn."""
+        generator = np.random.default_rng(self.seed)
+        events = int(self.event.max()) + 1
+        for start in range(0, self.replicas, CHUNK):
+            size = min(CHUNK, self.replicas - start)
+            drawn = generator.integers(events, size=(size, events))
+            drawn += np.arange(size)[:, None] * events
+            counts = np.bincount(drawn.ravel(), minlength=size * events).reshape(size, events)
+            yield counts.astype(np.float32)[:, self.event]
+
+    def apply(self, measure: Callable[[NDArray], NDArray]) -> NDArray:
+        """``measure(weights [R, N])`` of all replicas, stacked along its first axis."""
+        return np.concatenate([measure(weights) for weights in self.chunks()])
+
+
+def events(identity: pd.DataFrame) -> NDArray[np.integer]:
+    """Number from 0 of the event of each object, from columns sample, run, lumi, event."""
+    return identity.groupby(["sample", "run", "lumi", "event"], sort=False).ngroup().to_numpy()
+
+
+def summary(value: float, replicas: NDArray) -> dict[str, float | list[float] | None]:
+    """Value with percentile intervals at 68 % and 95 %; infinities and undefined values become null."""
+    quantiles = np.quantile(replicas, [0.16, 0.84, 0.025, 0.975], method="nearest")
+    low, high, lowest, highest = (float(q) if np.isfinite(q) else None for q in quantiles)
+    value = float(value) if np.isfinite(value) else None
+    return {"value": value, "interval_68": [low, high], "interval_95": [lowest, highest]}
+
+
+class Roc:
+    """ROC curve of fixed scores [N] and targets [N] for many sets of weights."""
+
+    def __init__(self, score: NDArray, target: NDArray):
+        order = np.argsort(-score, kind="stable")
+        self.order = order
+        self.signal = (target[order] == 1).astype(np.float32)
+        # Objects of equal score are one step of the curve.
+        self.steps = np.flatnonzero(np.diff(score[order], append=-np.inf))
+
+    def efficiencies(self, weights: NDArray) -> tuple[NDArray, NDArray]:
+        """Signal and background efficiency [R, steps + 1], from (0, 0) to (1, 1), for weights [R, N]."""
+        weights = weights[:, self.order]
+        curves = []
+        for kind in (self.signal, 1.0 - self.signal):
+            total = np.cumsum(weights * kind, axis=1, dtype=np.float64)[:, self.steps]
+            with np.errstate(invalid="ignore"):  # a resampling without this class has no efficiency: NaN
+                curves.append(np.pad(total / total[:, -1:], ((0, 0), (1, 0))))
+        return curves[0], curves[1]
+
+    def auc(self, weights: NDArray) -> NDArray:
+        """Area under the curve [R]: trapezoids, that is, ties count one half (Mann-Whitney)."""
+        signal, background = self.efficiencies(weights)
+        return np.sum(np.diff(background) * (signal[:, 1:] + signal[:, :-1]) / 2, axis=1)
+
+    def background(self, weights: NDArray, signal_efficiency: float) -> NDArray:
+        """Background efficiency [R] at a signal efficiency, interpolated linearly along the curve."""
+        curves = zip(*self.efficiencies(weights), strict=True)
+        return np.array([np.interp(signal_efficiency, signal, other) for signal, other in curves])
+
+
+def auc(score: NDArray, target: NDArray) -> float:
+    """Area under the ROC curve of one sample: P(signal > background) + P(equal) / 2."""
+    return float(Roc(score, target).auc(np.ones((1, len(score)), np.float32))[0])
+
+
+class Calibration:
+    """Reliability of scores [N] as probabilities of target 1, in ``BINS`` bins of equal numbers of objects."""
+
+    def __init__(self, score: NDArray, target: NDArray):
+        self.score, self.target = score.astype(np.float64), target.astype(np.float64)
+        rank = np.argsort(np.argsort(score, kind="stable"), kind="stable")
+        self.bins = np.minimum(BINS, len(score))
+        self.membership = np.eye(self.bins)[rank * self.bins // len(score)]
+
+    def curve(self, weights: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+        """Weight, mean score and fraction of signal [R, bins] for weights [R, N]."""
+        total = weights @ self.membership
+        with np.errstate(invalid="ignore"):
+            mean = (weights * self.score) @ self.membership / total
+            fraction = (weights * self.target) @ self.membership / total
+        return total, mean, fraction
+
+    def error(self, weights: NDArray) -> NDArray:
+        """Expected calibration error [R]: mean |fraction - score| over bins, weighted by objects."""
+        total, mean, fraction = self.curve(weights)
+        return np.nansum(total * np.abs(fraction - mean), axis=1) / total.sum(axis=1)
+
+    def floor(self, replicas: int, seed: int) -> float:
+        """The same error, on average, if the scores were exact probabilities: what finite numbers leave."""
+        generator = np.random.default_rng(seed)
+        errors = []
+        for _ in range(replicas):
+            truth = generator.random(len(self.score)) < self.score
+            difference = (truth - self.score) @ self.membership
+            errors.append(np.abs(difference).sum() / len(self.score))
+        return float(np.mean(errors))
+
+
+def p_value(differences: NDArray) -> float:
+    """Two-sided bootstrap p-value of "no difference" from replicas of a difference.
+
+    Twice the smaller part of the replicas on either side of zero, counting one more replica on each side, so
+    that it is never 0 (Davison and Hinkley, Bootstrap Methods and their Application, 1997, eq. 4.11).
+    """
+    below = (np.sum(differences <= 0) + 1) / (len(differences) + 1)
+    above = (np.sum(differences >= 0) + 1) / (len(differences) + 1)
+    return float(min(1.0, 2 * min(below, above)))
