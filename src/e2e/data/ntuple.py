@@ -1,0 +1,109 @@
+"""Opens ``fevt/RHTree`` ntuples: finds out early, and says clearly, why a file cannot be used."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uproot
+
+from e2e.errors import E2EError
+from e2e.tasks import Task
+
+TREE = "fevt/RHTree"
+IDENTITY = ("runId", "lumiId", "eventId")
+TRUTH = "gen_pdgId"
+
+# Chunks are read once each, so uproot's cache of whole arrays would only hold on to memory; and a
+# memory map spares the detour of local files through fsspec's event loop.
+UPROOT_OPTIONS = {"array_cache": None, "handler": uproot.MemmapSource}
+
+
+@dataclass(frozen=True)
+class Ntuple:
+    """A checked ntuple: ``branches`` are those that ``task`` reads, truth included where it exists."""
+
+    path: Path
+    entries: int
+    branches: tuple[str, ...]
+    simulation: bool
+
+
+def check(path: str | Path, task: Task) -> Ntuple:
+    """Check that ``path`` is a whole ROOT file with the branches ``task`` reads, in the right types.
+
+    Raises E2EError otherwise. Values are checked when they are read.
+    """
+    with open_tree(path) as tree:
+        vectors = [
+            *(channel.name for channel in task.channels),
+            *task.seeds,
+            *(quantity.name for quantity in task.kinematics),
+        ]
+        _require(path, tree, (*IDENTITY, *vectors), task)
+        if TRUTH in tree:
+            vectors.append(TRUTH)
+        for branch in IDENTITY:
+            kind = tree[branch].interpretation
+            if not (isinstance(kind, uproot.AsDtype) and kind.to_dtype.kind in "iu" and not kind.inner_shape):
+                _wrong_type(path, tree[branch], "one whole number")
+        for branch in vectors:
+            kind = tree[branch].interpretation
+            if not (isinstance(kind, uproot.AsJagged) and isinstance(kind.content, uproot.AsDtype)):
+                _wrong_type(path, tree[branch], "one std::vector<float>")
+        simulation = any(name.startswith("gen_") for name in tree.keys())  # noqa: SIM118
+        return Ntuple(Path(path), tree.num_entries, (*IDENTITY, *vectors), simulation)
+
+
+@contextmanager
+def open_tree(path: str | Path) -> Iterator[uproot.TTree]:
+    """The tree ``fevt/RHTree`` of a ROOT file; raises E2EError for another file, or one that is cut off."""
+    path = Path(path)
+    try:
+        size = path.stat().st_size
+        with open(path, "rb") as raw:
+            magic = raw.read(4)
+    except OSError as error:
+        raise E2EError(f"{path}: cannot be opened ({error.strerror})") from None
+    if size == 0:
+        raise E2EError(f"{path}: empty file; fetch or write it again")
+    if magic.lstrip().startswith(b"<"):
+        raise E2EError(f"{path}: an HTML page, not a ROOT file; fetch the file behind the link")
+    if magic != b"root":
+        raise E2EError(f"{path}: not a ROOT file (it starts with {magic!r})")
+    try:
+        file = uproot.open(path, **UPROOT_OPTIONS)
+    except Exception as error:  # a damaged header can make uproot fail in any way
+        raise E2EError(f"{path}: damaged ROOT file ({_one_line(error)}); fetch or write it again") from None
+    with file:
+        if size < file.file.fEND:
+            raise E2EError(
+                f"{path}: truncated ROOT file, {size} of {file.file.fEND} bytes; fetch or write it again"
+            )
+        trees = file.keys(filter_classname="TTree", cycle=False)
+        if TREE not in trees:
+            raise E2EError(f"{path}: no tree {TREE}; trees in the file: {', '.join(trees) or 'none'}")
+        yield file[TREE]
+
+
+def _require(path: str | Path, tree: uproot.TTree, branches: tuple[str, ...], task: Task) -> None:
+    missing = [branch for branch in branches if branch not in tree]
+    if missing:
+        near = difflib.get_close_matches(missing[0], tree.keys(), n=3)
+        raise E2EError(
+            f"{path}: {TREE} has no branch {', '.join(missing)}, which task {task.name} reads"
+            + (f" (similar: {', '.join(near)})" if near else "")
+            + "; write the ntuple with it, for instance by MLAnalyzer"
+        )
+
+
+def _wrong_type(path: str | Path, branch: uproot.TBranch, expected: str) -> None:
+    raise E2EError(f"{path}: branch {branch.name} is {branch.typename}; expected {expected} an event")
+
+
+def _one_line(error: BaseException) -> str:
+    """First line of what an error says, or its type where it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
