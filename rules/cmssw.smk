@@ -6,6 +6,10 @@ CMSSW_SOURCES = [
 ]
 
 
+def backend_settings(wildcards):
+    return {wildcards.backend: config["cmssw"].get(wildcards.backend, {})}
+
+
 rule cmssw_area:
     input:
         CMSSW_SOURCES,
@@ -21,7 +25,7 @@ rule cmssw_area:
     resources:
         mem_mb=4000,
     params:
-        settings=config["cmssw"],
+        settings=backend_settings,
     script:
         "../workflow/scripts/cmssw_area.py"
 
@@ -45,7 +49,7 @@ rule cmsrun:
     resources:
         mem_mb=4000,
     params:
-        settings=config["cmssw"],
+        settings=backend_settings,
     script:
         "../workflow/scripts/cmsrun.py"
 

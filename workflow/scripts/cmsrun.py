@@ -1,0 +1,23 @@
+from pathlib import Path
+
+from script import REPOSITORY, reported
+
+with reported():
+    from e2e.deploy import cmssw
+    from e2e.files import whole
+
+    with whole(snakemake.output.scores) as scores, whole(snakemake.output.timing) as timing:
+        cmssw.run(
+            snakemake.wildcards.backend,
+            Path(snakemake.input.area).parent,
+            REPOSITORY / "cmssw/src/RecoE2E/Taggers/test/electronPhoton_cfg.py",
+            [
+                *(f"inputFiles=file:{Path(path).resolve()}" for path in snakemake.input.ntuples),
+                f"model={Path(snakemake.input.onnx).resolve()}",
+                f"outputFile={scores.resolve()}",
+                f"timing={timing.resolve()}",
+                f"numberOfThreads={snakemake.threads}",
+            ],
+            log=Path(snakemake.log[0]),
+            settings=snakemake.params.settings,
+        )

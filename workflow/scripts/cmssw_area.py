@@ -1,6 +1,15 @@
-from script import logged
+from pathlib import Path
 
-with logged(snakemake.log[0]):
+from script import REPOSITORY, reported
+
+with reported():
     from e2e.deploy import cmssw
 
-    cmssw.build()
+    cmssw.build(
+        snakemake.wildcards.backend,
+        Path(snakemake.output[0]).parent,
+        REPOSITORY / "cmssw",
+        snakemake.params.settings,
+        jobs=snakemake.threads,
+        log=Path(snakemake.log[0]),
+    )

@@ -4,8 +4,10 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+REPOSITORY = Path(__file__).resolve().parents[2]
+
 # The library of this checkout, also in an environment into which it was not installed.
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
+sys.path.insert(0, str(REPOSITORY / "src"))
 
 from e2e.errors import E2EError
 
@@ -29,15 +31,23 @@ class _Tee:
 
 
 @contextmanager
+def reported():
+    """Run a script's body; bad input prints one line and exits with code 1."""
+    try:
+        yield
+    except E2EError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+@contextmanager
 def logged(log):
-    """Run a script's body with stdout and stderr copied to the file ``log``."""
+    """``reported``, with stdout and stderr also copied to the file ``log``."""
     terminal = sys.stdout, sys.stderr
     with open(log, "w") as file:
         sys.stdout, sys.stderr = (_Tee(stream, file) for stream in terminal)
         try:
-            yield
-        except E2EError as error:
-            print(f"error: {error}", file=sys.stderr)
-            sys.exit(1)
+            with reported():
+                yield
         finally:
             sys.stdout, sys.stderr = terminal
