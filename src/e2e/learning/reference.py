@@ -24,6 +24,7 @@ from e2e.tasks import Crop
 ITERATIONS = 2000
 PATIENCE = 50
 LEARNING_RATE = 0.04
+MISSING = -99.0
 CHUNK = 1024  # frames in memory at a time
 
 
@@ -74,6 +75,7 @@ def reference(
 
 
 def _table(samples: Samples, crop: Crop) -> pd.DataFrame:
-    """Shower shapes of ``samples``, one column each."""
+    """Shower shapes of ``samples``, one column each; a shape that an object lacks has a value of its own."""
     chunks = (samples.images(slice(start, start + CHUNK)) for start in range(0, len(samples), CHUNK))
-    return pd.concat([pd.DataFrame(shower_shapes(frames, crop)) for frames in chunks], ignore_index=True)
+    tables = [pd.DataFrame(shower_shapes(frames, crop)) for frames in chunks]
+    return pd.concat(tables, ignore_index=True).fillna(MISSING)

@@ -94,7 +94,7 @@ def auc(score: NDArray, target: NDArray) -> float:
 
 
 class Calibration:
-    """Reliability of scores [N] as probabilities of target 1, in ``BINS`` bins of equal numbers of objects."""
+    """Reliability of scores [N] as probabilities of target 1, in ``BINS`` bins of equal size."""
 
     def __init__(self, score: NDArray, target: NDArray):
         self.score, self.target = score.astype(np.float64), target.astype(np.float64)

@@ -17,10 +17,11 @@ from typing import Any
 import lightning
 import pandas as pd
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from torch import Tensor, nn
 from torch.nn import functional
 from torchmetrics.classification import BinaryAUROC
+from tqdm import tqdm
 
 from e2e import __version__, models, tasks
 from e2e.errors import E2EError
@@ -70,10 +71,10 @@ def train(
     """Train a network on the training part and write the one of lowest validation loss to ``output``.
 
     ``network`` holds the numbers of the architecture and ``trainer`` those of ``Settings``. ``history``
-    (CSV) gets a row an epoch, drawn in ``figure``. ``checkpoints`` is a folder that exists while training does:
-    after a kill, the same call goes on from the last finished epoch, and on a CPU ends with the weights
-    of an uninterrupted run; a checkpoint of other settings or data is left aside. Equal settings, data,
-    seed and ``threads`` (CPU threads a device) give equal weights on a CPU.
+    (CSV) gets a row an epoch, drawn in ``figure``. ``checkpoints`` is a folder that exists while training
+    does: after a kill, the same call goes on from the last finished epoch, and on a CPU ends with the
+    weights of an uninterrupted run; a checkpoint of other settings or data is left aside. Equal settings,
+    data, seed and ``threads`` (CPU threads a device) give equal weights on a CPU.
 
     Several GPUs train by DistributedDataParallel: the calling script is then run once a device.
 
@@ -150,7 +151,7 @@ def _trainer(
         gradient_clip_val=1.0,
         callbacks=[
             EarlyStopping("validation_loss", patience=settings.patience, check_on_train_epoch_end=True),
-            TQDMProgressBar(refresh_rate=10 if sys.stderr.isatty() else 100),
+            Progress(),
             *callbacks,
         ],
         default_root_dir=folder,
@@ -158,6 +159,7 @@ def _trainer(
         num_sanity_val_steps=0,
         log_every_n_steps=1,
         logger=False,
+        enable_progress_bar=False,
         enable_model_summary=False,
     )
 
@@ -239,6 +241,27 @@ class Classifier(lightning.LightningModule):
             cycle_momentum=False,
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+class Progress(Callback):
+    """One bar an epoch, counted from 1 as in the history, in images a second."""
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, module: Classifier) -> None:
+        self.bar = tqdm(
+            total=trainer.num_training_batches * module.settings.batch_size,
+            desc=f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}",
+            unit=" images",
+            mininterval=0.5 if sys.stderr.isatty() else 10.0,
+            disable=not trainer.is_global_zero,
+        )
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, module: Classifier, *_: Any) -> None:
+        self.bar.update(module.settings.batch_size)
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Classifier) -> None:
+        names = ("validation_loss", "validation_auc")
+        self.bar.set_postfix({name: f"{trainer.callback_metrics[name].item():.4f}" for name in names})
+        self.bar.close()
 
 
 class History(Callback):

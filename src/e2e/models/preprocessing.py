@@ -33,7 +33,8 @@ class CalorimeterFeatures(nn.Module):
         share = energy / (energy.sum(dim=(1, 2), keepdim=True) + ENERGY_SCALE_GEV)
         time = frames[:, 1].clamp(-TIME_RANGE_NS, TIME_RANGE_NS) * (energy > 0.0)
         logarithm = torch.log(1.0 + energy / ENERGY_SCALE_GEV) / 4.0
-        return torch.stack((logarithm, share, time, time * torch.sqrt(share)), dim=1)
+        weight = torch.sqrt(share + 1e-6)  # the offset keeps the gradient finite where there is no hit
+        return torch.stack((logarithm, share, time, time * weight), dim=1)
 
 
 class CentredCrop(nn.Module):

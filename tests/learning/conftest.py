@@ -1,0 +1,147 @@
+"""A small store of toy showers: electrons have a second cluster beside the seed in phi, and come late."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from e2e.data import store
+from e2e.data.split import write_split
+from e2e.data.store import Metadata, Samples
+from e2e.tasks import ELECTRON_PHOTON as TASK
+
+
+def frames(particle: str, objects: int, seed: int) -> np.ndarray:
+    """Toy frames float32 [N, 2, 32, 32] (GeV, ns)."""
+    generator = np.random.default_rng(seed)
+    eta, phi = np.mgrid[-15:17, -15:17]
+    share = np.exp(-2.5 * np.hypot(eta, phi))[None] * generator.uniform(0.8, 1.2, (objects, 32, 32))
+    if particle == "electron":
+        side = generator.choice([-1, 1], objects)[:, None, None]
+        brem = generator.exponential(0.15, (objects, 1, 1))
+        share = share + brem * np.exp(-2.5 * np.hypot(eta[None], phi[None] - 5 * side))
+    energy = 50 * share / share.sum(axis=(1, 2), keepdims=True)
+    energy += generator.exponential(0.03, energy.shape)
+    energy[energy < 0.1] = 0
+    time = generator.normal(0.05 if particle == "electron" else 0.0, 0.1 + 0.2 / np.maximum(energy, 0.1))
+    return np.stack([energy, np.where(energy > 0, time, 0)], axis=1).astype(np.float32)
+
+
+def samples(particle: str, objects: int, seed: int) -> Samples:
+    """Toy objects, two an event, with ``seed`` as run."""
+    generator = np.random.default_rng(seed)
+    image = frames(particle, objects, seed).reshape(objects, -1)
+    owner, index = np.nonzero(image)
+    pt, eta = generator.normal(50, 1, objects), generator.uniform(-1.4, 1.4, objects)
+    kinematics = {
+        "pho_pT": pt,
+        "pho_E": pt * np.cosh(eta),
+        "pho_eta": eta,
+        "pho_phi": generator.uniform(-np.pi, np.pi, objects),
+    }
+    return Samples(
+        sample=np.full(objects, particle),
+        run=np.full(objects, seed, np.uint32),
+        lumi=np.ones(objects, np.uint32),
+        event=np.arange(objects, dtype=np.uint64) // 2 + 1,
+        object=np.arange(objects, dtype=np.uint32) % 2,
+        target=np.full(objects, float(particle == "electron"), np.float32),
+        kinematics={name: column.astype(np.float32) for name, column in kinematics.items()},
+        offsets=np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=objects))]),
+        index=index.astype(np.uint32),
+        value=image[owner, index],
+        channels=TASK.channels,
+        classes=TASK.classes,
+        shape=TASK.shape,
+    )
+
+
+@dataclass
+class Toy:
+    """Store files, one a particle, and their split."""
+
+    stores: list[Path]
+    split: Path
+
+
+def write_toy(folder: Path, objects: int, particles: tuple[str, ...] = ("electron", "photon")) -> Toy:
+    """Stores of ``objects`` toy objects a particle."""
+    toy = Toy([folder / f"{particle}.parquet" for particle in particles], folder / "split.parquet")
+    for run, (path, particle) in enumerate(zip(toy.stores, particles, strict=True), start=1):
+        metadata = Metadata(
+            task=TASK.name,
+            sample=particle,
+            channels=TASK.channels,
+            rows=TASK.crop.rows,
+            columns=TASK.crop.columns,
+            kinematics=TASK.kinematics,
+            classes=TASK.classes,
+            source=f"{particle}.root",
+            source_sha256=f"{run:064x}",
+            simulation=True,
+            rejected={},
+        )
+        store.write(path, [samples(particle, objects, run)], metadata)
+    write_split(toy.stores, toy.split, folder / "split.json")
+    return toy
+
+
+@pytest.fixture(scope="session")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
+    """500 objects a particle."""
+    return write_toy(tmp_path_factory.mktemp("toy"), 500)
+
+
+@pytest.fixture(scope="session")
+def toy_frames():
+    """Function (particle, objects, seed) -> frames [N, 2, 32, 32]."""
+    return frames
+
+
+@pytest.fixture
+def make_toy(tmp_path: Path):
+    """Function (objects, particles) -> Toy in this test's own folder."""
+    return lambda objects, particles=("electron", "photon"): write_toy(tmp_path, objects, particles)
+
+
+TRAINER = {
+    "epochs": 3,
+    "batch_size": 64,
+    "learning_rate": 0.003,
+    "weight_decay": 0.01,
+    "patience": 5,
+    "devices": 1,
+    "seed": 1,
+}
+
+
+@pytest.fixture(scope="session")
+def fit():
+    """Function (toy, folder, **changes of the trainer) -> model.pt of a tiny network in ``folder``."""
+    from e2e.learning.train import train
+
+    def run(toy: Toy, folder: Path, **changes) -> Path:
+        train(
+            toy.stores,
+            toy.split,
+            folder / "model.pt",
+            folder / "history.csv",
+            folder / "history.png",
+            checkpoints=folder / "checkpoints",
+            task=TASK.name,
+            architecture="resnet",
+            network={"widths": [4, 8], "blocks": [1, 1]},
+            trainer=TRAINER | changes,
+            threads=1,
+            accelerator="cpu",
+        )
+        return folder / "model.pt"
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def trained(toy: Toy, fit, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """model.pt of a tiny network trained on ``toy``."""
+    return fit(toy, tmp_path_factory.mktemp("trained"))
