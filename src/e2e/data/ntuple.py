@@ -38,12 +38,8 @@ def check(path: str | Path, task: Task) -> Ntuple:
     Raises E2EError otherwise. Values are checked when they are read.
     """
     with open_tree(path) as tree:
-        vectors = [
-            *(channel.name for channel in task.channels),
-            *task.seeds,
-            *(quantity.name for quantity in task.kinematics),
-        ]
-        _require(path, tree, (*IDENTITY, *vectors), task)
+        vectors = vector_branches(task)
+        _require(path, tree, [*IDENTITY, *vectors], task)
         if TRUTH in tree:
             vectors.append(TRUTH)
         for branch in IDENTITY:
@@ -54,8 +50,18 @@ def check(path: str | Path, task: Task) -> Ntuple:
             kind = tree[branch].interpretation
             if not (isinstance(kind, uproot.AsJagged) and isinstance(kind.content, uproot.AsDtype)):
                 _wrong_type(path, tree[branch], "one std::vector<float>")
-        simulation = any(name.startswith("gen_") for name in tree.keys())  # noqa: SIM118
-        return Ntuple(Path(path), tree.num_entries, (*IDENTITY, *vectors), simulation)
+        return Ntuple(Path(path), tree.num_entries, (*IDENTITY, *vectors), is_simulation(tree))
+
+
+def vector_branches(task: Task) -> list[str]:
+    """Branches that a task cannot do without: its frames, and one number an object for each of the others."""
+    layers = (*task.channels, *task.kinematics)
+    return [*task.seeds, *(layer.name for layer in layers)]
+
+
+def is_simulation(tree: uproot.TTree) -> bool:
+    """Whether a tree holds generator truth."""
+    return any(name.startswith("gen_") for name in tree.keys())  # noqa: SIM118 (iterates over branches)
 
 
 @contextmanager
@@ -89,7 +95,7 @@ def open_tree(path: str | Path) -> Iterator[uproot.TTree]:
         yield file[TREE]
 
 
-def _require(path: str | Path, tree: uproot.TTree, branches: tuple[str, ...], task: Task) -> None:
+def _require(path: str | Path, tree: uproot.TTree, branches: list[str], task: Task) -> None:
     missing = [branch for branch in branches if branch not in tree]
     if missing:
         near = difflib.get_close_matches(missing[0], tree.keys(), n=3)
