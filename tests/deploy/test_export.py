@@ -37,7 +37,7 @@ def test_file_has_the_opset_and_ir_version_asked_for(trained, tmp_path, opset, i
 
 
 def test_file_of_another_opset_is_refused(model):
-    with pytest.raises(E2EError, match="opset ai[.]onnx 17 and IR 8, asked for were 18 and 8"):
+    with pytest.raises(E2EError, match=r"opset ai\.onnx 17 and IR 8, asked for were 18 and 8"):
         check_versions(model, 18, 8)
 
 

@@ -130,13 +130,12 @@ def _checked(table: pd.DataFrame, path: str | Path) -> pd.DataFrame:
     twice = table[table.duplicated(IDENTITY)]
     if len(twice):
         raise E2EError(
-            f"{path}: {_name(twice.iloc[0])} appears more than once; give each file (run number) once"
+            f"{path}: {_name(twice[IDENTITY].iloc[0])} appears more than once; give each file once"
         )
     bad = table[~np.isfinite(table[list(OUTPUTS)]).all(axis=1)]
     if len(bad):
-        raise E2EError(
-            f"{path}: {_name(bad.iloc[0])} has score {bad.iloc[0]['score']}, logit {bad.iloc[0]['logit']}"
-        )
+        values = ", ".join(f"{output} {bad.iloc[0][output]:g}" for output in OUTPUTS)
+        raise E2EError(f"{path}: {_name(bad[IDENTITY].iloc[0])} has {values}; look for NaN among its hits")
     return table
 
 

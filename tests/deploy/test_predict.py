@@ -1,0 +1,107 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pandas as pd
+import pytest
+import torch
+
+from e2e.data.convert import convert
+from e2e.data.ntuple_writer import write_ntuple
+from e2e.deploy.predict import predict, scores
+from e2e.errors import E2EError
+from e2e.files import sha256
+from e2e.learning.model import load
+from e2e.tasks import ELECTRON_PHOTON as TASK
+from e2e.tasks import Channel
+
+
+def test_ntuple_gets_the_scores_of_the_network(trained, model, ntuple, samples, tmp_path):
+    predict(model, ntuple, tmp_path / "scores.parquet")
+    table = pd.read_parquet(tmp_path / "scores.parquet")
+    with torch.no_grad():
+        expected = load(trained)[0](torch.from_numpy(samples.images()))
+    np.testing.assert_allclose(table["logit"], expected, atol=1e-5)
+    np.testing.assert_allclose(table["score"], torch.sigmoid(expected), atol=1e-6)
+    pd.testing.assert_frame_equal(table[["sample", "run", "lumi", "event", "object"]], samples.identity())
+    assert len(table) == 39  # of event 4, one object is too near the end of the barrel
+    assert list(table.query("event == 4")["object"]) == [0]
+    assert set(table["target"]) == {0, 1}
+    assert set(table["sample"]) == {"showers"}
+    assert (table["pho_pT"] == 50).all()
+    assert table.attrs == {"model_sha256": sha256(model)}
+
+
+def test_store_file_gets_the_scores_of_its_ntuple(model, ntuple, tmp_path):
+    convert(TASK, ntuple, tmp_path / "showers.parquet", progress=False)
+    from_ntuple = predict(model, ntuple, tmp_path / "a.parquet")
+    from_store = predict(model, tmp_path / "showers.parquet", tmp_path / "b.parquet")
+    pd.testing.assert_frame_equal(from_ntuple, from_store)
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+def test_scores_do_not_depend_on_the_batch_they_are_made_in(model, samples, tmp_path, monkeypatch):
+    whole = scores(model, samples, tmp_path / "a.parquet")
+    monkeypatch.setattr("e2e.deploy.predict.BATCH", 8)
+    pieces = scores(model, samples, tmp_path / "b.parquet", threads=2)
+    np.testing.assert_allclose(whole["logit"], pieces["logit"], rtol=0, atol=1e-5)
+
+
+def test_ntuple_without_events_gives_an_empty_table(model, tmp_path):
+    write_ntuple(tmp_path / "empty.root", [])
+    table = predict(model, tmp_path / "empty.root", tmp_path / "scores.parquet")
+    assert len(table) == 0
+    assert {"event", "object", "score", "logit", "pho_pT"} <= set(
+        pd.read_parquet(tmp_path / "scores.parquet")
+    )
+
+
+def test_missing_model_is_named_and_leaves_nothing(ntuple, tmp_path):
+    with pytest.raises(E2EError, match=r"absent\.onnx: no such model"):
+        predict(tmp_path / "absent.onnx", ntuple, tmp_path / "scores.parquet")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["absent.root", "absent.parquet"])
+def test_missing_source_is_named_and_leaves_nothing(model, tmp_path, name):
+    with pytest.raises(E2EError, match=rf"(?i){name}: .*no such file"):
+        predict(model, tmp_path / name, tmp_path / "scores.parquet")
+    assert not list(tmp_path.iterdir())
+
+
+def test_objects_of_other_channels_are_refused(model, samples, tmp_path):
+    swapped = replace(samples, channels=(Channel("EB_time", "ns"), Channel("EB_energy", "GeV")))
+    with pytest.raises(E2EError, match=r"channels EB_time \[ns\], EB_energy \[GeV\], but .* takes EB_energy"):
+        scores(model, swapped, tmp_path / "scores.parquet")
+    assert not list(tmp_path.iterdir())
+
+
+def test_model_of_another_input_shape_is_refused(model, samples, tmp_path):
+    graph = onnx.load(model)
+    graph.graph.input[0].type.tensor_type.shape.dim[2].dim_value = 31
+    onnx.save(graph, tmp_path / "model.onnx")
+    content = json.loads(model.with_suffix(".json").read_text()) | {"sha256": sha256(tmp_path / "model.onnx")}
+    (tmp_path / "model.json").write_text(json.dumps(content))
+    with pytest.raises(E2EError, match=r"frames are 2 x 32 x 32 .* but the model takes 2 x 31 x 32"):
+        scores(tmp_path / "model.onnx", samples, tmp_path / "scores.parquet")
+    assert not (tmp_path / "scores.parquet").exists()
+
+
+def test_score_that_is_no_number_names_the_object(model, samples, tmp_path):
+    value = samples.value.copy()
+    value[samples.offsets[5]] = np.nan
+    with pytest.raises(E2EError, match="run 7 lumi 1 event 3 object 1 is not a number"):
+        scores(model, replace(samples, value=value), tmp_path / "scores.parquet")
+    assert not list(tmp_path.iterdir())
+
+
+def test_real_cms_files_are_scored(model, shared, tmp_path):
+    for name, candidates in (("cms2012-double-electron-rhtree", 26), ("cms2012-bjet-rhtree", 23)):
+        source = shared / "data" / f"{name}.root"
+        table = predict(model, source, tmp_path / f"{name}.parquet")
+        rejected = convert(TASK, source, tmp_path / "store.parquet", progress=False).rejected
+        assert len(table) + sum(rejected.values()) == candidates
+        assert table["target"].isna().all()
+        assert table["score"].between(0, 1).all()
+        assert table["score"].nunique() > 15  # some candidates share a seed
