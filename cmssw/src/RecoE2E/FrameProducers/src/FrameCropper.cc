@@ -1,0 +1,88 @@
+#include "RecoE2E/FrameProducers/interface/FrameCropper.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <numeric>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace e2e {
+
+  namespace {
+    std::string size(std::uint32_t rows, std::uint32_t columns) {
+      return std::to_string(rows) + " x " + std::to_string(columns);
+    }
+
+    /// first[r] is the position of the first hit of row r, the rows of all channels being counted through.
+    std::vector<std::uint32_t> firstHits(DetectorFrame const& frame) {
+      std::size_t const rows = frame.channels().size() * frame.rows();
+      std::vector<std::uint32_t> first(rows + 1, 0);
+      for (auto const index : frame.index()) {
+        auto const row = index / frame.columns();
+        if (row >= rows)
+          throw std::invalid_argument("the detector frame has a hit at index " + std::to_string(index) +
+                                      ", outside its " + std::to_string(frame.channels().size()) + " x " +
+                                      size(frame.rows(), frame.columns()) + " cells");
+        ++first[row + 1];
+      }
+      std::partial_sum(first.begin(), first.end(), first.begin());
+      return first;
+    }
+
+    /// Detector column of the crop's first one.
+    std::uint32_t firstColumnOf(Crop const& crop, Seed const& seed, std::uint32_t columns) {
+      auto const remainder = (std::int64_t(seed.column) - crop.seedColumn) % columns;
+      return static_cast<std::uint32_t>(remainder < 0 ? remainder + columns : remainder);
+    }
+  }  // namespace
+
+  FrameCropper::FrameCropper(Crop const& crop) : crop_(crop) {
+    if (crop.seedRow >= crop.rows || crop.seedColumn >= crop.columns)
+      throw std::invalid_argument("a crop of " + size(crop.rows, crop.columns) +
+                                  " cells cannot have its seed at row " + std::to_string(crop.seedRow) +
+                                  ", column " + std::to_string(crop.seedColumn));
+  }
+
+  ObjectFrames FrameCropper::cut(DetectorFrame const& frame, SeedCollection const& seeds) const {
+    if (crop_.rows > frame.rows() || crop_.columns > frame.columns())
+      throw std::invalid_argument("a crop of " + size(crop_.rows, crop_.columns) +
+                                  " cells is larger than the detector frame of " +
+                                  size(frame.rows(), frame.columns()));
+
+    std::vector<Seed const*> accepted;
+    accepted.reserve(seeds.size());
+    for (auto const& seed : seeds) {
+      auto const firstRow = std::int64_t(seed.row) - crop_.seedRow;
+      if (firstRow >= 0 && firstRow + crop_.rows <= frame.rows())
+        accepted.push_back(&seed);
+    }
+
+    auto const first = firstHits(frame);
+    auto const columns = frame.columns();
+    auto const channels = frame.channels().size();
+    std::vector<std::uint32_t> object;
+    object.reserve(accepted.size());
+    std::vector<float> data(accepted.size() * channels * crop_.rows * crop_.columns, 0.f);
+    auto row = data.begin();
+    for (auto const* seed : accepted) {
+      object.push_back(seed->object);
+      auto const firstColumn = firstColumnOf(crop_, *seed, columns);
+      for (std::size_t channel = 0; channel < channels; ++channel) {
+        auto detectorRow = channel * frame.rows() + (seed->row - crop_.seedRow);
+        for (std::uint32_t r = 0; r < crop_.rows; ++r, ++detectorRow, row += crop_.columns) {
+          for (auto hit = first[detectorRow]; hit < first[detectorRow + 1]; ++hit) {
+            auto const detectorColumn = frame.index()[hit] - static_cast<std::uint32_t>(detectorRow) * columns;
+            auto const column = detectorColumn - firstColumn + (detectorColumn < firstColumn ? columns : 0);
+            if (column < crop_.columns)
+              row[column] = frame.value()[hit];
+          }
+        }
+      }
+    }
+    auto const rejected = static_cast<std::uint32_t>(seeds.size() - accepted.size());
+    return ObjectFrames(frame.channels(), crop_, std::move(object), std::move(data), rejected);
+  }
+
+}  // namespace e2e

@@ -1,0 +1,35 @@
+#ifndef RecoE2E_Taggers_ModelContract_h
+#define RecoE2E_Taggers_ModelContract_h
+
+#include <string>
+#include <vector>
+
+#include "RecoE2E/DataFormats/interface/Crop.h"
+#include "RecoE2E/DataFormats/interface/ObjectFrames.h"
+
+namespace e2e {
+
+  /**
+   * What a model takes: model.json, which the export writes beside model.onnx and binds to it by its SHA-256.
+   *
+   * The model's input is float32 [N, channels, crop.rows, crop.columns] of raw values in the unit of each channel; its
+   * outputs are score [N] and logit [N].
+   */
+  struct ModelContract {
+    std::string input;
+    std::vector<std::string> channels;
+    Crop crop;
+
+    /**
+     * The contract of the model at modelPath (.onnx). Throws std::runtime_error, naming the file, where the model or its
+     * JSON cannot be read, the JSON belongs to another model, or its content is no contract of the known format.
+     */
+    static ModelContract read(std::string const& modelPath);
+
+    /// Throws std::runtime_error where the frames have other channels, another order of them, or another crop.
+    void check(ObjectFrames const& frames) const;
+  };
+
+}  // namespace e2e
+
+#endif

@@ -1,0 +1,38 @@
+#ifndef RecoE2E_Taggers_TaggerModel_h
+#define RecoE2E_Taggers_TaggerModel_h
+
+#include <memory>
+#include <string>
+
+#include "PhysicsTools/ONNXRuntime/interface/ONNXRuntime.h"
+#include "RecoE2E/DataFormats/interface/ObjectFrames.h"
+#include "RecoE2E/DataFormats/interface/ObjectScore.h"
+#include "RecoE2E/Taggers/interface/ModelContract.h"
+
+namespace e2e {
+
+  /// A model with its contract and its one session, which all threads of a process share.
+  class TaggerModel {
+  public:
+    /**
+     * backend is "cpu" or "cuda". Throws std::invalid_argument for another one, and std::runtime_error, naming the
+     * model, where it has no valid contract, cannot be loaded, does not take the frames that its contract promises, or
+     * cannot run on the backend: there is no silent way back to the CPU.
+     */
+    TaggerModel(std::string const& path, std::string const& backend);
+
+    /// The scores of all objects, in their order, from one call of the session; none without objects. Throws
+    /// std::runtime_error for frames that the contract does not allow.
+    ObjectScoreCollection score(ObjectFrames const& frames) const;
+
+  private:
+    cms::Ort::FloatArrays run(cms::Ort::FloatArrays input, std::size_t objects) const;
+
+    std::string const path_;
+    ModelContract const contract_;
+    std::unique_ptr<cms::Ort::ONNXRuntime const> session_;
+  };
+
+}  // namespace e2e
+
+#endif

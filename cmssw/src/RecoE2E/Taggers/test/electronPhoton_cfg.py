@@ -1,0 +1,45 @@
+"""Scores the photon candidates of RHTree ntuples with an exported electron/photon model.
+
+cmsRun electronPhoton_cfg.py inputFiles=file:ntuple.root model=model.onnx outputFile=scores.root
+"""
+
+import os
+
+import FWCore.ParameterSet.Config as cms
+from FWCore.ParameterSet.VarParsing import VarParsing
+
+options = VarParsing("analysis")
+options.setDefault("outputFile", "scores.root")
+options.setType("outputFile", VarParsing.varType.string)  # no tag for maxEvents in the file's name
+for name, default, kind, description in (
+    ("model", "model.onnx", VarParsing.varType.string, "model, with its JSON beside it"),
+    ("backend", "cpu", VarParsing.varType.string, "where the model runs: cpu or cuda"),
+    ("numberOfThreads", 1, VarParsing.varType.int, "threads of the job"),
+    ("numberOfStreams", 0, VarParsing.varType.int, "events in flight; 0: as many as threads"),
+    ("timing", "", VarParsing.varType.string, "JSON file for the times of the modules; none if empty"),
+):
+    options.register(name, default, VarParsing.multiplicity.singleton, kind, description)
+options.parseArguments()
+
+process = cms.Process("E2E")
+process.options.numberOfThreads = options.numberOfThreads
+process.options.numberOfStreams = options.numberOfStreams
+process.maxEvents.input = options.maxEvents
+
+process.load("RecoE2E.FrameProducers.objectFrames_cfi")
+process.load("RecoE2E.Taggers.e2eTagger_cfi")
+process.load("RecoE2E.Taggers.e2eScoreWriter_cfi")
+
+process.source = cms.Source("RHTreeSource", fileNames=cms.untracked.vstring(options.inputFiles))
+process.e2eTagger.model = os.path.abspath(options.model)
+process.e2eTagger.backend = options.backend
+process.TFileService = cms.Service("TFileService", fileName=cms.string(options.outputFile))
+if options.timing:
+    process.FastTimerService = cms.Service(
+        "FastTimerService",
+        writeJSONSummary=cms.untracked.bool(True),
+        jsonFileName=cms.untracked.string(options.timing),
+        enableDQM=cms.untracked.bool(False),
+    )
+
+process.path = cms.Path(process.objectFrames + process.e2eTagger + process.e2eScoreWriter)

@@ -1,0 +1,167 @@
+// The model with its contract: checks at the begin of the job, and one score for each object.
+#include <atomic>
+#include <cmath>
+#include <filesystem>
+#include <sstream>
+#include <thread>
+
+#include "doctest/doctest.h"
+
+#include "RecoE2E/Taggers/interface/ModelContract.h"
+#include "RecoE2E/Taggers/interface/TaggerModel.h"
+#include "RecoE2E/Taggers/interface/sha256.h"
+#include "testing.h"
+
+using e2e::ModelContract;
+using e2e::TaggerModel;
+using testing::contains;
+using testing::LinearModel;
+using testing::message;
+
+namespace {
+  std::string sha256(std::string const& text) {
+    std::istringstream stream(text);
+    return e2e::sha256(stream);
+  }
+
+  e2e::ObjectFrames frames(std::vector<std::uint32_t> object, std::vector<float> data) {
+    return {{"EB_energy", "EB_time"}, {32, 32, 15, 15}, std::move(object), std::move(data), 0};
+  }
+}  // namespace
+
+TEST_CASE("SHA-256 of known messages") {
+  // FIPS 180-2, appendix B, and the empty message.
+  CHECK(sha256("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  CHECK(sha256("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  CHECK(sha256("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq") ==
+        "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+  CHECK(sha256(std::string(1000000, 'a')) == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+  // The lengths around the padding (computed with hashlib).
+  CHECK(sha256(std::string(55, 'x')) == "d5e285683cd4efc02d021a5c62014694958901005d6f71e89e0989fac77e4072");
+  CHECK(sha256(std::string(56, 'x')) == "04c26261370ee7541549d16dee320c723e3fd14671e66a099afe0a377c16888e");
+  CHECK(sha256(std::string(63, 'x')) == "75220b47218278e656f2013bb8f0c455a25eaf01e86c64924e9d48d89776d6f2");
+  CHECK(sha256(std::string(64, 'x')) == "7ce100971f64e7001e8fe5a51973ecdfe1ced42befe7ee8d5fd6219506b5393c");
+}
+
+TEST_CASE("the contract gives names, channels and crop of the model") {
+  testing::Folder const folder;
+  LinearModel().save(folder / "model.onnx");
+  auto const contract = ModelContract::read(folder / "model.onnx");
+  CHECK(contract.input == "frames");
+  CHECK(contract.channels == std::vector<std::string>{"EB_energy", "EB_time"});
+  CHECK(contract.crop == e2e::Crop{32, 32, 15, 15});
+}
+
+TEST_CASE("a model without a valid contract is refused, naming the file") {
+  testing::Folder const folder;
+  auto const path = folder / "model.onnx", json = folder / "model.json";
+  auto const failure = [&] { return message([&] { ModelContract::read(path); }); };
+  CHECK(contains(failure(), path + ": there is no such model"));
+  LinearModel const model;
+  testing::write(path, model.onnx());
+  CHECK(contains(failure(), json + ": cannot be read"));
+  testing::write(json, "<html></html>");
+  CHECK(contains(failure(), json + ": "));
+  testing::write(json, model.json(sha256(model.onnx() + "another")));
+  CHECK(contains(failure(), "belongs to another model"));
+  testing::write(json, R"({"format": 1, "sha256": ")" + sha256(model.onnx()) + R"("})");
+  CHECK(contains(failure(), "'input'"));
+
+  auto text = model.json(sha256(model.onnx()));
+  auto const replaced = [&](std::string const& from, std::string const& to) {
+    auto changed = text;
+    return changed.replace(changed.find(from), from.size(), to);
+  };
+  testing::write(json, replaced(R"("format": 1)", R"("format": 2)"));
+  CHECK(contains(failure(), "format is 2; this release reads format 1"));
+  testing::write(json, replaced(R"(["N", 2, 32, 32])", R"(["N", 32, 32, 2])"));
+  CHECK(contains(failure(), R"(the shape of the input is ["N",32,32,2])"));
+}
+
+TEST_CASE("frames of other channels, another order of them, or another crop are refused") {
+  testing::Folder const folder;
+  LinearModel().save(folder / "model.onnx");
+  TaggerModel const model(folder / "model.onnx", "cpu");
+  auto const failure = [&](std::vector<std::string> channels, e2e::Crop crop) {
+    return message([&] { model.score({std::move(channels), crop, {}, {}, 0}); });  // no object at all
+  };
+  CHECK(contains(failure({"EB_time", "EB_energy"}, {32, 32, 15, 15}), "the frames hold the channels EB_time, EB_energy"));
+  CHECK(contains(failure({"EB_energy"}, {32, 32, 15, 15}), "but the model takes EB_energy, EB_time"));
+  CHECK(contains(failure({"EB_energy", "EB_time"}, {16, 32, 15, 15}), "the frames are 16 x 32 cells"));
+  CHECK(contains(failure({"EB_energy", "EB_time"}, {32, 32, 16, 15}), "seed at row 16, column 15"));
+}
+
+TEST_CASE("a model of another shape than its JSON is refused before any event") {
+  testing::Folder const folder;
+  auto const path = folder / "model.onnx";
+  auto const failure = [&](LinearModel const& inside, LinearModel const& promised) {
+    testing::write(path, inside.onnx());
+    testing::write(folder / "model.json", promised.json(sha256(inside.onnx())));
+    return message([&] { TaggerModel(path, "cpu"); });
+  };
+  LinearModel const good;
+  CHECK(failure(good, good) == "no exception");
+  LinearModel small;
+  small.crop = {16, 16, 7, 7};
+  small.weights.assign(2 * 16 * 16, 1.f);
+  CHECK(contains(failure(small, good), path + ": cannot run on 2 frames"));
+  LinearModel renamed;
+  renamed.input = "image";
+  CHECK(contains(failure(renamed, good), path + ": cannot run on 2 frames"));
+  LinearModel fixed;
+  fixed.batch = "1";
+  CHECK(contains(failure(fixed, good), path + ": cannot run on 2 frames"));
+  testing::write(path, "no model");
+  testing::write(folder / "model.json", good.json(sha256("no model")));
+  CHECK(contains(message([&] { TaggerModel(path, "cpu"); }), path + ": cannot be loaded on backend cpu"));
+}
+
+TEST_CASE("the backend is cpu or cuda, and nothing else") {
+  testing::Folder const folder;
+  LinearModel().save(folder / "model.onnx");
+  CHECK(contains(message([&] { TaggerModel(folder / "model.onnx", "gpu"); }), "choose cpu or cuda"));
+  if (not std::filesystem::exists("/dev/nvidiactl"))
+    CHECK(contains(message([&] { TaggerModel(folder / "model.onnx", "cuda"); }), "cannot be loaded on backend cuda"));
+}
+
+TEST_CASE("every object gets its own score, in NCHW order") {
+  testing::Folder const folder;
+  LinearModel model;
+  for (std::size_t i = 0; i < model.weights.size(); ++i)
+    model.weights[i] = static_cast<float>(i);
+  model.save(folder / "model.onnx");
+  TaggerModel const tagger(folder / "model.onnx", "cpu");
+
+  CHECK(tagger.score(frames({}, {})).empty());
+
+  constexpr std::size_t size = 2 * 32 * 32;
+  std::vector<float> data(3 * size, 0.f);
+  data[7] = 0.5f;                                 // object 0: channel 0, row 0, column 7
+  data[size + 32 * 32 + 32 * 2 + 5] = -0.001f;    // object 3: channel 1, row 2, column 5
+  auto const scores = tagger.score(frames({0, 3, 4}, data));
+  REQUIRE(scores.size() == 3);
+  std::vector<float> const logits{3.5f, -(1024 + 64 + 5) * 0.001f, 0.f};
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK(scores[i].object == std::vector<std::uint32_t>{0, 3, 4}[i]);
+    CHECK(scores[i].logit == doctest::Approx(logits[i]));
+    CHECK(scores[i].score == doctest::Approx(1 / (1 + std::exp(-logits[i]))));
+  }
+}
+
+TEST_CASE("two threads share one session") {
+  testing::Folder const folder;
+  LinearModel().save(folder / "model.onnx");
+  TaggerModel const tagger(folder / "model.onnx", "cpu");
+  std::atomic<int> wrong{0};
+  auto const work = [&](float value) {
+    for (int i = 1; i < 20; ++i) {
+      std::vector<std::uint32_t> objects(i, 0);
+      for (auto const& score : tagger.score(frames(objects, std::vector<float>(i * 2 * 32 * 32, value))))
+        wrong += std::abs(score.logit - value * 2 * 32 * 32) > 1e-3f;
+    }
+  };
+  std::thread first(work, 0.001f), second(work, -0.002f);
+  first.join();
+  second.join();
+  CHECK(wrong == 0);
+}

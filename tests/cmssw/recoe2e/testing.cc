@@ -1,0 +1,108 @@
+#include "testing.h"
+
+#include <atomic>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <numeric>
+#include <sstream>
+#include <stdexcept>
+
+#include <unistd.h>
+
+#include "RecoE2E/Taggers/interface/sha256.h"
+
+namespace testing {
+
+  Folder::Folder() {
+    static std::atomic<int> count{0};
+    path_ = std::filesystem::temp_directory_path() /
+            ("recoe2e-" + std::to_string(getpid()) + "-" + std::to_string(count++));
+    std::filesystem::create_directories(path_);
+  }
+
+  Folder::~Folder() { std::filesystem::remove_all(path_); }
+
+  void write(std::string const& path, std::string const& content) {
+    std::ofstream file(path, std::ios::binary);
+    file << content;
+    if (not file.flush())
+      throw std::runtime_error("cannot write " + path);
+  }
+
+  std::string read(std::string const& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  }
+
+  namespace {
+    // The protocol buffers of ONNX (onnx.proto), as far as a linear model needs them.
+    std::string varint(std::uint64_t number) {
+      std::string bytes;
+      for (; number > 127; number >>= 7)
+        bytes += static_cast<char>(number | 128);
+      return bytes + static_cast<char>(number);
+    }
+    std::string field(int id, std::uint64_t number) { return varint(id << 3) + varint(number); }
+    std::string field(int id, std::string const& bytes) { return varint(id << 3 | 2) + varint(bytes.size()) + bytes; }
+
+    constexpr int kFloat = 1, kInt64 = 7;
+
+    template <typename T>
+    std::string tensor(std::string const& name, int type, std::vector<int> const& shape, std::vector<T> const& values) {
+      std::string dimensions;
+      for (auto n : shape)
+        dimensions += field(1, static_cast<std::uint64_t>(n));
+      std::string raw(values.size() * sizeof(T), '\0');
+      std::memcpy(raw.data(), values.data(), raw.size());
+      return dimensions + field(2, static_cast<std::uint64_t>(type)) + field(8, name) + field(9, raw);
+    }
+
+    std::string node(std::string const& op, std::vector<std::string> const& inputs, std::string const& output) {
+      std::string bytes;
+      for (auto const& input : inputs)
+        bytes += field(1, input);
+      return bytes + field(2, output) + field(4, op);
+    }
+
+    std::string valueInfo(std::string const& name, std::vector<std::string> const& shape) {
+      std::string dimensions;
+      for (auto const& n : shape)
+        dimensions += field(1, n == "N" ? field(2, n) : field(1, std::stoull(n)));
+      return field(1, name) + field(2, field(1, field(1, std::uint64_t{kFloat}) + field(2, dimensions)));
+    }
+  }  // namespace
+
+  std::string LinearModel::onnx() const {
+    auto const n = batch.empty() ? std::string("N") : batch;
+    auto const graph =
+        field(1, node("Flatten", {input}, "flat")) + field(1, node("MatMul", {"flat", "weights"}, "column")) +
+        field(1, node("Reshape", {"column", "shape"}, "logit")) + field(1, node("Sigmoid", {"logit"}, "score")) +
+        field(2, std::string("linear")) +
+        field(5, tensor("weights", kFloat, {static_cast<int>(weights.size()), 1}, weights)) +
+        field(5, tensor<std::int64_t>("shape", kInt64, {1}, {-1})) +
+        field(11,
+              valueInfo(input,
+                        {n, std::to_string(channels.size()), std::to_string(crop.rows), std::to_string(crop.columns)})) +
+        field(12, valueInfo("score", {n})) + field(12, valueInfo("logit", {n}));
+    return field(1, 8) + field(7, graph) + field(8, field(2, 13));
+  }
+
+  std::string LinearModel::json(std::string const& sha256) const {
+    std::ostringstream text;
+    text << R"({"format": 1, "sha256": ")" << sha256 << R"(", "input": {"name": ")" << input << R"(", "shape": ["N", )"
+         << channels.size() << ", " << crop.rows << ", " << crop.columns << R"(], "channels": [)";
+    for (std::size_t i = 0; i < channels.size(); ++i)
+      text << (i ? ", " : "") << R"({"name": ")" << channels[i] << R"(", "unit": "GeV"})";
+    text << R"(]}, "crop": {"rows": )" << crop.rows << R"(, "columns": )" << crop.columns << R"(, "seed_row": )"
+         << crop.seedRow << R"(, "seed_column": )" << crop.seedColumn << "}}";
+    return text.str();
+  }
+
+  void LinearModel::save(std::string const& path) const {
+    write(path, onnx());
+    std::istringstream model(onnx());
+    write(std::filesystem::path(path).replace_extension(".json").string(), json(e2e::sha256(model)));
+  }
+
+}  // namespace testing

@@ -1,0 +1,58 @@
+#ifndef tests_cmssw_recoe2e_testing_h
+#define tests_cmssw_recoe2e_testing_h
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "RecoE2E/DataFormats/interface/Crop.h"
+
+namespace testing {
+
+  /// A new folder that goes away with the object.
+  class Folder {
+  public:
+    Folder();
+    ~Folder();
+    Folder(Folder const&) = delete;
+    Folder& operator=(Folder const&) = delete;
+    std::string operator/(std::string const& name) const { return (path_ / name).string(); }
+
+  private:
+    std::filesystem::path path_;
+  };
+
+  /// The message of the exception that call throws; fails the test if it throws none.
+  template <typename F>
+  std::string message(F&& call) {
+    try {
+      call();
+    } catch (std::exception const& error) {
+      return error.what();
+    }
+    return "no exception";
+  }
+
+  inline bool contains(std::string const& text, std::string const& part) { return text.find(part) != std::string::npos; }
+
+  void write(std::string const& path, std::string const& content);
+  std::string read(std::string const& path);
+
+  /// A frame of rows x columns values for each channel, in ONNX as logit = sum(weights * frames) and its sigmoid.
+  struct LinearModel {
+    std::vector<std::string> channels{"EB_energy", "EB_time"};
+    e2e::Crop crop{32, 32, 15, 15};
+    std::vector<float> weights = std::vector<float>(2 * 32 * 32, 1.f);
+    std::string input = "frames";
+    std::string batch;  // a number fixes the batch of the graph; empty leaves it open
+
+    std::string onnx() const;
+    std::string json(std::string const& sha256) const;
+    /// Writes path and the JSON beside it.
+    void save(std::string const& path) const;
+  };
+
+}  // namespace testing
+
+#endif
