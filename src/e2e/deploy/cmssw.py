@@ -1,0 +1,352 @@
+"""The CMSSW area and cmsRun in it, by one of three backends.
+
+standalone  CMake on this machine builds cmssw/src/RecoE2E against the host in cmssw/standalone
+apptainer   the same, built and run inside an image made from containers/cmssw-standalone.def
+cvmfs       a CMSSW release: scram in the CMS image, both from /cvmfs
+
+``settings`` is the ``cmssw`` part of the configuration (config/schema.yaml). A dry run prints the commands,
+ready to be pasted into a shell, and runs none of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from e2e.errors import E2EError
+from e2e.files import read_json, sha256, whole, write_json
+
+CVMFS = Path("/cvmfs")
+
+# CMSSW's error codes modulo 256, as a shell sees them (FWCore/Utilities/interface/EDMException.h).
+EXIT_CODES = {
+    65: "an exception in a module",
+    66: "a C++ exception from outside CMSSW",
+    67: "an unknown exception",
+    68: "out of memory",
+    70: "a product that a module needs is not in the event",
+    71: "a data format has no dictionary",
+    72: "a module puts a product that it does not declare",
+    73: "a parameter that the module does not know, or a wrong value",
+    74: "a logic error in a module",
+    84: "an input file cannot be opened",
+    85: "an input file cannot be read",
+    86: "an error in ROOT",
+    89: "the configuration file does not exist",
+    90: "the configuration file is wrong",
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one cmsRun took, its start included: wall time in s, peak resident memory in bytes."""
+
+    wall_s: float
+    peak_rss_bytes: int
+
+
+def build(
+    backend: str,
+    area: Path,
+    source: Path,
+    settings: Mapping[str, Any],
+    jobs: int,
+    log: Path,
+    dry_run: bool = False,
+) -> None:
+    """Build RecoE2E from ``source``, the repository's ``cmssw`` directory, into the directory ``area``.
+
+    An area of the standalone host appears whole or not at all; its build tree stays in ``build`` beside
+    it, so a second build compiles only what changed. A scram area cannot be moved and grows in place.
+    ``area.json``, written last, names the backend and its image (apptainer: with the SHA-256 of its file).
+
+    Raises `E2EError` when the backend cannot be used here, or when a command fails.
+    """
+    area, source = area.resolve(), source.resolve()
+    way = BACKENDS[backend](area, settings)
+    if dry_run:
+        _print(way.build_commands(source, area, jobs))
+        return
+    way.check()
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output, whole(area) if way.relocatable else _in_place(area) as destination:
+        for command in way.build_commands(source, destination, jobs):
+            code = subprocess.call(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=_environment()
+            )
+            if code:
+                raise E2EError(f"{backend} area: `{shlex.join(command)}` ended with {code}: {_failure(log)}")
+        write_json(destination / "area.json", {"backend": backend, **way.record(source)})
+        if way.relocatable:
+            shutil.rmtree(area, ignore_errors=True)  # the new area is complete and takes this name
+
+
+def run(
+    backend: str,
+    area: Path,
+    cfg: Path,
+    arguments: Sequence[str],
+    log: Path,
+    settings: Mapping[str, Any],
+    dry_run: bool = False,
+) -> Cost | None:
+    """Run ``cmsRun cfg arguments...`` of ``area`` in the working directory, its output in the file ``log``.
+
+    For a backend with an image, ``image.json`` beside the log says which one it was. A run that fails may
+    leave the file of its ``outputFile=`` argument incomplete: give it a scratch name (`e2e.files.whole`).
+
+    Raises `E2EError` when the area is not built, or with cmsRun's message and the meaning of its exit code.
+    """
+    area = area.resolve()
+    way = BACKENDS[backend](area, settings)
+    if dry_run:
+        _print([way.run_command(cfg, arguments)])
+        return None
+    way.check()
+    if not (area / "area.json").exists():
+        raise E2EError(
+            f"{area}: not a complete {backend} area; `e2e cmssw build --backend {backend}` makes it"
+        )
+    command = way.run_command(cfg, arguments)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    code, wall, peak = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("measured.py")), str(log), *command],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        env=_environment(),
+    ).stdout.split()
+    if code != "0":
+        meaning = EXIT_CODES.get(int(code), "see the log")
+        raise E2EError(f"cmsRun ended with {code} ({meaning}): {_failure(log)}")
+    if image := read_json(area / "area.json").get("image"):
+        write_json(log.parent / "image.json", image)
+    return Cost(wall_s=float(wall), peak_rss_bytes=1024 * int(peak))
+
+
+class _Standalone:
+    """CMake and cmsRun on this machine."""
+
+    relocatable = True
+
+    def __init__(self, area: Path, settings: Mapping[str, Any]) -> None:
+        self.area = area
+
+    def check(self) -> None:
+        """Raise `E2EError` if this backend cannot be used on this machine."""
+        for tool in ("cmake", "ninja", "c++"):
+            if shutil.which(tool, path=_environment()["PATH"]) is None:
+                raise E2EError(f"{tool} is missing: `make .venv/installed` installs what the C++ part needs")
+
+    def build_commands(self, source: Path, destination: Path, jobs: int) -> list[list[str]]:
+        """Commands that compile ``source`` and install into ``destination``."""
+        return _cmake(source, self.area.parent / "build" / "standalone", destination, jobs)
+
+    def run_command(self, cfg: Path, arguments: Sequence[str]) -> list[str]:
+        return [str(self.area / "bin/cmsRun"), str(cfg), *arguments]
+
+    def record(self, source: Path) -> dict[str, Any]:
+        """What ``area.json`` says besides the backend's name."""
+        return {}
+
+
+class _Apptainer:
+    """The standalone host, built and run inside an image that is made here."""
+
+    relocatable = True
+
+    def __init__(self, area: Path, settings: Mapping[str, Any]) -> None:
+        self.area = area
+        self.onnxruntime = settings.get("apptainer", {}).get("onnxruntime", "cpu")
+
+    def check(self) -> None:
+        _need_apptainer("as root, containers/install-apptainer installs it on Debian 12")
+
+    def _image(self, source: Path) -> Path:
+        """The image that these sources ask for: another recipe, another file."""
+        recipe = [
+            source.parent / "containers/cmssw-standalone.def",
+            source.parent / "requirements/base.txt",
+            source.parent / f"requirements/{self.onnxruntime}.txt",
+        ]
+        key = hashlib.sha256(b"".join(path.read_bytes() for path in recipe)).hexdigest()
+        return self.area.parent / "images" / f"cmssw-standalone-{key[:12]}.sif"
+
+    def build_commands(self, source: Path, destination: Path, jobs: int) -> list[list[str]]:
+        image = self._image(source)
+        make_image = [str(source.parent / "containers/build"), str(image), self.onnxruntime]
+        inside = _apptainer_exec(image, [source, self.area.parent])
+        compiling = _cmake(source, self.area.parent / "build" / image.stem, destination, jobs)
+        return [*([] if image.exists() else [make_image]), *(inside + command for command in compiling)]
+
+    def run_command(self, cfg: Path, arguments: Sequence[str]) -> list[str]:
+        image = read_json(self.area / "area.json")["image"]
+        cuda = "backend=cuda" in arguments
+        if cuda and image["onnxruntime"] != "gpu":
+            raise E2EError("backend=cuda needs cmssw.apptainer.onnxruntime: gpu; this image is for CPUs")
+        path = self.area.parent / "images" / image["file"]
+        inside = _apptainer_exec(path, [self.area, *_folders(cfg, arguments)], cuda)
+        return [*inside, str(self.area / "bin/cmsRun"), str(cfg), *arguments]
+
+    def record(self, source: Path) -> dict[str, Any]:
+        image = self._image(source)
+        return {"image": {"file": image.name, "sha256": sha256(image), "onnxruntime": self.onnxruntime}}
+
+
+class _Cvmfs:
+    """A CMSSW release, in the CMS image that it was built for."""
+
+    relocatable = False
+
+    def __init__(self, area: Path, settings: Mapping[str, Any]) -> None:
+        self.area = area
+        self.release = settings["cvmfs"]["release"]
+        self.scram_arch = settings["cvmfs"]["scram_arch"]
+        self.image = Path(settings["cvmfs"]["image"])
+
+    def check(self) -> None:
+        for path in (CVMFS / "cms.cern.ch/cmsset_default.sh", self.image):
+            if not path.exists():
+                raise E2EError(
+                    f"{path} is not there, so this machine cannot use CMSSW releases: run at a site that "
+                    "mounts cvmfs, mount it with cvmfsexec, or set cmssw.backend to standalone or apptainer"
+                )
+        _need_apptainer("ask the site for it")
+
+    def build_commands(self, source: Path, destination: Path, jobs: int) -> list[list[str]]:
+        script = [
+            f"mkdir -p {_quoted(destination)}",
+            f"cd {_quoted(destination)}",
+            f"[ -d {self.release}/.SCRAM ] || scram project {self.release}",
+            f"cd {self.release}/src",
+            f"ln -sfn {_quoted(source / 'src/RecoE2E')} RecoE2E",
+            'eval "$(scram runtime -sh)"',
+            f"scram build -j {jobs}",
+        ]
+        return [self._inside(script, [source, self.area.parent])]
+
+    def run_command(self, cfg: Path, arguments: Sequence[str]) -> list[str]:
+        src = self.area / self.release / "src"
+        script = [
+            f"cd {_quoted(src)}",
+            'eval "$(scram runtime -sh)"',
+            f"cd {_quoted(Path.cwd())}",
+            'exec cmsRun "$@"',
+        ]
+        folders = [self.area, (src / "RecoE2E").resolve(), *_folders(cfg, arguments)]
+        return [*self._inside(script, folders, "backend=cuda" in arguments), "cmsRun", str(cfg), *arguments]
+
+    def _inside(self, script: list[str], folders: Iterable[Path], cuda: bool = False) -> list[str]:
+        setup = [
+            f"source {CVMFS}/cms.cern.ch/cmsset_default.sh",  # does not itself survive `set -e`
+            "set -e",
+            f"export SCRAM_ARCH={self.scram_arch}",
+        ]
+        command = "\n".join([*setup, *script])
+        return [*_apptainer_exec(self.image, [CVMFS, *folders], cuda), "bash", "-c", command]
+
+    def record(self, source: Path) -> dict[str, Any]:
+        # On cvmfs an image's name is a link to a directory that is named after its digest.
+        image = {"file": str(self.image), "unpacked": str(self.image.resolve())}
+        return {"release": self.release, "scram_arch": self.scram_arch, "image": image}
+
+
+BACKENDS = {"standalone": _Standalone, "apptainer": _Apptainer, "cvmfs": _Cvmfs}
+
+
+def _cmake(source: Path, tree: Path, destination: Path, jobs: int) -> list[list[str]]:
+    """Configure the standalone host with RecoE2E, build it in ``tree``, install it into ``destination``."""
+    return [
+        [
+            "cmake",
+            "-S",
+            str(source / "standalone"),
+            "-B",
+            str(tree),
+            "-G",
+            "Ninja",
+            "-DCMAKE_BUILD_TYPE=Release",
+        ],
+        ["cmake", "--build", str(tree), "--parallel", str(jobs)],
+        ["cmake", "--install", str(tree), "--prefix", str(destination)],
+    ]
+
+
+def _need_apptainer(remedy: str) -> None:
+    if shutil.which("apptainer") is None:
+        raise E2EError(f"apptainer is missing: {remedy}")
+
+
+def _apptainer_exec(image: Path, folders: Iterable[Path], cuda: bool = False) -> list[str]:
+    """Start of a command in ``image``: a clean environment, and ``folders`` where the host has them."""
+    command = ["apptainer", "--quiet", "exec", "--cleanenv", f"--pwd={Path.cwd()}"]
+    if os.geteuid() == 0:
+        # Root in a container or a batch job lacks capabilities that Apptainer expects of root.
+        command.append("--userns")
+    if cuda:
+        command.append("--nv")
+    bound: list[Path] = []
+    for folder in sorted({Path.cwd(), *folders}):
+        if not any(folder.is_relative_to(other) for other in bound):
+            bound.append(folder)
+    return [*command, *(f"--bind={folder}" for folder in bound), str(image)]
+
+
+def _folders(cfg: Path, arguments: Sequence[str]) -> set[Path]:
+    """Folders of the files that a cmsRun command names, and of those that they link to."""
+    values = [str(cfg), *(value for text in arguments for value in text.partition("=")[2].split(","))]
+    paths = [Path(value.removeprefix("file:")).absolute() for value in values]
+    folders = {folder for path in paths for folder in (path.parent, path.resolve().parent) if folder.is_dir()}
+    return folders - {Path("/")}
+
+
+def _environment() -> dict[str, str]:
+    """Environment of a command, in which this Python's cmake and ninja come first."""
+    return {**os.environ, "PATH": f"{sysconfig.get_path('scripts')}:{os.environ.get('PATH', os.defpath)}"}
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))
+
+
+def _print(commands: Iterable[Sequence[str]]) -> None:
+    for command in commands:
+        print(shlex.join(command))
+
+
+def _failure(log: Path) -> str:
+    """What went wrong according to a command's output, in one line that ends with the log's name."""
+    text = log.read_text(errors="replace")
+    if refused := re.search(r".*user namespace.*", text):
+        return (
+            f"Apptainer may not create user namespaces ({refused[0].strip()}): as root, set "
+            "user.max_user_namespaces to 15000 with sysctl (and, where they exist, "
+            "kernel.unprivileged_userns_clone to 1 and kernel.apparmor_restrict_unprivileged_userns to 0), "
+            "or set cmssw.backend to standalone"
+        )
+    if exception := re.search(r"Begin Fatal Exception[^\n]*\n(.*?)\n-+ End Fatal Exception", text, re.DOTALL):
+        lines = exception[1].splitlines()
+    elif errors := re.findall(r"^.*\berror:.*$", text, re.MULTILINE | re.IGNORECASE):
+        lines = errors[:1]
+    else:
+        lines = text.splitlines()[-5:]
+    return " ".join([*(line.strip() for line in lines if line.strip()), f"(log: {log})"])
+
+
+@contextlib.contextmanager
+def _in_place(area: Path) -> Iterator[Path]:
+    """``area`` itself, without the mark of a complete area until the block writes it again."""
+    area.mkdir(parents=True, exist_ok=True)
+    (area / "area.json").unlink(missing_ok=True)
+    yield area
