@@ -153,7 +153,7 @@ TEST_CASE("a missing tree or branch, or one of another type, is named with its f
 TEST_CASE("opening a file leaves ROOT's current directory alone") {
   testing::Folder const folder;
   writeNtuple(folder / "a.root", 1);
-  auto* const before = gDirectory;
+  TDirectory* const before = gDirectory;
   RHTreeReader const reader(folder / "a.root", kBranches);
   CHECK(gDirectory == before);
 }
