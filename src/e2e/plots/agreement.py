@@ -11,26 +11,36 @@ import pandas as pd
 
 from e2e.plots import style
 
-_FLOOR = 1e-9  # equal values are drawn here: below what float32 can resolve of a score
+_FLOOR = 1e-9  # equal values are drawn here: below what float32 resolves of a score
 
 
 def differences(joined: pd.DataFrame, tolerances: Mapping[str, float], origin: str, path: str | Path) -> None:
-    """Histograms of \\|difference\\| of each pair of ways, a panel an output, with the tolerances.
+    """Histograms of the absolute difference of each pair of ways, a panel an output, with the tolerances.
 
     ``joined`` has columns (output, way), one row an object; ``tolerances`` maps an output to its limit.
     """
     drawing, panels = style.figure(columns=len(tolerances))
     for axes, (output, tolerance) in zip(panels, tolerances.items(), strict=True):
-        bins = np.logspace(np.log10(_FLOOR), np.log10(10 * tolerance), 41)
-        for a, b in combinations(joined[output].columns, 2):
+        bins = np.logspace(np.log10(_FLOOR), np.log10(10 * tolerance), 31)
+        pairs = list(combinations(joined[output].columns, 2))
+        for width, (a, b) in zip((6, 3.5, 1.5), pairs, strict=True):  # equal histograms stay visible
             difference = (joined[output, a] - joined[output, b]).abs().clip(lower=_FLOOR)
-            axes.hist(difference, bins, histtype="step", linewidth=1.8, label=f"{a} - {b}")
-        axes.axvline(tolerance, color="black", linestyle="--", label=f"tolerance {tolerance:g}")
+            counts, _ = np.histogram(difference, bins)
+            axes.stairs(counts, bins, linewidth=width, label=f"{a} - {b}")
+        axes.axvline(tolerance, color="black", linestyle="--")
+        axes.annotate(
+            f"tolerance {tolerance:.0e}",
+            (tolerance, 0.7),
+            rotation=90,
+            ha="right",
+            va="bottom",
+            fontsize="small",
+        )
         axes.set_xscale("log")
         axes.set_yscale("log")
-        axes.set_ylim(bottom=0.5)
-        axes.set_xlabel(f"|difference in {output}| (0 drawn at {_FLOOR:g})")
+        axes.set_ylim(0.5, 100 * len(joined))
+        axes.set_xlabel(f"|difference in {output}|  (0 drawn at {_FLOOR:.0e})")
         axes.set_ylabel("Objects")
-        axes.legend()
+        axes.legend(loc="upper left")
         style.label(axes, origin, f"{len(joined)} objects")
     style.save(drawing, path)
