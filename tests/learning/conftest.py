@@ -106,9 +106,9 @@ def make_toy(tmp_path: Path):
 
 
 TRAINER = {
-    "epochs": 3,
-    "batch_size": 64,
-    "learning_rate": 0.003,
+    "epochs": 4,
+    "batch_size": 16,
+    "learning_rate": 0.01,
     "weight_decay": 0.01,
     "patience": 5,
     "devices": 1,

@@ -90,6 +90,8 @@ class Parts(lightning.LightningDataModule):
             sampler=sampler,
             drop_last=shuffle,
             collate_fn=_as_is,
+            # The loader draws a seed for workers, which must not come out of the stream of the augmentation.
+            generator=torch.Generator(),
             pin_memory=self.trainer.strategy.root_device.type == "cuda",
         )
 

@@ -1,0 +1,203 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from e2e.errors import E2EError
+from e2e.learning import data, model
+from e2e.learning.evaluate import logits
+
+SCRIPT = """
+import sys
+from pathlib import Path
+
+from e2e.learning.train import train
+
+folder, split, epochs, devices, *stores = sys.argv[1:]
+folder = Path(folder)
+train(
+    stores, split, folder / "model.pt", folder / "history.csv", folder / "history.png",
+    checkpoints=folder / "checkpoints", task="electron_photon", architecture="resnet",
+    network={"widths": [4, 8], "blocks": [1, 1]},
+    trainer=dict(
+        epochs=int(epochs), batch_size=32, learning_rate=0.01, weight_decay=0.01, patience=100,
+        devices=int(devices), seed=1,
+    ),
+    threads=1, accelerator="cpu",
+)
+"""
+
+
+def start(toy, folder: Path, epochs: int, devices: int = 1) -> subprocess.Popen:
+    folder.mkdir(exist_ok=True)
+    script = folder.parent / "script.py"
+    script.write_text(SCRIPT)
+    arguments = [folder, toy.split, epochs, devices, *toy.stores]
+    # Lightning leaves such variables in a process that trained with it.
+    environment = {k: v for k, v in os.environ.items() if k not in ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE")}
+    return subprocess.Popen(
+        [sys.executable, script, *map(str, arguments)], stderr=subprocess.PIPE, text=True, env=environment
+    )
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    return model.load(path)[0].state_dict()
+
+
+def equal(first: Path, second: Path) -> bool:
+    one, other = weights(first), weights(second)
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_network_learns(toy, trained):
+    network, info = model.load(trained)
+    assert info["training_data"]["objects"] == len(
+        data.read(toy.stores, toy.split, "train", "electron_photon")
+    )
+    assert info["training_data"]["simulation"] is True
+    assert (info["task"], info["architecture"]) == ("electron_photon", "resnet")
+    test = data.read(toy.stores, toy.split, "test", "electron_photon")
+    logit = logits(network, test)
+    assert np.mean((logit > 0) == (test.target == 1)) > 0.65
+    history = pd.read_csv(trained.with_name("history.csv"))
+    assert history["epoch"].tolist() == [1, 2, 3, 4]
+    assert history["validation_loss"].min() == pytest.approx(info["validation_loss"])
+    assert history["validation_loss"].idxmin() + 1 == info["epoch"]
+    assert history["training_loss"].is_monotonic_decreasing
+
+
+def test_nothing_but_the_outputs_is_left(toy, fit, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    fit(toy, tmp_path / "out", epochs=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "history.csv",
+        "history.png",
+        "model.pt",
+    ]
+    output, errors = capfd.readouterr()
+    assert output == ""
+    assert all(
+        line.startswith("epoch 1/1") for line in errors.replace("\r", "\n").split("\n") if line.strip()
+    )
+
+
+def test_equal_seeds_give_equal_files_and_other_seeds_others(toy, fit, trained, tmp_path):
+    assert fit(toy, tmp_path / "again").read_bytes() == trained.read_bytes()
+    assert not equal(fit(toy, tmp_path / "other", seed=2), trained)
+
+
+def test_killed_training_goes_on_to_the_same_weights(toy, tmp_path):
+    epochs = 12
+    whole = start(toy, tmp_path / "whole", epochs)
+    assert whole.wait() == 0, whole.stderr.read()
+
+    killed = start(toy, tmp_path / "killed", epochs)
+    history = tmp_path / "killed" / "history.csv"
+    while not (history.exists() and len(pd.read_csv(history)) >= 3):
+        assert killed.poll() is None, killed.stderr.read()
+        time.sleep(0.01)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert not (tmp_path / "killed" / "model.pt").exists()
+    done = len(pd.read_csv(history))
+    assert done < epochs
+
+    resumed = start(toy, tmp_path / "killed", epochs)
+    assert resumed.wait() == 0
+    errors = resumed.stderr.read()
+    assert "training goes on after epoch" in errors
+    assert f"epoch {done - 1}/{epochs}" not in errors
+    assert f"epoch {epochs}/{epochs}" in errors
+    for name in ("model.pt", "history.csv"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["settings", "bytes"])
+def test_unsuitable_checkpoint_is_said_and_left_aside(
+    toy, fit, trained, tmp_path, capfd, monkeypatch, damage
+):
+    with monkeypatch.context() as patch:  # a training that dies when it would write its model
+        patch.setattr(model, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            fit(toy, tmp_path, **({"learning_rate": 0.1} if damage == "settings" else {}))
+    last = tmp_path / "checkpoints" / "last.ckpt"
+    if damage == "bytes":
+        last.write_bytes(last.read_bytes()[:1000])
+    capfd.readouterr()
+    fit(toy, tmp_path)
+    assert "training starts afresh" in capfd.readouterr().err
+    assert (tmp_path / "model.pt").read_bytes() == trained.read_bytes()
+
+
+def test_early_stopping_keeps_the_best_epoch(toy, fit, tmp_path):
+    fit(toy, tmp_path, epochs=60, patience=2, learning_rate=0.1)
+    history = pd.read_csv(tmp_path / "history.csv")
+    best = model.load(tmp_path / "model.pt")[1]["epoch"]
+    assert len(history) == best + 2 < 60
+    assert history["validation_loss"].idxmin() + 1 == best
+
+
+def test_loss_that_is_not_finite_is_an_error_and_leaves_no_model(toy, fit, tmp_path, monkeypatch):
+    images = data.Samples.images
+    monkeypatch.setattr(data.Samples, "images", lambda *arguments: images(*arguments) * np.nan)
+    with pytest.raises(E2EError, match=r"loss is nan in epoch 1: lower trainer.learning_rate"):
+        fit(toy, tmp_path)
+    assert not (tmp_path / "model.pt").exists()
+
+
+def test_one_class_is_an_error(make_toy, fit, tmp_path):
+    with pytest.raises(E2EError, match="no photon in part 'train'"):
+        fit(make_toy(50, ("electron",)), tmp_path)
+
+
+def test_other_task_is_an_error(toy):
+    with pytest.raises(E2EError, match="holds task 'electron_photon', not 'tau'"):
+        data.read(toy.stores, toy.split, "train", "tau")
+
+
+def test_identity_of_the_data_does_not_depend_on_order(toy):
+    identity = data.identity(toy.stores, 7)
+    assert data.identity(toy.stores[::-1], 7) == identity
+    assert data.identity(toy.stores[:1], 7) != identity
+    assert identity["objects"] == 7
+
+
+def test_batches_are_the_objects_themselves(toy):
+    samples = data.read(toy.stores, toy.split, "validation", "electron_photon")
+    frames, target = data.Objects(samples).__getitems__([5, 0, 5])
+    np.testing.assert_array_equal(frames, samples.images()[[5, 0, 5]])
+    np.testing.assert_array_equal(target, samples.target[[5, 0, 5]])
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", None])
+def test_file_that_is_no_model(tmp_path, content):
+    if content is not None:
+        (tmp_path / "model.pt").write_bytes(content)
+    with pytest.raises(E2EError, match=r"model\.pt.*train"):
+        model.load(tmp_path / "model.pt")
+
+
+def test_model_of_another_architecture_is_an_error(trained, tmp_path):
+    network, info = model.load(trained)
+    model.save(tmp_path / "model.pt", network, info | {"numbers": {"widths": [4, 16], "blocks": [1, 1]}})
+    with pytest.raises(E2EError, match="do not fit architecture 'resnet'"):
+        model.load(tmp_path / "model.pt")
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_network(toy, tmp_path):
+    """DistributedDataParallel, here over two CPU processes: one file out, and a network that has learnt."""
+    process = start(toy, tmp_path / "ddp", 4, devices=2)
+    assert process.wait() == 0, process.stderr.read()
+    network, _ = model.load(tmp_path / "ddp" / "model.pt")
+    test = data.read(toy.stores, toy.split, "test", "electron_photon")
+    assert np.mean((logits(network, test) > 0) == (test.target == 1)) > 0.65
+    assert len(pd.read_csv(tmp_path / "ddp" / "history.csv")) == 4
