@@ -1,0 +1,50 @@
+"""One set of versions: what pip installs, what conda installs, and what the image takes."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+REPOSITORY = Path(__file__).parents[1]
+# The workflow manager and the checks run outside the rules' environments.
+OUTSIDE_RULES = {"snakemake", "snakemake-executor-plugin-slurm", "snakefmt", "ruff", "pytest", "hypothesis"}
+
+
+def pinned(*names):
+    """Version of each package in these requirements files."""
+    text = "\n".join((REPOSITORY / "requirements" / f"{name}.txt").read_text() for name in names)
+    pins = re.findall(r"^([\w.-]+)(?:\[[\w,]+\])?==(\S+)$", text, re.MULTILINE)
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    assert len(pins) == len(lines), f"not an exact pin in {names}"
+    return {name.lower(): version for name, version in pins}
+
+
+def major_minor(version):
+    return version.split(".")[:2]
+
+
+def test_conda_environment_follows_the_pins():
+    requirements = pinned("base", "torch", "cpu")
+    *conda, pip = yaml.safe_load((REPOSITORY / "envs/e2e.yaml").read_text())["dependencies"]
+    versions = dict(
+        line.replace("==", " =").lower().split(" =") for line in [*conda, *pip["pip"]] if "=" in line
+    )
+    assert versions.pop("python") == "3.11"
+    versions["torch"] = versions.pop("pytorch")  # conda-forge's name of torch
+    assert versions.keys() == requirements.keys() - OUTSIDE_RULES
+    differing = {
+        name for name, version in versions.items() if major_minor(version) != major_minor(requirements[name])
+    }
+    assert not differing
+
+
+def test_both_builds_of_onnxruntime_have_one_version():
+    assert pinned("cpu")["onnxruntime"] == pinned("gpu")["onnxruntime-gpu"]
+
+
+def test_image_takes_its_packages_from_the_pins():
+    definition = (REPOSITORY / "containers/cmssw-standalone.def").read_text()
+    install = re.search(r"pip install (.*?)\n\s+[a-z]+-", definition.replace("\\\n", ""))[1]
+    packages = [word for word in install.split() if not word.startswith(("-", "/"))]
+    assert "ROOT" in packages
+    assert {name.lower() for name in packages} <= pinned("base").keys()
