@@ -1,0 +1,161 @@
+"""Electrons and photons of 50 GeV transverse momentum in the ECAL barrel, two an event, as RHTree ntuples.
+
+The generation is the same for both particles; everything of an ntuple but its ``gen_*`` branches is
+reconstructed from the crystals. The model and its sources: docs/simulation.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from e2e.data.ntuple_writer import Event, write_ntuple
+from e2e.errors import E2EError
+from e2e.simulation.compile import compiled
+from e2e.simulation.ecal import measure
+from e2e.simulation.pileup import VERTEX_SIGMA, add_pileup
+from e2e.simulation.reconstruction import CANDIDATES, find_candidates, reduce_hits, wrap
+from e2e.simulation.shower import COLUMNS, FINE, ROWS, deposit_particle
+from e2e.simulation.tracker import ARRIVALS, ELECTRON_MASS, LIGHT, transport
+
+TRANSVERSE_MOMENTUM = 50.0  # GeV
+MAXIMUM_ETA = 1.4  # flat, within the barrel: arXiv 1807.11916
+# A candidate belongs to the nearest particle within this distance; the vertex spread moves eta by up to 0.1.
+MATCHING_RADIUS = 0.2
+
+PDG_IDS = {"photon": 22, "electron": 11}
+
+# Columns of the generated particles; the last two are known after their way through the tracker:
+# share of an electron's energy radiated there, radius (cm) where a photon converted, or 0.
+_CHARGE, _ENERGY, _ETA, _PHI, _RADIATED, _CONVERSION = range(6)
+PARTICLES = 2
+
+
+def simulate(path: str | Path, particle: str, events: int, seed: int, progress: bool = True) -> None:
+    """Write ``events`` events with two ``particle``s ("electron" or "photon") each to the ROOT file ``path``.
+
+    The file's run number is ``seed``, its lumi section 1, its events 1 to ``events``; the same arguments give
+    the same bytes, in any directory, under the same file name. Beyond the branches of every RHTree it holds
+    gen_fbrem (share of an electron's energy radiated in the tracker) and gen_rconv (cm, where a photon
+    converted; 0 if it did not). Raises E2EError for an unknown particle or a number out of range.
+    """
+    if particle not in PDG_IDS:
+        raise E2EError(f"{path}: unknown particle {particle!r}; choose one of: {', '.join(PDG_IDS)}")
+    if events < 0 or not 0 <= seed < 2**32:
+        raise E2EError(f"{path}: {events} events with seed {seed}; give events >= 0 and 0 <= seed < 2^32")
+    with tqdm(total=events, desc=Path(path).name, unit="event", disable=not progress) as bar:
+        write_ntuple(path, _events(particle, events, seed, bar))
+
+
+def _events(particle: str, events: int, seed: int, bar: tqdm) -> Iterator[Event]:
+    rng = np.random.default_rng(seed)
+    energy, delay = np.empty((ROWS, COLUMNS)), np.empty((ROWS, COLUMNS))
+    particles = np.empty((PARTICLES, 6))
+    candidates = np.empty((CANDIDATES, 5))
+    index, value, time = (np.empty(ROWS * COLUMNS, kind) for kind in (np.uint32, np.float32, np.float32))
+    for number in range(1, events + 1):
+        found = simulate_event(rng, particle == "electron", energy, delay, particles, candidates)
+        hits = reduce_hits(rng, energy, delay, candidates[:found], index, value, time)
+        cells = index[:hits].copy()
+        yield Event(
+            run=seed,
+            lumi=1,
+            event=number,
+            channels={"EB_energy": (cells, value[:hits].copy()), "EB_time": (cells, time[:hits].copy())},
+            objects=_objects(candidates[:found], particles, particle),
+        )
+        bar.update()
+
+
+@compiled
+def generate(rng: np.random.Generator, electron: bool, particles: NDArray) -> None:
+    """Fill ``particles`` [2, 6]: flat in eta, opposite in phi within 45 degrees, random charges."""
+    phi = 2.0 * math.pi * rng.random()
+    for i in range(PARTICLES):
+        eta = MAXIMUM_ETA * (2.0 * rng.random() - 1.0)
+        momentum = TRANSVERSE_MOMENTUM * math.cosh(eta)
+        charge, mass = 0.0, 0.0
+        if electron:
+            charge, mass = (1.0 if rng.random() < 0.5 else -1.0), ELECTRON_MASS
+        particles[i] = (charge, math.hypot(momentum, mass), eta, wrap(phi), 0.0, 0.0)
+        phi += math.pi + 0.5 * math.pi * (rng.random() - 0.5)
+
+
+@compiled
+def simulate_event(
+    rng: np.random.Generator,
+    electron: bool,
+    energy: NDArray,
+    delay: NDArray,
+    particles: NDArray,
+    candidates: NDArray,
+) -> int:
+    """One bunch crossing: the two particles from one vertex, pileup, the measurement, the candidates.
+
+    Fills the measured energies (GeV) and true mean delays (ns), both [170, 360], the generated ``particles``
+    [2, 6], and the ``candidates`` [CANDIDATES, 5], whose number it returns.
+    """
+    energy[:] = 0.0
+    delay[:] = 0.0
+    cells, delays = energy.reshape(ROWS * COLUMNS), delay.reshape(ROWS * COLUMNS)
+    arrivals = np.empty((ARRIVALS, 8))
+    z = VERTEX_SIGMA * rng.standard_normal()
+    at = VERTEX_SIGMA / LIGHT * rng.standard_normal()
+    generate(rng, electron, particles)
+    for i in range(PARTICLES):
+        charge, start = particles[i, _CHARGE], particles[i, _ENERGY]
+        count, left, conversion = transport(
+            rng, charge, start, particles[i, _PHI], math.sinh(particles[i, _ETA]), z, at, arrivals
+        )
+        particles[i, _RADIATED] = 1.0 - left / start
+        particles[i, _CONVERSION] = conversion
+        for k in range(count):
+            deposit_particle(rng, cells, delays, arrivals[k], FINE)
+    add_pileup(rng, cells, delays, arrivals)
+    measure(rng, cells, delays)
+    return find_candidates(energy, candidates)
+
+
+def _objects(candidates: NDArray, particles: NDArray, particle: str) -> dict[str, NDArray]:
+    """Object branches of an event's candidates [n, 5]."""
+    matched = match(candidates[:, 3:5], particles[:, [_ETA, _PHI]])
+    truth = np.where(matched[:, None] >= 0, particles[matched], 0.0)
+    real = matched >= 0
+    eta = candidates[:, 3]
+    return {
+        "SC_ieta": candidates[:, 0],
+        "SC_iphi": candidates[:, 1],
+        "pho_pT": candidates[:, 2] / np.cosh(eta),
+        "pho_E": candidates[:, 2],
+        "pho_eta": eta,
+        "pho_phi": candidates[:, 4],
+        # The PDG code of a particle of charge -1 is positive.
+        "gen_pdgId": PDG_IDS[particle] * np.where(truth[:, _CHARGE] > 0, -1.0, 1.0) * real,
+        "gen_pt": TRANSVERSE_MOMENTUM * real,
+        "gen_eta": truth[:, _ETA],
+        "gen_phi": truth[:, _PHI],
+        "gen_m": ELECTRON_MASS * (particle == "electron") * real,
+        "gen_fbrem": truth[:, _RADIATED] * (particle == "electron"),
+        "gen_rconv": truth[:, _CONVERSION],
+    }
+
+
+def match(candidates: NDArray, particles: NDArray) -> NDArray[np.int64]:
+    """Of each candidate (eta, phi) [n, 2], the index of its generated particle [m, 2], or -1.
+
+    Pairs are made by growing distance below MATCHING_RADIUS, each candidate and particle at most once.
+    """
+    d_eta = candidates[:, None, 0] - particles[None, :, 0]
+    d_phi = (candidates[:, None, 1] - particles[None, :, 1] + np.pi) % (2 * np.pi) - np.pi
+    distance = np.hypot(d_eta, d_phi)
+    matched = np.full(len(candidates), -1)
+    for pair in np.argsort(distance, axis=None, kind="stable"):
+        i, k = divmod(int(pair), len(particles))
+        if distance[i, k] < MATCHING_RADIUS and matched[i] < 0 and k not in matched:
+            matched[i] = k
+    return matched

@@ -1,0 +1,125 @@
+"""The other proton-proton interactions of a bunch crossing, as soft photons and hadrons in the barrel.
+
+Spectra are measured ones. Approximations are that all charged hadrons are pions, that interactions differ by
+Poisson fluctuations only, and what a hadron that showers leaves in the crystals (docs/simulation.md).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from e2e.simulation.compile import compiled
+from e2e.simulation.shower import COARSE, CRYSTAL_DEPTH, deposit_particle
+from e2e.simulation.tracker import ECAL_RADIUS, LIGHT, arc, move, transport
+
+INTERACTIONS = 21.0  # mean of 2012 data, CMS public luminosity results
+# Beam spot, with the time spread of CMSSW's BetafuncEvtVtxGenerator: SigmaZ / c.
+# CMSSW, IOMC/EventVertexGenerators, Realistic8TeV2012Collision.
+VERTEX_SIGMA = 4.8  # cm
+CHARGED_PER_ETA = 5.78  # arXiv 1005.3299, 7 TeV, |eta| < 0.5
+PION_FRACTION = 0.83  # of charged hadrons, arXiv 1207.4724; half as many neutral pions as charged ones
+NEUTRAL_PER_ETA = 0.5 * PION_FRACTION * CHARGED_PER_ETA
+MAXIMUM_ETA = 1.6  # 0.12 beyond the barrel, 1.4 cosh(eta) standard deviations of the vertex
+PION_MASS, NEUTRAL_PION_MASS = 0.13957, 0.13498  # GeV, PDG
+# Minimum-ionising pion through a crystal: 1.229 MeV cm2/g x 8.28 g/cm3 x 23 cm (PDG).
+MIP_ENERGY = 0.234  # GeV
+INTERACTION_LENGTH = 20.27  # cm, PbWO4, PDG
+
+
+def _momentum_quantiles() -> NDArray[np.float64]:
+    """Transverse momenta (GeV) at 4096 equal steps of the Tsallis spectrum of arXiv 1005.3299.
+
+    dN/dpT ~ pT (1 + (sqrt(pT^2 + m^2) - m) / (n T))^-n with T = 0.145 GeV, n = 6.6.
+    """
+    pt = np.linspace(0.0, 30.0, 30001)
+    transverse = np.hypot(pt, PION_MASS) - PION_MASS
+    density = pt * (1.0 + transverse / (6.6 * 0.145)) ** -6.6
+    cumulative = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1]))])
+    return np.interp(np.linspace(0.0, 1.0, 4096), cumulative / cumulative[-1], pt)
+
+
+_MOMENTA = _momentum_quantiles()
+
+
+@compiled
+def sample_momentum(rng: np.random.Generator) -> float:
+    """Transverse momentum (GeV) of a soft pion."""
+    place = rng.random() * (len(_MOMENTA) - 1)
+    i = int(place)
+    return _MOMENTA[i] + (place - i) * (_MOMENTA[i + 1] - _MOMENTA[i])
+
+
+@compiled
+def add_pileup(rng: np.random.Generator, energy: NDArray, time: NDArray, arrivals: NDArray) -> int:
+    """Add the deposits of a bunch crossing to ``energy`` and ``time`` (see ``deposit_particle``).
+
+    Returns the number of interactions.
+    """
+    interactions = rng.poisson(INTERACTIONS)
+    for _ in range(interactions):
+        z = VERTEX_SIGMA * rng.standard_normal()
+        at = VERTEX_SIGMA / LIGHT * rng.standard_normal()
+        for _ in range(rng.poisson(2.0 * MAXIMUM_ETA * NEUTRAL_PER_ETA)):
+            _add_neutral_pion(rng, energy, time, arrivals, z, at)
+        for _ in range(rng.poisson(2.0 * MAXIMUM_ETA * CHARGED_PER_ETA)):
+            _add_charged_pion(rng, energy, time, arrivals, z, at)
+    return interactions
+
+
+@compiled
+def _add_neutral_pion(
+    rng: np.random.Generator, energy: NDArray, time: NDArray, arrivals: NDArray, z: float, at: float
+) -> None:
+    """A pion that decays to two photons, isotropic in its rest frame."""
+    pt = sample_momentum(rng)
+    eta = MAXIMUM_ETA * (2.0 * rng.random() - 1.0)
+    phi = 2.0 * math.pi * rng.random()
+    px, py, pz = pt * math.cos(phi), pt * math.sin(phi), pt * math.sinh(eta)
+    total = math.sqrt(px * px + py * py + pz * pz + NEUTRAL_PION_MASS**2)
+    cosine = 2.0 * rng.random() - 1.0
+    sine, angle = math.sqrt(1.0 - cosine * cosine), 2.0 * math.pi * rng.random()
+    half = 0.5 * NEUTRAL_PION_MASS
+    qx, qy, qz = half * sine * math.cos(angle), half * sine * math.sin(angle), half * cosine
+    along = (px * qx + py * qy + pz * qz) / NEUTRAL_PION_MASS
+    for sign in (1.0, -1.0):
+        boost = (half + sign * along / (1.0 + total / NEUTRAL_PION_MASS)) / NEUTRAL_PION_MASS
+        kx, ky, kz = sign * qx + boost * px, sign * qy + boost * py, sign * qz + boost * pz
+        kt = math.hypot(kx, ky)
+        if kt > 1e-3:
+            photon = math.sqrt(kt * kt + kz * kz)
+            count, _, _ = transport(rng, 0.0, photon, math.atan2(ky, kx), kz / kt, z, at, arrivals)
+            for i in range(count):
+                deposit_particle(rng, energy, time, arrivals[i], COARSE)
+
+
+@compiled
+def _add_charged_pion(
+    rng: np.random.Generator, energy: NDArray, time: NDArray, arrivals: NDArray, z: float, at: float
+) -> None:
+    """A pion that bends to the calorimeter, ionises, and may shower there.
+
+    Of the energy of a pion that interacts within the crystals a flat share stays there: an approximation.
+    """
+    pt = sample_momentum(rng)
+    sinh_eta = math.sinh(MAXIMUM_ETA * (2.0 * rng.random() - 1.0))
+    phi = 2.0 * math.pi * rng.random()
+    charge = 1.0 if rng.random() < 0.5 else -1.0
+    length = arc(charge, pt, 0.0, 0.0, phi, ECAL_RADIUS)
+    if length < 0.0:
+        return
+    cosh_eta = math.sqrt(1.0 + sinh_eta * sinh_eta)
+    arrival = arrivals[0]
+    x, y, phi = move(charge, pt, 0.0, 0.0, phi, length)
+    momentum = pt * cosh_eta
+    beta = momentum / math.hypot(momentum, PION_MASS)
+    deposit = MIP_ENERGY
+    depth = -INTERACTION_LENGTH * math.log(1.0 - rng.random())
+    z += length * sinh_eta
+    at += length * cosh_eta / (LIGHT * beta)
+    if depth < CRYSTAL_DEPTH:
+        deposit = max(deposit, rng.random() * momentum)
+    arrival[:] = (charge, deposit, x, y, z, phi, sinh_eta, at)
+    deposit_particle(rng, energy, time, arrival, COARSE)
