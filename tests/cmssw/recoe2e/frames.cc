@@ -91,24 +91,24 @@ TEST_CASE("a frame too large for its index is refused") {
 }
 
 TEST_CASE("seeds keep the index of their object") {
-  auto const seeds = e2e::makeSeeds({80.f, -3.f}, {0.f, 359.f}, kColumns);
+  auto const seeds = e2e::makeSeeds({80.f, 169.f}, {0.f, 359.f}, kRows, kColumns);
   REQUIRE(seeds.size() == 2);
   CHECK(seeds[1].object == 1);
-  CHECK(seeds[1].row == -3);
+  CHECK(seeds[1].row == 169);
   CHECK(seeds[1].column == 359);
-  CHECK(e2e::makeSeeds({}, {}, kColumns).empty());
+  CHECK(e2e::makeSeeds({}, {}, kRows, kColumns).empty());
 }
 
 TEST_CASE("seeds that are no cells of the detector are refused") {
   auto const text = [](float row, float column) {
-    return message([=] { e2e::makeSeeds({80.f, row}, {0.f, column}, kColumns); });
+    return message([=] { e2e::makeSeeds({80.f, row}, {0.f, column}, kRows, kColumns); });
   };
-  CHECK(contains(text(80.f, 360.f), "seed column of object 1 is 360; expected 0 to 359"));
-  CHECK(contains(text(80.f, -1.f), "seed column of object 1 is -1"));
-  CHECK(contains(text(80.5f, 0.f), "seed row of object 1 is 80.5"));
-  CHECK(contains(text(std::nanf(""), 0.f), "seed row of object 1"));
-  CHECK(contains(text(3e9f, 0.f), "seed row of object 1"));
-  CHECK(contains(message([] { e2e::makeSeeds({80.f}, {}, kColumns); }), "1 seed rows, but 0 seed columns"));
+  CHECK(contains(text(80.f, 360.f), "the seed of object 1 is in column 360.000000; they are numbered 0 to 359"));
+  CHECK(contains(text(80.f, -1.f), "object 1 is in column -1"));
+  CHECK(contains(text(170.f, 0.f), "object 1 is in row 170.000000; they are numbered 0 to 169"));
+  CHECK(contains(text(80.5f, 0.f), "object 1 is in row 80.5"));
+  CHECK(contains(text(std::nanf(""), 0.f), "object 1 is in row nan"));
+  CHECK(contains(message([] { e2e::makeSeeds({80.f}, {}, kRows, kColumns); }), "1 seed rows, but 0 seed columns"));
 }
 
 TEST_CASE("crops wrap around in phi at both ends") {

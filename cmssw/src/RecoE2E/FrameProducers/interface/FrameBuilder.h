@@ -15,8 +15,6 @@ namespace e2e {
     /// Throws std::invalid_argument for a frame without channels or cells, or one too large for its index.
     FrameBuilder(std::vector<std::string> channels, std::uint32_t rows, std::uint32_t columns);
 
-    std::vector<std::string> const& channels() const { return channels_; }
-
     /**
      * images[i] points to the image of channels()[i]: rows * columns values, row by row; 0 is no hit.
      *

@@ -11,12 +11,12 @@ namespace e2e {
   /**
    * Seeds at (rows[i], columns[i]), i being the index of the object.
    *
-   * A row beyond the end of the detector is kept: the crop around it will be rejected there. Throws std::runtime_error
-   * that names the object when the lists differ in length, a number is no integer, or a column is not in
-   * [0, detectorColumns): an index that starts at 1 must not pass as one that starts at 0.
+   * Throws std::runtime_error when the lists differ in length, and one that names the object when its seed is no cell of
+   * the detector: indices that start at 1, or count in another unit, must not pass as others.
    */
   SeedCollection makeSeeds(std::vector<float> const& rows,
                            std::vector<float> const& columns,
+                           std::uint32_t detectorRows,
                            std::uint32_t detectorColumns);
 
 }  // namespace e2e

@@ -35,8 +35,9 @@ private:
   edm::EventID nextEventID();
 
   e2e::RHTreeReader::Branches const branches_;
-  e2e::FrameBuilder const builder_;
+  std::uint32_t const rows_;
   std::uint32_t const columns_;
+  e2e::FrameBuilder const builder_;
   edm::EDPutTokenT<e2e::DetectorFrame> const frameToken_;
   edm::EDPutTokenT<e2e::SeedCollection> const seedsToken_;
   std::vector<std::string> const files_;
@@ -51,10 +52,9 @@ RHTreeSource::RHTreeSource(edm::ParameterSet const& config, edm::InputSourceDesc
                 config.getParameter<std::vector<std::string>>("channels"),
                 config.getParameter<std::string>("seedRows"),
                 config.getParameter<std::string>("seedColumns")},
-      builder_(branches_.images,
-               config.getParameter<std::uint32_t>("rows"),
-               config.getParameter<std::uint32_t>("columns")),
+      rows_(config.getParameter<std::uint32_t>("rows")),
       columns_(config.getParameter<std::uint32_t>("columns")),
+      builder_(branches_.images, rows_, columns_),
       frameToken_(produces()),
       seedsToken_(produces()),
       files_(fileNames(0)) {
@@ -118,7 +118,7 @@ void RHTreeSource::produce(edm::Event& event) {
   reader_->load(entry);
   try {
     event.emplace(frameToken_, builder_.build(reader_->images()));
-    event.emplace(seedsToken_, e2e::makeSeeds(reader_->seedRows(), reader_->seedColumns(), columns_));
+    event.emplace(seedsToken_, e2e::makeSeeds(reader_->seedRows(), reader_->seedColumns(), rows_, columns_));
   } catch (std::runtime_error const& error) {
     throw cms::Exception("InvalidNtuple") << reader_->fileName() << ", entry " << entry << ": " << error.what();
   }
