@@ -1,0 +1,147 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+
+from e2e.data.split import PARTS, part
+from e2e.errors import E2EError
+from e2e.learning import data, model
+from e2e.learning.attribution import integrated_gradients
+from e2e.learning.evaluate import compare, evaluate, logits, measure, sigmoid, total_energy
+from e2e.learning.reference import reference
+
+KEY = ["sample", "run", "lumi", "event", "object"]
+
+
+@pytest.fixture(scope="module")
+def results(toy, trained, tmp_path_factory):
+    """Folder with the outputs of the reference (bdt/) and of the evaluation (resnet/)."""
+    folder = tmp_path_factory.mktemp("results")
+    reference(toy.stores, toy.split, folder / "bdt/scores.parquet", folder / "bdt/metrics.json", threads=1)
+    evaluate(
+        toy.stores,
+        toy.split,
+        trained,
+        folder / "bdt/scores.parquet",
+        folder / "resnet/scores.parquet",
+        folder / "resnet/metrics.json",
+        folder / "resnet/roc.pdf",
+        folder / "resnet/figures",
+        threads=1,
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def test_part(toy):
+    return data.read(toy.stores, toy.split, "test", "electron_photon")
+
+
+@pytest.mark.parametrize("name", ["bdt", "resnet"])
+def test_scores_are_those_of_the_test_part_alone(results, toy, test_part, name):
+    scores = pd.read_parquet(results / name / "scores.parquet")
+    assert list(scores) == [*KEY, "target", "score", "logit", "pho_pT", "pho_E", "pho_eta", "pho_phi"]
+    assert set(part(*(scores[column] for column in KEY[:4]))) == {PARTS.index("test")}
+    assert scores[KEY].equals(test_part.identity())
+    np.testing.assert_array_equal(scores["target"], test_part.target)
+    np.testing.assert_allclose(scores["score"], 1 / (1 + np.exp(-scores["logit"])), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["bdt", "resnet"])
+def test_metrics_are_those_of_the_scores(results, test_part, name):
+    scores = pd.read_parquet(results / name / "scores.parquet")
+    metrics = json.loads((results / name / "metrics.json").read_text())
+    value = roc_auc_score(scores["target"], scores["logit"])
+    assert metrics["auc"]["value"] == pytest.approx(value, abs=1e-6)
+    low, high = metrics["auc"]["interval_95"]
+    assert 0.5 < low < value < high <= 1
+    assert metrics["objects"]["test"] == len(scores)
+    assert metrics["bootstrap"]["events"] == len(scores[KEY[:4]].drop_duplicates())
+    energy = total_energy(test_part)
+    np.testing.assert_allclose(energy, test_part.images()[:, 0].sum(axis=(1, 2)), rtol=1e-4)
+    trivial = roc_auc_score(test_part.target, energy)
+    assert metrics["total_energy_alone"]["value"] == pytest.approx(max(trivial, 1 - trivial), abs=1e-6)
+    assert [entry["signal_efficiency"] for entry in metrics["background_rejection"]] == [0.5, 0.7, 0.9]
+    for entry in metrics["background_rejection"]:
+        cut = np.quantile(scores["logit"][scores["target"] == 1], 1 - entry["signal_efficiency"])
+        passing = np.mean(scores["logit"][scores["target"] == 0] > cut)
+        assert entry["background_efficiency"]["value"] == pytest.approx(passing, abs=0.02)
+    assert sum(entry["objects"] for entry in metrics["dependence"]["pho_eta"]) == len(scores)
+
+
+def test_difference_to_the_reference_is_paired(results):
+    metrics, other = (json.loads((results / name / "metrics.json").read_text()) for name in ("resnet", "bdt"))
+    versus = metrics["versus_bdt"]
+    assert versus["auc"] == metrics["auc"]["value"]
+    assert versus["auc_bdt"] == pytest.approx(other["auc"]["value"], abs=1e-9)
+    assert versus["difference"]["value"] == pytest.approx(versus["auc"] - versus["auc_bdt"])
+    low, high = versus["difference"]["interval_95"]
+    assert low < versus["difference"]["value"] < high
+    assert other["iterations"] >= 1
+
+
+def test_equal_classifiers_do_not_differ_and_a_better_one_does(test_part):
+    generator = np.random.default_rng(0)
+    good = generator.normal(2 * test_part.target)
+    noisy = good + generator.normal(0, 2, len(good))
+    assert compare(test_part, good, 3 * good + 1)["difference"]["interval_95"] == [0, 0]
+    versus = compare(test_part, good, noisy)
+    assert versus["difference"]["interval_95"][0] > 0
+    assert versus["p_value"] < 0.01
+
+
+def test_figures_are_there(results):
+    figures = {path.name for path in (results / "resnet/figures").iterdir()}
+    assert figures == {"attribution.png", "calibration.png", "kinematics.png", "roc.png", "scores.png"}
+    assert (results / "resnet/roc.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_reference_of_another_test_part_is_an_error(toy, trained, results, tmp_path):
+    scores = pd.read_parquet(results / "bdt/scores.parquet")
+    scores.loc[0, "event"] += 1
+    scores.to_parquet(tmp_path / "bdt.parquet")
+    outputs = [tmp_path / name for name in ("scores.parquet", "metrics.json", "roc.pdf", "figures")]
+    with pytest.raises(E2EError, match=r"bdt\.parquet: not the test part"):
+        evaluate(toy.stores, toy.split, trained, tmp_path / "bdt.parquet", *outputs)
+    assert not outputs[1].exists()
+
+
+def test_network_of_infinite_weights_is_an_error(toy, trained, results, tmp_path):
+    network, info = model.load(trained)
+    network.head.bias.data[:] = torch.inf
+    model.save(tmp_path / "model.pt", network, info)
+    outputs = [tmp_path / name for name in ("scores.parquet", "metrics.json", "roc.pdf", "figures")]
+    with pytest.raises(E2EError, match="not all finite"):
+        evaluate(toy.stores, toy.split, tmp_path / "model.pt", results / "bdt/scores.parquet", *outputs)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.pt"]
+
+
+def test_sigmoid_is_that_of_torch():
+    logit = np.linspace(-100, 100, 1001, dtype=np.float32)
+    np.testing.assert_allclose(sigmoid(logit), torch.sigmoid(torch.from_numpy(logit)), atol=1e-7)
+
+
+def test_contributions_add_up_to_the_logit(trained, test_part):
+    network, _ = model.load(trained)
+    few = test_part[:6]
+    frames = few.images()
+    contributions = integrated_gradients(network, frames)
+    assert contributions.shape == frames.shape
+    assert not contributions[frames == 0].any()
+    with torch.no_grad():
+        empty = network(torch.zeros(1, *few.shape)).item()
+    expected = logits(network, few) - empty
+    assert np.ptp(expected) > 0.1
+    np.testing.assert_allclose(
+        contributions.sum(axis=(1, 2, 3)), expected, atol=0.03 * np.abs(expected).max()
+    )
+
+
+def test_bins_without_both_classes_are_left_out(test_part):
+    few = test_part[np.r_[0:3, len(test_part) - 3 : len(test_part)]]
+    measured = measure(few, np.arange(6, dtype=np.float32))
+    assert json.dumps(measured, allow_nan=False)
+    assert len(measured["dependence"]["pho_eta"]) < 6
