@@ -65,7 +65,7 @@ def convert(
 
 def _run(cutter: CropCutter, checked: ntuple.Ntuple, progress: bool) -> dict[str, Any]:
     runner = processor.Runner(
-        executor=processor.IterativeExecutor(desc=f"Converting {checked.path.name}"),
+        executor=processor.IterativeExecutor(desc=f"Converting {checked.path.name}", retries=0),
         schema=BaseSchema,
         chunksize=CHUNK,
     )
@@ -208,7 +208,8 @@ def cut(
     row = top[:, None] + np.arange(task.crop.rows)
     column = (left[:, None] + np.arange(task.crop.columns)) % columns
     cell = ((owner[:, None] * rows + row) * columns)[:, :, None] + column[:, None, :]
-    crops = np.stack([frame.reshape(-1)[cell] for frame in frames], axis=1).reshape(len(owner), -1)
+    crops = np.stack([frame.reshape(-1)[cell] for frame in frames], axis=1)
+    crops = crops.reshape(len(owner), int(np.prod(task.shape)))
     crop, index = np.nonzero(crops)
     offsets = np.concatenate([[0], np.cumsum(np.bincount(crop, minlength=len(owner)))])
     return offsets, index.astype(np.uint32), crops[crop, index].astype(np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -71,28 +72,34 @@ def open_tree(path: str | Path) -> Iterator[uproot.TTree]:
     try:
         size = path.stat().st_size
         with open(path, "rb") as raw:
-            magic = raw.read(4)
+            header = raw.read(20)
     except OSError as error:
         raise E2EError(f"{path}: cannot be opened ({error.strerror})") from None
     if size == 0:
         raise E2EError(f"{path}: empty file; fetch or write it again")
-    if magic.lstrip().startswith(b"<"):
+    if header.lstrip().startswith(b"<"):
         raise E2EError(f"{path}: an HTML page, not a ROOT file; fetch the file behind the link")
-    if magic != b"root":
-        raise E2EError(f"{path}: not a ROOT file (it starts with {magic!r})")
+    if not header.startswith(b"root"):
+        raise E2EError(f"{path}: not a ROOT file (it starts with {header[:4]!r})")
+    expected = _size(header)
+    if size < expected:
+        raise E2EError(f"{path}: truncated ROOT file, {size} of {expected} bytes; fetch or write it again")
     try:
         file = uproot.open(path, **UPROOT_OPTIONS)
-    except Exception as error:  # a damaged header can make uproot fail in any way
+    except Exception as error:  # a damaged directory can make uproot fail in any way
         raise E2EError(f"{path}: damaged ROOT file ({_one_line(error)}); fetch or write it again") from None
     with file:
-        if size < file.file.fEND:
-            raise E2EError(
-                f"{path}: truncated ROOT file, {size} of {file.file.fEND} bytes; fetch or write it again"
-            )
         trees = file.keys(filter_classname="TTree", cycle=False)
         if TREE not in trees:
             raise E2EError(f"{path}: no tree {TREE}; trees in the file: {', '.join(trees) or 'none'}")
         yield file[TREE]
+
+
+def _size(header: bytes) -> int:
+    """Size a ROOT file says it has: fEND of the TFile header, 8 bytes wide above version 1000000."""
+    header = header.ljust(20, b"\0")
+    (version,) = struct.unpack_from(">i", header, 4)
+    return struct.unpack_from(">q" if version >= 1_000_000 else ">i", header, 12)[0]
 
 
 def _require(path: str | Path, tree: uproot.TTree, branches: list[str], task: Task) -> None:

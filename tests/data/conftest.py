@@ -1,0 +1,84 @@
+"""Ntuples for the tests of this folder: good ones from the writer, broken ones from uproot."""
+
+from pathlib import Path
+
+import awkward as ak
+import numpy as np
+import pytest
+import uproot
+
+from e2e.data.ntuple_writer import Event, write_ntuple
+from e2e.tasks import ELECTRON_PHOTON as TASK
+
+ROWS, COLUMNS = TASK.detector
+
+
+def event(number: int, seeds, pdg_id=None, hits: int = 600, run: int = 7) -> Event:
+    """An event with random hits, a hot crystal at each seed, and truth where ``pdg_id`` is given."""
+    random = np.random.default_rng([run, number])
+    cells = random.choice(ROWS * COLUMNS, hits, replace=False)
+    energy = np.zeros((ROWS, COLUMNS), np.float32)
+    energy.flat[cells] = random.exponential(0.3, hits) + 0.01
+    time = np.zeros_like(energy)
+    time.flat[cells] = random.normal(0, 2, hits)
+    for row, column in seeds:
+        energy[row, column], time[row, column] = 40 + random.random(), -0.5
+    n = len(seeds)
+    objects = {
+        "SC_ieta": np.array([row for row, _ in seeds], np.float32),
+        "SC_iphi": np.array([column for _, column in seeds], np.float32),
+        **{name: random.random(n).astype(np.float32) for name in ("pho_pT", "pho_E", "pho_eta", "pho_phi")},
+    }
+    if pdg_id is not None:
+        objects["gen_pdgId"] = np.array(pdg_id, np.float32)
+    return Event(run, 1, number, {"EB_energy": energy, "EB_time": time}, objects)
+
+
+@pytest.fixture(scope="session")
+def events() -> list[Event]:
+    """Events with truth: seeds at the first and last rows of the barrel, and on both sides of phi = 0."""
+    return [
+        event(1, [(60, 100), (15, 359)], [11, -11]),
+        event(2, [], []),
+        event(3, [(14, 10), (153, 0), (154, 20), (80, 344)], [22, 22, 11, 13]),
+        event(4, [(0, 0)], [22]),
+        event(5, [(100, 14), (100, 343)], [0, 22]),
+    ]
+
+
+@pytest.fixture(scope="session")
+def simulated(events, tmp_path_factory) -> Path:
+    """The ntuple of ``events``."""
+    path = tmp_path_factory.mktemp("ntuples") / "mixture.root"
+    write_ntuple(path, events)
+    return path
+
+
+@pytest.fixture
+def broken(tmp_path):
+    """Writes an ntuple of two events, one object each, after ``change`` was applied to its branches.
+
+    A branch is an array of numbers, one an event, or a list of arrays, which becomes a vector branch.
+    """
+
+    def write(change, name: str = "broken.root", tree: str = "fevt/RHTree") -> Path:
+        events = [event(1, [(60, 100)], [11]), event(2, [(80, 200)], [22])]
+        branches = {
+            "runId": np.array([7, 7], np.uint32),
+            "lumiId": np.array([1, 1], np.uint32),
+            "eventId": np.array([1, 2], np.uint64),
+        }
+        for name in (*events[0].channels, *events[0].objects):
+            branches[name] = [np.ravel({**e.channels, **e.objects}[name]) for e in events]
+        change(branches)
+        folder = tmp_path / "in"
+        folder.mkdir(exist_ok=True)
+        for name, values in branches.items():
+            if isinstance(values, list):
+                branches[name] = ak.unflatten(np.concatenate(values), [len(vector) for vector in values])
+        with uproot.recreate(folder / name) as file:
+            file.mktree(tree, {name: ak.type(values).content for name, values in branches.items()})
+            file[tree].extend(branches)
+        return folder / name
+
+    return write

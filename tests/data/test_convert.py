@@ -1,0 +1,246 @@
+"""Ntuples to the store: geometry of the crops, truth, reproducible bytes, and every broken file."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from e2e import cli
+from e2e.data import convert as module
+from e2e.data import store
+from e2e.data.convert import convert
+from e2e.data.ntuple_writer import write_ntuple
+from e2e.errors import E2EError
+from e2e.files import sha256
+from e2e.tasks import ELECTRON_PHOTON as TASK
+
+
+def reference(event, row: int, column: int) -> np.ndarray:
+    """Crop [C, 32, 32] cell by cell: crystal (row + i - 15, column + j - 15), phi modulo 360."""
+    crop = np.zeros(TASK.shape, np.float32)
+    for number, channel in enumerate(TASK.channels):
+        for i in range(32):
+            for j in range(32):
+                crop[number, i, j] = event.channels[channel.name][row + i - 15, (column + j - 15) % 360]
+    return crop
+
+
+def expected_objects(events):
+    """(event, object, row, column) of the objects whose crop lies in the barrel."""
+    for event in events:
+        seeds = zip(event.objects["SC_ieta"].astype(int), event.objects["SC_iphi"].astype(int), strict=True)
+        for number, (row, column) in enumerate(seeds):
+            if row - 15 >= 0 and row - 15 + 32 <= 170:
+                yield event, number, row, column
+
+
+def test_crops_of_a_simulated_ntuple(simulated, events, tmp_path):
+    metadata = convert(TASK, simulated, tmp_path / "out.parquet", progress=False)
+    samples = store.read(tmp_path / "out.parquet")
+    expected = list(expected_objects(events))
+    assert [(int(e), int(o)) for e, o in zip(samples.event, samples.object, strict=True)] == [
+        (event.event, number) for event, number, *_ in expected
+    ]
+    assert (3, 1) in [
+        (event.event, number) for event, number, *_ in expected
+    ]  # row 153 fits, 14 and 154 do not
+    assert metadata.rejected == {"barrel_edge": 3}
+    images = samples.images()
+    for image, (event, _, row, column) in zip(images, expected, strict=True):
+        np.testing.assert_array_equal(image, reference(event, row, column))
+    assert (images[:, 0].reshape(len(samples), -1).argmax(1) == 15 * 32 + 15).all()
+    for name in samples.kinematics:
+        wanted = [event.objects[name][number] for event, number, *_ in expected]
+        np.testing.assert_array_equal(samples.kinematics[name], wanted)
+    assert set(samples.run) == {7}
+    assert set(samples.lumi) == {1}
+
+
+def test_targets_come_from_the_generator_particle(simulated, tmp_path):
+    convert(TASK, simulated, tmp_path / "out.parquet", progress=False)
+    samples = store.read(tmp_path / "out.parquet")
+    # pdgId 11, -11 | 22, 13 | 0, 22: a muon and an object without match have no class
+    np.testing.assert_array_equal(samples.target, [1, 1, 0, np.nan, np.nan, 0])
+
+
+def test_metadata(simulated, tmp_path):
+    metadata = convert(TASK, simulated, tmp_path / "out.parquet", progress=False)
+    assert store.read_metadata(tmp_path / "out.parquet") == metadata
+    assert metadata.sample == "mixture"
+    assert metadata.source == "mixture.root"
+    assert metadata.source_sha256 == sha256(simulated)
+    assert metadata.simulation
+    assert metadata.channels == TASK.channels
+    assert metadata.shape == (2, 32, 32)
+    named = convert(TASK, simulated, tmp_path / "named.parquet", sample="electron", progress=False)
+    assert named.sample == "electron"
+    assert set(store.read(tmp_path / "named.parquet").sample) == {"electron"}
+
+
+def test_without_truth_the_target_is_null(broken, tmp_path):
+    source = broken(lambda branches: branches.pop("gen_pdgId"))
+    metadata = convert(TASK, source, tmp_path / "out.parquet", progress=False)
+    assert not metadata.simulation
+    assert np.isnan(store.read(tmp_path / "out.parquet").target).tolist() == [True, True]
+
+
+@pytest.mark.parametrize("chunk", [1, 2])
+def test_bytes_do_not_depend_on_the_chunks(simulated, tmp_path, monkeypatch, chunk):
+    convert(TASK, simulated, tmp_path / "whole.parquet", progress=False)
+    monkeypatch.setattr(module, "CHUNK", chunk)
+    convert(TASK, simulated, tmp_path / "chunks.parquet", progress=False)
+    assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "chunks.parquet").read_bytes()
+
+
+def test_bytes_do_not_depend_on_the_directory(simulated, tmp_path, monkeypatch):
+    for name in ("here", "there"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "mixture.root").write_bytes(simulated.read_bytes())
+        monkeypatch.chdir(folder)
+        convert(TASK, Path("mixture.root"), Path("out.parquet"), progress=False)
+    assert (tmp_path / "here/out.parquet").read_bytes() == (tmp_path / "there/out.parquet").read_bytes()
+
+
+def test_an_ntuple_without_events(tmp_path):
+    write_ntuple(tmp_path / "none.root", [])
+    metadata = convert(TASK, tmp_path / "none.root", tmp_path / "out.parquet", progress=False)
+    assert metadata.rejected == {"barrel_edge": 0}
+    samples = store.read(tmp_path / "out.parquet")
+    assert samples.images().shape == (0, 2, 32, 32)
+    assert samples.points(5)[0].shape == (0, 5, 2)
+
+
+def test_progress_stays_off_the_standard_output(simulated, tmp_path, capsys):
+    convert(TASK, simulated, tmp_path / "out.parquet", progress=False)
+    assert capsys.readouterr() == ("", "")
+    convert(TASK, simulated, tmp_path / "out.parquet")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Converting mixture.root" in err
+
+
+def replace_value(branch: str, value: float, cell: int = 0):
+    """Put ``value`` into the second event of ``branch``."""
+
+    def change(branches):
+        branches[branch][1][cell] = value
+
+    return change
+
+
+def cut_second(branch: str, length: int):
+    """Keep only ``length`` values of the second event of ``branch``."""
+
+    def change(branches):
+        branches[branch][1] = branches[branch][1][:length]
+
+    return change
+
+
+def as_number(branch: str):
+    def change(branches):
+        branches[branch] = np.array([1.5, 2.5])
+
+    return change
+
+
+BAD_VALUES = {
+    "NaN": (replace_value("EB_energy", np.nan, 361), r"7:1:2: EB_energy is nan at row 1, column 1"),
+    "infinity": (replace_value("EB_time", np.inf, 5), r"7:1:2: EB_time is inf at row 0, column 5"),
+    "short frame": (cut_second("EB_time", 100), r"7:1:2: EB_time has 100 values; .* 170 x 360 has 61200"),
+    "row below": (replace_value("SC_ieta", -1), r"7:1:2: SC_ieta holds a seed at -1\.0; .* 0 to 169"),
+    "row above": (replace_value("SC_ieta", 170), r"7:1:2: SC_ieta holds a seed at 170\.0"),
+    "column above": (replace_value("SC_iphi", 360), r"7:1:2: SC_iphi holds a seed at 360\.0; .* 0 to 359"),
+    "between crystals": (replace_value("SC_iphi", 3.5), r"7:1:2: SC_iphi holds a seed at 3\.5"),
+    "NaN seed": (replace_value("SC_ieta", np.nan), r"7:1:2: SC_ieta holds a seed at nan"),
+    "lengths": (cut_second("pho_E", 0), r"7:1:2: pho_E has 0 objects, SC_ieta 1"),
+    "truth lengths": (cut_second("gen_pdgId", 0), r"7:1:2: gen_pdgId has 0 objects, SC_ieta 1"),
+    "missing": (
+        lambda branches: branches.update(EB_tine=branches.pop("EB_time")),
+        r"no branch EB_time, which task electron_photon reads \(similar: EB_tine.*MLAnalyzer",
+    ),
+    "scalar": (as_number("EB_energy"), r"branch EB_energy is double; expected one std::vector<float>"),
+    "event": (as_number("eventId"), r"branch eventId is double; expected one whole number"),
+    "negative run": (
+        lambda branches: branches.update(runId=np.array([7, -7], np.int32)),
+        r"runId is -7; expected a uint32",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), BAD_VALUES.values(), ids=BAD_VALUES)
+def test_bad_content(broken, tmp_path, change, message):
+    source = broken(change)
+    with pytest.raises(E2EError, match=message) as caught:
+        convert(TASK, source, tmp_path / "out" / "out.parquet", progress=False)
+    assert str(caught.value).startswith(str(source))
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.glob("out/*"))
+
+
+def test_another_tree(broken, tmp_path):
+    source = broken(lambda branches: None, tree="fevt/HitTree")
+    with pytest.raises(E2EError, match=r"no tree fevt/RHTree; trees in the file: fevt/HitTree"):
+        convert(TASK, source, tmp_path / "out.parquet", progress=False)
+
+
+def damage(content: bytes) -> bytes:
+    """Overwrite a piece in the middle, where the frames are."""
+    middle = len(content) // 2
+    return content[:middle] + bytes(2000) + content[middle + 2000 :]
+
+
+BAD_FILES = {
+    "truncated": (lambda content: content[:-5000], r"truncated ROOT file, \d+ of \d+ bytes"),
+    "half": (lambda content: content[: len(content) // 2], r"truncated ROOT file, \d+ of \d+ bytes"),
+    "header only": (lambda content: content[:10], "damaged ROOT file"),
+    "damaged": (damage, "damaged ROOT file"),
+    "HTML": (lambda content: b"<!DOCTYPE html><html></html>", "an HTML page, not a ROOT file"),
+    "empty": (lambda content: b"", "empty file"),
+    "other": (lambda content: b"PAR1....", "not a ROOT file"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), BAD_FILES.values(), ids=BAD_FILES)
+def test_bad_files(simulated, tmp_path, capsys, change, message):
+    source = tmp_path / "bad.root"
+    source.write_bytes(change(simulated.read_bytes()))
+    with pytest.raises(E2EError, match=message) as caught:
+        convert(TASK, source, tmp_path / "out" / "out.parquet", progress=False)
+    assert str(caught.value).startswith(str(source))
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.glob("out/*"))
+
+
+def test_missing_file(tmp_path, capsys):
+    with pytest.raises(E2EError, match=r"gone\.root: cannot be opened \(No such file"):
+        convert(TASK, tmp_path / "gone.root", tmp_path / "out.parquet")
+    arguments = [
+        "convert",
+        "--task",
+        "electron_photon",
+        str(tmp_path / "gone.root"),
+        str(tmp_path / "o.parquet"),
+    ]
+    assert cli.main(arguments) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "candidates", "rejected"), [("cms2012-double-electron", 26, 6), ("cms2012-bjet", 23, 0)]
+)
+def test_real_collisions(shared, tmp_path, name, candidates, rejected):
+    metadata = convert(
+        TASK, shared / "data" / f"{name}-rhtree.root", tmp_path / "out.parquet", progress=False
+    )
+    samples = store.read(tmp_path / "out.parquet")
+    assert metadata.rejected == {"barrel_edge": rejected}
+    assert len(samples) + rejected == candidates
+    assert not metadata.simulation
+    assert np.isnan(samples.target).all()
+    energy = samples.images()[:, 0]
+    near = energy[:, 12:19, 12:19].reshape(len(samples), -1)
+    assert (near.argmax(1) == 3 * 7 + 3).mean() > 0.9, "the seed is not the hottest crystal around it"
+    # energy of the 5 x 5 crystals around the seed against that of the photon candidate
+    assert 0.5 < np.median(energy[:, 13:18, 13:18].sum((1, 2)) / samples.kinematics["pho_E"]) < 1.1

@@ -1,0 +1,223 @@
+"""The sample store: what goes in comes out, as columns, images and points."""
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from e2e.data import store
+from e2e.data.store import IDENTITY, Metadata, Samples
+from e2e.errors import E2EError
+from e2e.tasks import Channel
+
+CHANNELS = (Channel("EB_energy", "GeV"), Channel("EB_time", "ns"))
+KINEMATICS = (Channel("pho_pT", "GeV"),)
+METADATA = Metadata(
+    task="electron_photon",
+    sample="electron",
+    channels=CHANNELS,
+    rows=4,
+    columns=5,
+    kinematics=KINEMATICS,
+    classes=("photon", "electron"),
+    source="electron_000.root",
+    source_sha256="ab" * 32,
+    simulation=True,
+    rejected={"barrel_edge": 3},
+)
+FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
+
+
+def make(objects, sample="electron") -> Samples:
+    """Samples of (identity numbers, target, pT, {index: value}) tuples."""
+    hits = [sorted(hits.items()) for *_, hits in objects]
+    flat = [hit for crop in hits for hit in crop]
+    numbers = {
+        name: np.array([identity[i] for identity, *_ in objects], IDENTITY[name])
+        for i, name in enumerate(("run", "lumi", "event", "object"))
+    }
+    return Samples(
+        sample=np.full(len(objects), sample),
+        **numbers,
+        target=np.array([target for _, target, *_ in objects], np.float32),
+        kinematics={"pho_pT": np.array([pt for *_, pt, _ in objects], np.float32)},
+        offsets=np.cumsum([0, *map(len, hits)]),
+        index=np.array([index for index, _ in flat], np.uint32),
+        value=np.array([value for _, value in flat], np.float32),
+        channels=CHANNELS,
+        classes=METADATA.classes,
+        shape=METADATA.shape,
+    )
+
+
+U32, U64 = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
+HITS = st.dictionaries(st.integers(0, 39), FLOATS.filter(bool), max_size=40)
+TARGETS = st.sampled_from([0.0, 1.0, np.nan])
+OBJECTS = st.lists(st.tuples(st.tuples(U32, U32, U64, U32), TARGETS, FLOATS, HITS), max_size=12)
+SAMPLES = OBJECTS.map(make)
+
+
+def dense(samples: Samples) -> np.ndarray:
+    """The images, by a plain loop."""
+    images = np.zeros((len(samples), *samples.shape), np.float32)
+    for i in range(len(samples)):
+        for hit in range(samples.offsets[i], samples.offsets[i + 1]):
+            channel, pixel = divmod(int(samples.index[hit]), 20)
+            images[i, channel, pixel // 5, pixel % 5] = samples.value[hit]
+    return images
+
+
+def assert_equal(left: Samples, right: Samples) -> None:
+    for name in (*IDENTITY, "target", "offsets", "index", "value"):
+        one, other = getattr(left, name), getattr(right, name)
+        np.testing.assert_array_equal(one, other, err_msg=name)
+        if len(one) and name != "sample":
+            assert one.dtype == other.dtype, name
+    np.testing.assert_array_equal(left.kinematics["pho_pT"], right.kinematics["pho_pT"])
+    assert (left.channels, left.classes, left.shape) == (right.channels, right.classes, right.shape)
+
+
+@settings(max_examples=40, deadline=None)
+@given(samples=SAMPLES)
+def test_read_returns_what_was_written(samples, tmp_path_factory):
+    path = tmp_path_factory.mktemp("store") / "a.parquet"
+    store.write(path, [samples], METADATA)
+    assert_equal(store.read(path), samples)
+    assert store.read_metadata(path) == METADATA
+    np.testing.assert_array_equal(store.read(path).images(), dense(samples))
+
+
+@settings(max_examples=40, deadline=None)
+@given(samples=SAMPLES, data=st.data())
+def test_images_and_rows_of_a_selection(samples, data):
+    positions = st.lists(st.integers(0, max(len(samples) - 1, 0)), max_size=8 if len(samples) else 0)
+    rows = np.array(data.draw(positions), int)
+    mask = np.isin(np.arange(len(samples)), rows)
+    for selection in (rows, mask, slice(1, -1)):
+        np.testing.assert_array_equal(samples.images(selection), dense(samples)[selection])
+        np.testing.assert_array_equal(samples[selection].images(), dense(samples)[selection])
+        expected = samples.identity().iloc[selection].reset_index(drop=True)
+        assert samples[selection].identity().equals(expected)
+
+
+@settings(max_examples=60, deadline=None)
+@given(objects=OBJECTS, k=st.integers(1, 25), tie=st.booleans())
+def test_points_are_the_leading_pixels(objects, k, tie):
+    """Against sorted() over dense images; ``tie`` makes the values few, so that most are equal."""
+    if tie:
+        objects = [
+            (i, target, pt, {n: np.sign(v) for n, v in hits.items()}) for i, target, pt, hits in objects
+        ]
+    samples = make(objects)
+    values, coordinates, mask = samples.points(k)
+    assert values.shape == (len(samples), k, 2)
+    assert coordinates.shape == (len(samples), k, 2)
+    for i, image in enumerate(dense(samples)):
+        pixels = [p for p in range(20) if image[:, p // 5, p % 5].any()]
+        order = sorted(pixels, key=lambda p: (-image[0, p // 5, p % 5], p))[:k]
+        assert mask[i].tolist() == [True] * len(order) + [False] * (k - len(order))
+        assert coordinates[i, : len(order)].tolist() == [[p // 5, p % 5] for p in order]
+        np.testing.assert_array_equal(
+            values[i, : len(order)], [image[:, p // 5, p % 5] for p in order] or np.zeros((0, 2))
+        )
+        assert not values[i, len(order) :].any()
+        assert not coordinates[i, len(order) :].any()
+
+
+def some(n: int) -> Samples:
+    return make([((1, 2, i // 2, i % 2), i % 2, 50.0, {i % 40: 1.0 + i}) for i in range(n)])
+
+
+def test_bytes_do_not_depend_on_the_pieces(tmp_path):
+    samples = some(1300)
+    store.write(tmp_path / "a.parquet", [samples], METADATA)
+    pieces = [samples[start : start + 97] for start in range(0, 1300, 97)]
+    store.write(tmp_path / "b.parquet", iter(pieces), METADATA)
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+def test_layout_of_the_file(tmp_path):
+    path = tmp_path / "a.parquet"
+    store.write(path, [some(1300)], METADATA)
+    file = pq.ParquetFile(path)
+    assert [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)] == [512, 512, 276]
+    for i in range(file.metadata.num_columns):
+        column = file.metadata.row_group(0).column(i)
+        assert column.compression == "ZSTD"
+        assert not column.has_dictionary_page
+    schema = file.schema_arrow
+    assert schema.field("index").type == pa.list_(pa.uint32())
+    assert schema.field("value").type == pa.list_(pa.float32())
+    assert list(schema.metadata) == [store.KEY]
+    assert b'"EB_time", "unit": "ns"' in schema.metadata[store.KEY]
+
+
+def test_iterate_goes_by_row_group(tmp_path):
+    store.write(tmp_path / "a.parquet", [some(1300)], METADATA)
+    pieces = list(store.iterate(tmp_path / "a.parquet"))
+    assert [len(piece) for piece in pieces] == [512, 512, 276]
+    assert_equal(Samples.concatenate(pieces), some(1300))
+
+
+def test_no_truth_is_null(tmp_path):
+    samples = replace(some(3), target=np.array([np.nan, 0, 1], np.float32))
+    store.write(tmp_path / "a.parquet", [samples], METADATA)
+    assert pq.read_table(tmp_path / "a.parquet")["target"].to_pylist() == [None, 0.0, 1.0]
+
+
+def test_several_files_in_the_order_given(tmp_path):
+    store.write(tmp_path / "a.parquet", [some(3)], METADATA)
+    store.write(tmp_path / "b.parquet", [some(5)[3:]], replace(METADATA, sample="photon"))
+    assert_equal(store.read([tmp_path / "a.parquet", tmp_path / "b.parquet"]), some(5))
+
+
+def test_a_failed_write_leaves_nothing(tmp_path):
+    def pieces():
+        yield some(600)
+        raise E2EError("the source broke off")
+
+    with pytest.raises(E2EError, match="broke off"):
+        store.write(tmp_path / "a.parquet", pieces(), METADATA)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_that_are_no_store(tmp_path):
+    with pytest.raises(E2EError, match=r"gone\.parquet: no such file"):
+        store.read(tmp_path / "gone.parquet")
+    (tmp_path / "page.parquet").write_text("<html>")
+    with pytest.raises(E2EError, match=r"page\.parquet: not a readable parquet file"):
+        store.read(tmp_path / "page.parquet")
+    pq.write_table(pa.table({"x": [1]}), tmp_path / "other.parquet")
+    with pytest.raises(E2EError, match=r"other\.parquet: .*not a sample store"):
+        store.read_metadata(tmp_path / "other.parquet")
+    path = tmp_path / "cut.parquet"
+    store.write(path, [some(100)], METADATA)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(E2EError, match=r"cut\.parquet: not a readable parquet file"):
+        store.read(path)
+    with pytest.raises(E2EError, match="no sample store"):
+        store.read([])
+
+
+def test_hits_outside_the_crop_are_refused(tmp_path):
+    store.write(tmp_path / "a.parquet", [make([((1, 1, 1, 0), 1.0, 50.0, {40: 1.0})])], METADATA)
+    with pytest.raises(E2EError, match=r"a\.parquet: hits do not fit"):
+        store.read(tmp_path / "a.parquet")
+
+
+def test_columns_that_differ_from_the_metadata_are_refused(tmp_path):
+    store.write(tmp_path / "a.parquet", [some(3)], METADATA)
+    table = pq.read_table(tmp_path / "a.parquet")
+    pq.write_table(table.drop_columns("pho_pT"), tmp_path / "b.parquet")
+    with pytest.raises(E2EError, match=r"b\.parquet: columns do not match"):
+        store.read(tmp_path / "b.parquet")
+
+
+def test_samples_of_other_units_are_not_mixed():
+    other = replace(some(2), channels=(CHANNELS[0], Channel("EB_time", "ps")))
+    with pytest.raises(E2EError, match=r"EB_time \[ns\].*EB_time \[ps\]"):
+        Samples.concatenate([some(2), other])
