@@ -42,7 +42,7 @@ def source(tmp_path, monkeypatch) -> Path:
     for name in (
         "containers/cmssw-standalone.def",
         "containers/build",
-        "requirements/base.txt",
+        "requirements/constraints.txt",
         "requirements/cpu.txt",
     ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -156,7 +156,7 @@ def test_apptainer_makes_the_image_once(source, capsys):
     assert dry_run_commands(capsys) == rest
     assert all(command[:3] == ["apptainer", "--quiet", "exec"] and str(image) in command for command in rest)
 
-    (source.parent / "requirements/base.txt").write_text("ROOT==7\n")
+    (source.parent / "requirements/constraints.txt").write_text("ROOT==7\n")
     build("apptainer", source, dry_run=True)
     assert dry_run_commands(capsys)[0][1] != str(image)
     assert not area.exists()

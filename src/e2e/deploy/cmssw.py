@@ -177,7 +177,7 @@ class _Apptainer:
         """The image that these sources ask for: another recipe, another file."""
         recipe = [
             source.parent / "containers/cmssw-standalone.def",
-            source.parent / "requirements/base.txt",
+            source.parent / "requirements/constraints.txt",
             source.parent / f"requirements/{self.onnxruntime}.txt",
         ]
         key = hashlib.sha256(b"".join(path.read_bytes() for path in recipe)).hexdigest()
