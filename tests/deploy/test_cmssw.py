@@ -104,6 +104,15 @@ def test_peak_memory_is_that_of_cmsrun_alone(area):
     assert len(ballast) == 300_000_000
 
 
+def test_cuda_libraries_of_the_wheels_are_found(area, tmp_path, monkeypatch):
+    libraries = tmp_path / "site-packages/nvidia/cublas/lib"
+    libraries.mkdir(parents=True)
+    monkeypatch.setattr(cmssw.sysconfig, "get_path", lambda name: str(tmp_path / "site-packages"))
+    (area / "bin/cmsRun").write_text("#!/bin/bash\necho $LD_LIBRARY_PATH\n")
+    run(area)
+    assert str(libraries) in Path("logs/cmsRun.log").read_text().split(":")[0]
+
+
 def test_failure_of_cmsrun_quotes_its_exception_and_explains_its_code(area):
     with pytest.raises(E2EError) as error:
         run(area, f"before\n{FATAL}after\n", code=84)

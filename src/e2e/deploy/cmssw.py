@@ -312,8 +312,16 @@ def _folders(cfg: Path, arguments: Sequence[str]) -> set[Path]:
 
 
 def _environment() -> dict[str, str]:
-    """Environment of a command, in which this Python's cmake and ninja come first."""
-    return {**os.environ, "PATH": f"{sysconfig.get_path('scripts')}:{os.environ.get('PATH', os.defpath)}"}
+    """Environment of a command: this Python's cmake and ninja come first, and its CUDA libraries are found.
+
+    ONNX Runtime's CUDA library does not itself know where the wheels put cuBLAS, cuDNN and the rest.
+    """
+    cuda = [str(folder) for folder in sorted(Path(sysconfig.get_path("purelib")).glob("nvidia/*/lib"))]
+    paths = {"PATH": [sysconfig.get_path("scripts")], "LD_LIBRARY_PATH": cuda}
+    first = {
+        name: ":".join([*new, os.environ.get(name, "")]).strip(":") for name, new in paths.items() if new
+    }
+    return {**os.environ, **first}
 
 
 def _quoted(path: Path) -> str:
