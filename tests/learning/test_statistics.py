@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from e2e.learning.statistics import Calibration, EventBootstrap, Roc, auc, events, p_value, summary
+from e2e.learning.statistics import Calibration, Estimate, EventBootstrap, Roc, auc, events
 
 
 def sample(objects: int, separation: float, seed: int = 0, ties: bool = False):
@@ -26,7 +26,7 @@ def test_background_efficiency_lies_on_the_curve():
     score, target = sample(2000, 1.0)
     fpr, tpr, _ = roc_curve(target, score, drop_intermediate=False)
     for efficiency in (0.5, 0.7, 0.9):
-        value = Roc(score, target).background(np.ones((1, 2000)), efficiency)[0]
+        value = Roc(score, target).background(np.ones((1, 2000)), [0.1, efficiency])[0, 1]
         assert value == pytest.approx(np.interp(efficiency, tpr, fpr), abs=1e-9)
         cut = np.quantile(score[target == 1], 1 - efficiency)
         assert value == pytest.approx(np.mean(score[target == 0] > cut), abs=3e-3)
@@ -35,7 +35,9 @@ def test_background_efficiency_lies_on_the_curve():
 def test_bootstrap_spread_is_that_of_repeated_experiments():
     spread = np.std([auc(*sample(400, 1.0, seed)) for seed in range(300)])
     score, target = sample(400, 1.0, seed=1000)
-    replicas = EventBootstrap(np.arange(400), 1000, seed=1).apply(Roc(score, target).auc)
+    replicas = (
+        EventBootstrap(np.arange(400), 1000, seed=1).estimate({"auc": Roc(score, target).auc})["auc"].replicas
+    )
     assert len(replicas) == 1000
     assert np.std(replicas) == pytest.approx(spread, rel=0.2)
 
@@ -43,16 +45,17 @@ def test_bootstrap_spread_is_that_of_repeated_experiments():
 def test_objects_of_one_event_count_as_one():
     """Every object twice in its event is no more information than once."""
     score, target = sample(400, 1.0)
-    single = EventBootstrap(np.arange(400), 1000, seed=1).apply(Roc(score, target).auc)
-    double = EventBootstrap(np.arange(800) // 2, 1000, seed=1).apply(
-        Roc(np.repeat(score, 2), np.repeat(target, 2)).auc
+    single = (
+        EventBootstrap(np.arange(400), 1000, seed=1).estimate({"auc": Roc(score, target).auc})["auc"].replicas
     )
+    twice = Roc(np.repeat(score, 2), np.repeat(target, 2))
+    double = EventBootstrap(np.arange(800) // 2, 1000, seed=1).estimate({"auc": twice.auc})["auc"].replicas
     np.testing.assert_allclose(double, single, atol=1e-6)
 
 
 def test_bootstrap_repeats_itself_and_keeps_the_number_of_events():
     bootstrap = EventBootstrap(np.arange(50), 150, seed=3)
-    first, second = bootstrap.apply(lambda weights: weights), bootstrap.apply(lambda weights: weights)
+    first, second = (np.concatenate(list(bootstrap.chunks())) for _ in range(2))
     assert np.array_equal(first, second)
     assert np.all(first.sum(axis=1) == 50)
     assert len(np.unique(first, axis=0)) == 150
@@ -82,12 +85,23 @@ def test_calibrated_scores_are_at_the_floor_and_distorted_ones_above():
 
 def test_p_value():
     replicas = np.random.default_rng(0).normal(0, 1, 4000)
-    assert p_value(replicas) > 0.9
-    assert p_value(replicas + 1.96) == pytest.approx(0.05, abs=0.015)
-    assert p_value(replicas - 1.96) == pytest.approx(0.05, abs=0.015)
-    assert p_value(replicas + 10) == pytest.approx(2 / 4001)
+    assert Estimate(0.0, replicas).p_value() > 0.9
+    assert Estimate(1.96, replicas + 1.96).p_value() == pytest.approx(0.05, abs=0.015)
+    assert Estimate(-1.96, replicas - 1.96).p_value() == pytest.approx(0.05, abs=0.015)
+    assert Estimate(10, replicas + 10).p_value() == pytest.approx(2 / 4001)
 
 
-def test_summary_of_infinite_values_is_json():
-    result = summary(np.inf, np.array([1.0, 2.0, np.inf, np.inf]))
-    assert result == {"value": None, "interval_68": [1.0, None], "interval_95": [1.0, None]}
+def test_estimate_of_several_values():
+    replicas = np.array([[1.0, 0.0], [2.0, 0.0], [4.0, 0.5], [4.0, 0.5]])
+    estimate = Estimate(np.array([2.0, 0.0]), replicas)
+    assert estimate[0].inverse().summary() == {
+        "value": 0.5,
+        "interval_68": [0.25, 1.0],
+        "interval_95": [0.25, 1.0],
+    }
+    # What is infinite has no place in JSON.
+    assert estimate[1].inverse().summary() == {
+        "value": None,
+        "interval_68": [2.0, None],
+        "interval_95": [2.0, None],
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,11 @@ from e2e.errors import E2EError
 from e2e.files import whole, write_json
 from e2e.learning import data, model
 from e2e.learning.attribution import integrated_gradients
-from e2e.learning.statistics import Calibration, EventBootstrap, Roc, auc, events, p_value, summary
+from e2e.learning.statistics import Calibration, EventBootstrap, Roc, auc, events
 from e2e.plots import evaluation
 
 SIGNAL_EFFICIENCIES = (0.5, 0.7, 0.9)
-REPLICAS = 2000
+REPLICAS = 1000
 BOOTSTRAP_SEED = 20_240_701  # the same for all classifiers: they are compared on the same resampled events
 BINS = 6  # of each kinematic quantity, of equal numbers of objects
 BATCH = 512
@@ -136,40 +136,75 @@ def measure(samples: Samples, logit: NDArray[np.float32]) -> dict[str, Any]:
     the kinematics; and the AUC of the crop's total energy alone, which shows how much a trivial
     difference between the samples would give away.
     """
-    bootstrap = _bootstrap(samples)
+    bootstrap = EventBootstrap(events(samples.identity()), REPLICAS, BOOTSTRAP_SEED)
     roc = Roc(logit, samples.target)
-    ones = np.ones((1, len(samples)), np.float32)
+    calibration = Calibration(sigmoid(logit), samples.target)
     energy = Roc(total_energy(samples), samples.target)
-    energy_auc = float(energy.auc(ones)[0])
-    sign = 1 if energy_auc >= 0.5 else -1
+    bins = {name: _bins(column, samples.target) for name, column in samples.kinematics.items()}
+    estimates = bootstrap.estimate(
+        {
+            "auc": roc.auc,
+            "background": lambda weights: roc.background(weights, SIGNAL_EFFICIENCIES),
+            "calibration": calibration.error,
+            "signal fraction": lambda weights: calibration.curve(weights)[2],
+            "total energy": lambda weights: _either_way(energy.auc(weights)),
+            **{
+                f"{name} {i}": _auc_within(inside, logit, samples.target)
+                for name, entries in bins.items()
+                for i, (_, _, inside) in enumerate(entries)
+            },
+        }
+    )
+    objects, mean, _ = (values[0] for values in calibration.curve(np.ones((1, len(samples)))))
     return {
-        "auc": summary(roc.auc(ones)[0], bootstrap.apply(roc.auc)),
+        "auc": estimates["auc"].summary(),
         "background_rejection": [
-            _rejection(roc, bootstrap, ones, efficiency) for efficiency in SIGNAL_EFFICIENCIES
+            {
+                "signal_efficiency": efficiency,
+                "background_efficiency": estimates["background"][i].summary(),
+                "rejection": estimates["background"][i].inverse().summary(),
+            }
+            for i, efficiency in enumerate(SIGNAL_EFFICIENCIES)
         ],
-        "calibration": _calibration(sigmoid(logit), samples.target, bootstrap, ones),
-        "dependence": {
-            name: _dependence(samples, logit, column, bootstrap)
-            for name, column in samples.kinematics.items()
+        "calibration": {
+            "expected_calibration_error": estimates["calibration"].summary(),
+            "error_if_perfect": calibration.floor(200, BOOTSTRAP_SEED),
+            "bins": [
+                {
+                    "objects": int(objects[i]),
+                    "mean_score": float(mean[i]),
+                    "signal_fraction": estimates["signal fraction"][i].summary(),
+                }
+                for i in range(len(objects))
+            ],
         },
-        "total_energy_alone": summary(
-            max(energy_auc, 1 - energy_auc),
-            bootstrap.apply(lambda weights: 0.5 + sign * (energy.auc(weights) - 0.5)),
-        ),
-        "bootstrap": {"replicas": REPLICAS, "resampled": "events", "events": len(np.unique(bootstrap.event))},
+        "dependence": {
+            name: [
+                {
+                    "low": low,
+                    "high": high,
+                    "objects": int(inside.sum()),
+                    "auc": estimates[f"{name} {i}"].summary(),
+                }
+                for i, (low, high, inside) in enumerate(entries)
+            ]
+            for name, entries in bins.items()
+        },
+        "total_energy_alone": estimates["total energy"].summary(),
+        "bootstrap": {"replicas": REPLICAS, "resampled": "events", "events": bootstrap.events},
     }
 
 
 def compare(samples: Samples, logit: NDArray, reference: NDArray) -> dict[str, Any]:
     """AUC(logit) - AUC(reference), by a paired bootstrap: both on the same resampled events."""
+    bootstrap = EventBootstrap(events(samples.identity()), REPLICAS, BOOTSTRAP_SEED)
     ours, theirs = Roc(logit, samples.target), Roc(reference, samples.target)
-    ones = np.ones((1, len(samples)), np.float32)
-    replicas = _bootstrap(samples).apply(lambda weights: ours.auc(weights) - theirs.auc(weights))
+    difference = bootstrap.estimate({"auc": lambda weights: ours.auc(weights) - theirs.auc(weights)})["auc"]
     return {
-        "auc": float(ours.auc(ones)[0]),
-        "auc_bdt": float(theirs.auc(ones)[0]),
-        "difference": summary((ours.auc(ones) - theirs.auc(ones))[0], replicas),
-        "p_value": p_value(replicas),
+        "auc": auc(logit, samples.target),
+        "auc_bdt": auc(reference, samples.target),
+        "difference": difference.summary(),
+        "p_value": difference.p_value(),
     }
 
 
@@ -182,56 +217,22 @@ def total_energy(samples: Samples) -> NDArray[np.float64]:
     return hits[samples.offsets[1:]] - hits[samples.offsets[:-1]]
 
 
-def _bootstrap(samples: Samples) -> EventBootstrap:
-    return EventBootstrap(events(samples.identity()), REPLICAS, BOOTSTRAP_SEED)
+def _either_way(area: NDArray) -> NDArray:
+    """AUC of a discriminant of which it is not known which way round it separates."""
+    return np.maximum(area, 1 - area)
 
 
-def _rejection(roc: Roc, bootstrap: EventBootstrap, ones: NDArray, efficiency: float) -> dict[str, Any]:
-    value = roc.background(ones, efficiency)
-    replicas = bootstrap.apply(lambda weights: roc.background(weights, efficiency))
-    with np.errstate(divide="ignore"):
-        rejection = summary((1 / value)[0], 1 / replicas)
-    return {
-        "signal_efficiency": efficiency,
-        "background_efficiency": summary(value[0], replicas),
-        "rejection": rejection,
-    }
-
-
-def _calibration(score: NDArray, target: NDArray, bootstrap: EventBootstrap, ones: NDArray) -> dict[str, Any]:
-    calibration = Calibration(score, target)
-    objects, mean, fraction = (values[0] for values in calibration.curve(ones))
-    replicas = bootstrap.apply(lambda weights: calibration.curve(weights)[2])
-    return {
-        "expected_calibration_error": summary(calibration.error(ones)[0], bootstrap.apply(calibration.error)),
-        "error_if_perfect": calibration.floor(200, BOOTSTRAP_SEED),
-        "bins": [
-            {
-                "objects": int(objects[i]),
-                "mean_score": float(mean[i]),
-                "signal_fraction": summary(fraction[i], replicas[:, i]),
-            }
-            for i in range(len(objects))
-        ],
-    }
-
-
-def _dependence(
-    samples: Samples, logit: NDArray, column: NDArray, bootstrap: EventBootstrap
-) -> list[dict[str, Any]]:
+def _bins(column: NDArray, target: NDArray) -> list[tuple[float, float, NDArray[np.bool_]]]:
+    """Edges and objects of ``BINS`` bins of equal numbers, without those that lack a class."""
     edges = np.quantile(column, np.linspace(0, 1, BINS + 1))
     number = np.clip(np.searchsorted(edges, column, side="right") - 1, 0, BINS - 1)
-    bins = []
-    for i in range(BINS):
-        inside = number == i
-        if len(np.unique(samples.target[inside])) < 2:
-            continue  # too few objects, or a quantity with few values
-        roc = Roc(logit[inside], samples.target[inside])
-        replicas = bootstrap.apply(lambda weights, roc=roc, inside=inside: roc.auc(weights[:, inside]))
-        value = auc(logit[inside], samples.target[inside])
-        low, high = float(edges[i]), float(edges[i + 1])
-        bins.append({"low": low, "high": high, "objects": int(inside.sum()), "auc": summary(value, replicas)})
-    return bins
+    bins = [(float(edges[i]), float(edges[i + 1]), number == i) for i in range(BINS)]
+    return [entry for entry in bins if len(np.unique(target[entry[2]])) == 2]
+
+
+def _auc_within(inside: NDArray, logit: NDArray, target: NDArray) -> Callable[[NDArray], NDArray]:
+    roc = Roc(logit[inside], target[inside])
+    return lambda weights: roc.auc(weights[:, inside])
 
 
 def _reference_logits(path: str | Path, samples: Samples) -> NDArray[np.float64]:

@@ -6,7 +6,8 @@ Objects of one event share it, so events are resampled, not objects. All functio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,42 @@ from numpy.typing import NDArray
 
 CHUNK = 100  # replicas held in memory at a time
 BINS = 15  # of the reliability curve, of equal numbers of objects
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value [...] and its replicas [R, ...] under resampling."""
+
+    value: NDArray
+    replicas: NDArray
+
+    def __getitem__(self, index: int) -> Estimate:
+        """One component of an array of values."""
+        return Estimate(self.value[index], self.replicas[:, index])
+
+    def inverse(self) -> Estimate:
+        with np.errstate(divide="ignore"):
+            return Estimate(1 / self.value, 1 / self.replicas)
+
+    def summary(self) -> dict[str, float | list[float | None] | None]:
+        """Value with percentile intervals at 68 % and 95 %; what is infinite or undefined becomes null."""
+        low, high, lowest, highest = (
+            _finite(np.quantile(self.replicas, q, method="nearest")) for q in (0.16, 0.84, 0.025, 0.975)
+        )
+        return {"value": _finite(self.value), "interval_68": [low, high], "interval_95": [lowest, highest]}
+
+    def p_value(self) -> float:
+        """Two-sided p-value of "the value is zero": twice the smaller part of the replicas on a side of it.
+
+        One more replica is counted on each side, so that it is never 0 (Davison and Hinkley, Bootstrap
+        Methods and their Application, 1997, eq. 4.11).
+        """
+        below, above = np.sum(self.replicas <= 0) + 1, np.sum(self.replicas >= 0) + 1
+        return float(min(1.0, 2 * min(below, above) / (len(self.replicas) + 1)))
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 class EventBootstrap:
@@ -25,13 +62,14 @@ class EventBootstrap:
     def __init__(self, event: NDArray[np.integer], replicas: int, seed: int):
         """``event`` [N] numbers the event of each object from 0."""
         self.event = event
+        self.events = int(event.max()) + 1
         self.replicas = replicas
         self.seed = seed
 
     def chunks(self) -> Iterator[NDArray[np.float32]]:
         """Weights [replicas of the chunk, N]: how often the event of each object was drawn."""
         generator = np.random.default_rng(self.seed)
-        events = int(self.event.max()) + 1
+        events = self.events
         for start in range(0, self.replicas, CHUNK):
             size = min(CHUNK, self.replicas - start)
             drawn = generator.integers(events, size=(size, events))
@@ -39,22 +77,21 @@ class EventBootstrap:
             counts = np.bincount(drawn.ravel(), minlength=size * events).reshape(size, events)
             yield counts.astype(np.float32)[:, self.event]
 
-    def apply(self, measure: Callable[[NDArray], NDArray]) -> NDArray:
-        """``measure(weights [R, N])`` of all replicas, stacked along its first axis."""
-        return np.concatenate([measure(weights) for weights in self.chunks()])
+    def estimate(self, measures: Mapping[str, Callable[[NDArray], NDArray]]) -> dict[str, Estimate]:
+        """Each measure (weights [R, N] -> values [R, ...]) of the sample itself and of all resamplings."""
+        values = {
+            name: measure(np.ones((1, len(self.event)), np.float32))[0] for name, measure in measures.items()
+        }
+        pieces = [{name: measure(w) for name, measure in measures.items()} for w in self.chunks()]
+        return {
+            name: Estimate(value, np.concatenate([piece[name] for piece in pieces]))
+            for name, value in values.items()
+        }
 
 
 def events(identity: pd.DataFrame) -> NDArray[np.integer]:
     """Number from 0 of the event of each object, from columns sample, run, lumi, event."""
     return identity.groupby(["sample", "run", "lumi", "event"], sort=False).ngroup().to_numpy()
-
-
-def summary(value: float, replicas: NDArray) -> dict[str, float | list[float] | None]:
-    """Value with percentile intervals at 68 % and 95 %; infinities and undefined values become null."""
-    quantiles = np.quantile(replicas, [0.16, 0.84, 0.025, 0.975], method="nearest")
-    low, high, lowest, highest = (float(q) if np.isfinite(q) else None for q in quantiles)
-    value = float(value) if np.isfinite(value) else None
-    return {"value": value, "interval_68": [low, high], "interval_95": [lowest, highest]}
 
 
 class Roc:
@@ -82,10 +119,10 @@ class Roc:
         signal, background = self.efficiencies(weights)
         return np.sum(np.diff(background) * (signal[:, 1:] + signal[:, :-1]) / 2, axis=1)
 
-    def background(self, weights: NDArray, signal_efficiency: float) -> NDArray:
-        """Background efficiency [R] at a signal efficiency, interpolated linearly along the curve."""
+    def background(self, weights: NDArray, signal_efficiencies: Sequence[float]) -> NDArray:
+        """Background efficiencies [R, n] at n signal efficiencies, interpolated linearly along the curve."""
         curves = zip(*self.efficiencies(weights), strict=True)
-        return np.array([np.interp(signal_efficiency, signal, other) for signal, other in curves])
+        return np.array([np.interp(signal_efficiencies, signal, other) for signal, other in curves])
 
 
 def auc(score: NDArray, target: NDArray) -> float:
@@ -124,14 +161,3 @@ class Calibration:
             difference = (truth - self.score) @ self.membership
             errors.append(np.abs(difference).sum() / len(self.score))
         return float(np.mean(errors))
-
-
-def p_value(differences: NDArray) -> float:
-    """Two-sided bootstrap p-value of "no difference" from replicas of a difference.
-
-    Twice the smaller part of the replicas on either side of zero, counting one more replica on each side, so
-    that it is never 0 (Davison and Hinkley, Bootstrap Methods and their Application, 1997, eq. 4.11).
-    """
-    below = (np.sum(differences <= 0) + 1) / (len(differences) + 1)
-    above = (np.sum(differences >= 0) + 1) / (len(differences) + 1)
-    return float(min(1.0, 2 * min(below, above)))
