@@ -17,13 +17,14 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
+from e2e.data.ntuple import TREE
 from e2e.errors import E2EError
 from e2e.files import whole
 from e2e.tasks import ELECTRON_PHOTON, Task
 
 Sparse = tuple[NDArray[np.uint32], NDArray[np.float32]]
 
-DIRECTORY, TREE = "fevt", "RHTree"
+DIRECTORY, TREE_NAME = TREE.split("/")
 
 # Fast to write, and the frames are nearly all zeros: higher levels save little (docs/simulation.md).
 ZSTD_LEVEL_1 = 501
@@ -129,7 +130,7 @@ def write_ntuple(
             raise E2EError(f"{path}: ROOT cannot write there; check permissions and free space")
         try:
             writer = root.e2e.RHTreeWriter(
-                file.mkdir(DIRECTORY), TREE, frames, rows * columns, branches, BASKET_BYTES
+                file.mkdir(DIRECTORY), TREE_NAME, frames, rows * columns, branches, BASKET_BYTES
             )
             while first is not None:
                 where = f"{path}: run {first.run} lumi {first.lumi} event {first.event}"

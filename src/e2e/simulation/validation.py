@@ -1,0 +1,323 @@
+"""The fast simulation beside what CMS published: shower shapes, material, energy and time.
+
+Each expectation below stands with its source; docs/simulation.md discusses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from e2e.data.ntuple import open_tree
+from e2e.errors import E2EError
+from e2e.files import whole, write_json
+from e2e.simulation.electron_photon import PDG_IDS
+from e2e.simulation.shower import CELL_ETA, CELL_PHI
+from e2e.tasks import ELECTRON_PHOTON
+
+# Objects of the first events of each file: enough for every comparison, and reading frames takes time.
+EVENTS_PER_FILE = 500
+_CHUNK = 100  # events, 50 MB of frames
+_RESAMPLES = 200
+
+_SHAPE_W0 = 4.7  # weights of sigma_ieta_ieta: max(0, 4.7 + log(E / E5x5)), arXiv 1502.02701
+_CENTRAL = 0.18  # crystals, 4 mm: impact in the middle of a crystal, as in the test beam
+
+PHOTONS = "arXiv:1502.02702"
+ELECTRONS = "arXiv:1502.02701"
+ECAL = "arXiv:1306.2016"
+TRACKER = "JINST 3 S08004"
+DESIGN_REPORT = "CERN/LHCC 97-33"
+
+# Tracker material in X0 at |eta| of 0 and 1.4: 0.4, and 1.8 (JINST 3 S08004) to 2.0 (arXiv 1502.02701); each
+# known to 10 % (CMS-PAS-TRK-10-003).
+MATERIAL = {0.0: (0.36, 0.44), 1.4: (1.62, 2.2)}
+
+
+def converted(depth: float) -> float:
+    """Share of photons that convert in ``depth`` X0."""
+    return -float(np.expm1(-7.0 / 9.0 * depth))
+
+
+def radiated(depth: float) -> float:
+    """Mean share of an electron's energy radiated in ``depth`` X0."""
+    return -float(np.expm1(-depth))
+
+
+def half_width(values: NDArray) -> float:
+    """Half of the interval that holds the central 68.3 %."""
+    low, high = np.quantile(values, (0.1585, 0.8415))
+    return 0.5 * float(high - low)
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """``statistic`` of ``column`` for the objects of ``selection`` (a pandas query) lies within low to high.
+
+    Without a published number, both are None and the value is only reported.
+    """
+
+    name: str
+    column: str
+    selection: str
+    statistic: Callable[[NDArray], float]
+    low: float | None
+    high: float | None
+    source: str
+
+
+_UNCONVERTED = "particle == 'photon' and conversion == 0"
+_PHOTON, _ELECTRON = "particle == 'photon'", "particle == 'electron'"
+_CENTRE, _END = "abs(eta) < 0.1", "abs(eta) > 1.35"
+
+EXPECTATIONS = (
+    Expectation(
+        "E1/E25, unconverted photons, impact in the middle of a crystal",
+        "e1_e25",
+        f"{_UNCONVERTED} and offset < {_CENTRAL}",
+        np.mean,
+        0.75,
+        0.82,
+        DESIGN_REPORT,
+    ),
+    Expectation("E9/E25, unconverted photons", "e9_e25", _UNCONVERTED, np.mean, 0.950, 0.975, DESIGN_REPORT),
+    Expectation("R9, unconverted photons", "r9", _UNCONVERTED, np.median, 0.94, 0.98, PHOTONS),
+    Expectation(
+        "sigma_ieta_ieta, unconverted photons",
+        "sigma_ieta_ieta",
+        _UNCONVERTED,
+        np.median,
+        0.0085,
+        0.0100,
+        PHOTONS,
+    ),
+    Expectation(
+        "sigma_ieta_ieta, electrons", "sigma_ieta_ieta", _ELECTRON, np.median, 0.0085, 0.0105, ELECTRONS
+    ),
+    Expectation("phi width, photons", "phi_width", _PHOTON, np.median, None, None, "no published number"),
+    Expectation("phi width, electrons", "phi_width", _ELECTRON, np.median, None, None, "no published number"),
+    *(
+        Expectation(
+            f"{name}, {selection}",
+            column,
+            f"{particle} and {selection}",
+            np.mean,
+            *map(law, MATERIAL[eta]),
+            source,
+        )
+        for name, column, particle, law, source in (
+            ("brem fraction, electrons", "brem", _ELECTRON, radiated, ELECTRONS),
+            ("converted fraction, photons", "is_converted", _PHOTON, converted, f"{TRACKER}, {ELECTRONS}"),
+        )
+        for selection, eta in ((_CENTRE, 0.0), (_END, 1.4))
+    ),
+    Expectation(
+        "energy resolution, unconverted photons", "response", _UNCONVERTED, half_width, 0.005, 0.015, PHOTONS
+    ),
+    Expectation("energy resolution, photons", "response", _PHOTON, half_width, 0.011, 0.026, ECAL),
+    Expectation(
+        "energy resolution, electrons, abs(eta) < 0.8",
+        "response",
+        f"{_ELECTRON} and abs(eta) < 0.8",
+        half_width,
+        0.010,
+        0.020,
+        ECAL,
+    ),
+)
+
+# The generation is the same for both particles: total energy alone must not tell them apart.
+TOTAL_ENERGY_LIMIT = 0.53
+
+
+def validate(ntuples: Sequence[str | Path], record: str | Path, figures: str | Path) -> None:
+    """Compare simulated ``ntuples`` of both particles with published expectations.
+
+    Writes the JSON ``record`` (a list of checks: value, statistical uncertainty, expected interval or null,
+    whether the value lies inside it within two uncertainties) and the directory ``figures`` of PNG files.
+    Raises E2EError when the ntuples hold no matched objects of one of the particles.
+    """
+    objects, hits = read(ntuples)
+    for particle in PDG_IDS:
+        if not (objects.particle == particle).any():
+            raise E2EError(
+                f"{', '.join(map(str, ntuples))}: no generated {particle} among the candidates; "
+                "validate ntuples of both particles, with more events"
+            )
+    checks = [compare(expectation, objects) for expectation in EXPECTATIONS]
+    write_json(record, {"simulation": True, "checks": [*checks, _compare_total_energy(objects)]})
+
+    from e2e.plots.simulation import draw  # matplotlib is only needed here
+
+    with whole(figures) as scratch:
+        scratch.mkdir()
+        draw(objects, hits, checks, scratch)
+
+
+def compare(expectation: Expectation, objects: pd.DataFrame) -> dict[str, object]:
+    """One entry of the record; value and uncertainty are null for fewer than ten objects."""
+    values = objects.query(expectation.selection)[expectation.column].to_numpy(float)
+    value = uncertainty = inside = None
+    if len(values) >= 10:
+        rng = np.random.default_rng(0)
+        resamples = (rng.choice(values, len(values)) for _ in range(_RESAMPLES))
+        value = float(expectation.statistic(values))
+        uncertainty = float(np.std([expectation.statistic(resample) for resample in resamples]))
+        if expectation.low is not None:
+            tolerance = 2.0 * uncertainty
+            inside = expectation.low - tolerance <= value <= expectation.high + tolerance
+    return {
+        "name": expectation.name,
+        "column": expectation.column,
+        "statistic": expectation.statistic.__name__,
+        "objects": len(values),
+        "value": value,
+        "uncertainty": uncertainty,
+        "expected": None if expectation.low is None else [expectation.low, expectation.high],
+        "inside": inside,
+        "source": expectation.source,
+    }
+
+
+def _compare_total_energy(objects: pd.DataFrame) -> dict[str, object]:
+    whole_crops = objects[objects.crop_energy.notna()]
+    photons, electrons = (
+        whole_crops.crop_energy[whole_crops.particle == particle].to_numpy() for particle in PDG_IDS
+    )
+    value = uncertainty = inside = None
+    if min(len(photons), len(electrons)) >= 10:
+        area = separation(photons, electrons)
+        value = max(area, 1.0 - area)
+        # Hanley and McNeil (1982) for an area near one half
+        number = len(photons) * len(electrons)
+        uncertainty = float(np.sqrt((len(photons) + len(electrons) + 1) / (12.0 * number)))
+        inside = value < TOTAL_ENERGY_LIMIT
+    return {
+        "name": "max(AUC, 1 - AUC) of the total energy in a crop",
+        "column": "crop_energy",
+        "statistic": "auc",
+        "objects": len(whole_crops),
+        "value": value,
+        "uncertainty": uncertainty,
+        "expected": [0.5, TOTAL_ENERGY_LIMIT],
+        "inside": inside,
+        "source": "same generation of both particles",
+    }
+
+
+def separation(photons: NDArray, electrons: NDArray) -> float:
+    """Area under the ROC curve: how often an electron's value exceeds a photon's."""
+    photons = np.sort(photons)
+    below = np.searchsorted(photons, electrons, "left") + np.searchsorted(photons, electrons, "right")
+    return float(below.mean() / (2 * len(photons)))
+
+
+def read(ntuples: Sequence[str | Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Matched objects of the first EVENTS_PER_FILE events of each ntuple, and the hits around their seeds.
+
+    Objects have the columns particle, eta (generated), conversion (radius in cm, or 0), is_converted, brem,
+    response (reconstructed over generated energy), e1_e25, e9_e25, r9, offset (of the impact from the middle
+    of the seed crystal, in crystals, the larger of both directions), sigma_ieta_ieta, phi_width (rad) and
+    crop_energy (GeV in 32 x 32; NaN where the crop crosses the end of the barrel). Hits, the eight around
+    each seed, have energy, seed_energy (GeV) and difference (of their times, ns).
+    """
+    objects, hits = [], []
+    for path in ntuples:
+        with open_tree(path) as tree:
+            for start in range(0, min(tree.num_entries, EVENTS_PER_FILE), _CHUNK):
+                stop = min(start + _CHUNK, EVENTS_PER_FILE)
+                arrays = tree.arrays(library="np", entry_start=start, entry_stop=stop)
+                pieces = _measure(arrays)
+                objects.append(pieces[0])
+                hits.append(pieces[1])
+    return pd.concat(objects, ignore_index=True), pd.concat(hits, ignore_index=True)
+
+
+def _measure(arrays: dict[str, NDArray]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    rows, columns = ELECTRON_PHOTON.detector
+    crop = ELECTRON_PHOTON.crop
+    per_event = [len(seeds) for seeds in arrays["SC_ieta"]]
+    branch = {
+        name: np.concatenate(values)
+        for name, values in arrays.items()
+        if name.startswith(("SC_", "pho_", "gen_"))
+    }
+    real = branch["gen_pdgId"] != 0
+    event = np.repeat(np.arange(len(per_event)), per_event)[real]
+    branch = {name: values[real] for name, values in branch.items()}
+    # A crop's rows beyond the end of the barrel are empty.
+    row = branch["SC_ieta"].astype(int)[:, None] + np.arange(crop.rows) - crop.seed_row
+    column = (branch["SC_iphi"].astype(int)[:, None] + np.arange(crop.columns) - crop.seed_column) % columns
+    inside = (row >= 0) & (row < rows)
+
+    def cut(name: str) -> NDArray[np.float64]:
+        frames = np.stack(arrays[name]).reshape(-1, rows, columns)
+        crops = frames[event[:, None, None], np.where(inside, row, 0)[:, :, None], column[:, None, :]]
+        return np.where(inside[:, :, None], crops, 0.0)
+
+    energy, time = cut("EB_energy"), cut("EB_time")
+    i, j = crop.seed_row, crop.seed_column
+    seed = energy[:, i, j]
+    nine = energy[:, i - 1 : i + 2, j - 1 : j + 2]
+    shape = shower_shape(energy[:, i - 2 : i + 3, j - 2 : j + 3])
+    strip = energy[:, i - 2 : i + 3].sum(1)
+    truth = branch["gen_pt"] * np.cosh(branch["gen_eta"])
+    objects = pd.DataFrame(
+        {
+            "particle": np.where(branch["gen_pdgId"] == PDG_IDS["photon"], "photon", "electron"),
+            "eta": branch["gen_eta"],
+            "conversion": branch["gen_rconv"],
+            "is_converted": branch["gen_rconv"] > 0,
+            "brem": branch["gen_fbrem"],
+            "response": branch["pho_E"] / truth,
+            "e1_e25": seed / shape["e25"],
+            "e9_e25": nine.sum((1, 2)) / shape["e25"],
+            "r9": nine.sum((1, 2)) / branch["pho_E"],
+            "offset": np.maximum(abs(shape["row"]), abs(shape["column"])),
+            "sigma_ieta_ieta": shape["sigma_row"] * CELL_ETA,
+            "phi_width": spread(strip, np.arange(crop.columns)) * CELL_PHI,
+            "crop_energy": np.where(inside.all(1), energy.sum((1, 2)), np.nan),
+        }
+    )
+    others = np.ones((3, 3), bool)
+    others[1, 1] = False
+    around = nine[:, others]
+    difference = time[:, i - 1 : i + 2, j - 1 : j + 2][:, others] - time[:, i, j, None]
+    hits = pd.DataFrame(
+        {
+            "energy": around.ravel(),
+            "seed_energy": np.repeat(seed, around.shape[1]),
+            "difference": difference.ravel(),
+        }
+    )
+    return objects, hits[hits.energy > 0]
+
+
+def spread(weights: NDArray, positions: NDArray) -> NDArray[np.float64]:
+    """Weighted standard deviation of ``positions`` [m] under each row of ``weights`` [n, m]."""
+    total = weights.sum(1)
+    mean = weights @ positions / total
+    return np.sqrt(np.maximum(weights @ positions**2 / total - mean**2, 0.0))
+
+
+def shower_shape(energy: NDArray) -> dict[str, NDArray[np.float64]]:
+    """E25 and, in crystals from the seed, the centre and the width in rows of 5 x 5 crystals [n, 5, 5].
+
+    Weights are logarithmic, max(0, 4.7 + log(E / E25)).
+    """
+    e25 = energy.sum((1, 2))
+    share = np.maximum(energy / e25[:, None, None], np.exp(-_SHAPE_W0))
+    weights = _SHAPE_W0 + np.log(share)
+    steps = np.arange(-2, 3)
+    rows, columns = weights.sum(2), weights.sum(1)
+    return {
+        "e25": e25,
+        "row": rows @ steps / rows.sum(1),
+        "column": columns @ steps / columns.sum(1),
+        "sigma_row": spread(rows, steps),
+    }
