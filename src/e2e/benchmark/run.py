@@ -1,0 +1,224 @@
+"""What inference costs: cmsRun, a bare ONNX Runtime loop, a session per event and PyTorch, side by side.
+
+docs/benchmark.md says what each number means.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from e2e.benchmark.inputs import Batch, prepare
+from e2e.benchmark.machine import machine
+from e2e.benchmark.statistics import band, line, percentiles
+from e2e.benchmark.ways import BARE, EAGER, FRAMEWORK, PER_EVENT, CmsRun, in_cmsrun, in_python
+from e2e.deploy.contract import TOLERANCES, git_revision, load_contract
+from e2e.deploy.runtime import CPU, CUDA, session
+from e2e.errors import E2EError
+from e2e.files import sha256, whole, write_json
+from e2e.plots import style
+from e2e.plots.benchmark import draw
+
+PROVIDERS = {"CPU": CPU, "CUDA": CUDA}
+THREADS_BATCH = 8  # threads are compared at the batch size nearest to this
+
+
+@dataclass
+class Point:
+    """One way on one provider at one batch size and number of threads, and what was measured there."""
+
+    way: str
+    provider: str
+    threads: int
+    batch: Batch
+    measure: Callable[[], dict[str, Any]]
+    unavailable: str | None
+    measurements: list[dict[str, Any]] = field(default_factory=list)
+    failure: str | None = None
+
+    def repeat(self) -> None:
+        """Measure once more, unless there is no device or it failed before."""
+        if self.unavailable or self.failure:
+            return
+        try:
+            measurement = self.measure()
+            expected = self.batch.scores[: len(measurement["scores"])]
+            difference = float(np.abs(measurement.pop("scores") - expected).max())
+            if not difference <= TOLERANCES["score"]:
+                raise E2EError(f"its scores differ from the reference by {difference:.3g}")
+            self.measurements.append({**measurement, "max_abs_diff": difference})
+        except E2EError as error:
+            self.failure = str(error)
+
+    def summary(self) -> dict[str, Any]:
+        """The point as it stands in the record: its setting, its status, and its numbers if it has any."""
+        setting = {
+            "way": self.way,
+            "provider": self.provider,
+            "threads": self.threads,
+            "batch": self.batch.size,
+            "events": self.batch.events,
+        }
+        if self.unavailable:
+            return {**setting, "status": "no device", "reason": self.unavailable}
+        if self.failure:
+            return {**setting, "status": "failed", "reason": self.failure}
+        try:
+            throughput = self._framework() if self.way == FRAMEWORK else self._python()
+        except E2EError as error:
+            return {**setting, "status": "failed", "reason": str(error)}
+        return {
+            **setting,
+            "status": "ok",
+            "repeats": len(self.measurements),
+            "call_ms": band(self._calls()),
+            "peak_rss_bytes": max(self._each("peak_rss_bytes")),
+            "max_abs_diff": max(self._each("max_abs_diff")),
+            **throughput,
+        }
+
+    def _python(self) -> dict[str, Any]:
+        names = ("objects_per_s", "load_ms", "first_ms")
+        return {
+            **{name: band(self._each(name)) for name in names},
+            "call_percentiles_ms": percentiles(self._calls()),
+        }
+
+    def _framework(self) -> dict[str, Any]:
+        """Throughput by a line through the wall times of all runs; the time of each module in an event."""
+        walls = [wall for runs in self._each("walls_s") for wall in runs.items()]
+        seconds, error, start = line(*zip(*walls, strict=True))
+        many = max(events for events, _ in walls)
+        if not seconds > error:
+            few = min(events for events, _ in walls)
+            raise E2EError(
+                f"{few} and {many} events take the same time ({seconds * 1e3:.2g} +- {error * 1e3:.2g} ms an "
+                "event): raise benchmark.events, and let nothing else run on the machine"
+            )
+        labels = self.measurements[0]["modules_ms"]
+        return {
+            "objects_per_s": band([self.batch.size * n / (wall - start) for n, wall in walls if n == many]),
+            "events_per_s": {"value": 1 / seconds, "error": error / seconds**2},
+            "start_s": start,
+            "modules_ms": {
+                label: float(np.median([times[label] for times in self._each("modules_ms")]))
+                for label in labels
+            },
+        }
+
+    def samples(self) -> Iterator[dict[str, Any]]:
+        """The raw samples, one row each."""
+        setting = {name: getattr(self, name) for name in ("way", "provider", "threads")}
+        for repeat, measurement in enumerate(self.measurements):
+            row = {**setting, "batch": self.batch.size, "repeat": repeat}
+            for value in measurement["calls_ms"]:
+                yield {**row, "quantity": "call_ms", "value": value}
+            for name in ("objects_per_s", "peak_rss_bytes", "load_ms", "first_ms"):
+                if name in measurement:
+                    yield {**row, "quantity": name, "value": float(measurement[name])}
+            for events, wall in measurement.get("walls_s", {}).items():
+                yield {**row, "quantity": f"wall_s of {events} events", "value": wall}
+
+    def _each(self, name: str) -> list[Any]:
+        return [measurement[name] for measurement in self.measurements]
+
+    def _calls(self) -> np.ndarray:
+        return np.concatenate(self._each("calls_ms"))
+
+
+def benchmark(
+    model_pt: str | Path,
+    model_onnx: str | Path,
+    ntuples: Sequence[str | Path],
+    reference: str | Path,
+    cmsrun: CmsRun,
+    settings: Mapping[str, Any],
+    record: str | Path,
+    samples: str | Path,
+    figures: str | Path,
+) -> dict[str, Any]:
+    """Measure a model every way; write the record (JSON), the raw samples (parquet) and a folder of figures.
+
+    ``reference`` is the scores table of the test objects: inputs are made from their events in
+    ``ntuples``, and all timed scores are compared with it. ``cmsrun(arguments, log)`` runs cmsRun on
+    the task's configuration. ``settings`` holds ``batch_sizes`` (objects an event), ``threads`` (of
+    cmsRun), ``repeats`` and ``events`` (the most events of a run).
+
+    A point that fails is recorded with its reason, and so is a provider without a device.
+
+    Raises:
+        E2EError: the model, the reference or the ntuples cannot be used; nothing is written.
+    """
+    contract = load_contract(model_onnx)
+    table = pd.read_parquet(reference)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        sizes, events = settings["batch_sizes"], settings["events"]
+        batches = prepare(contract.task, ntuples, table, sizes, events, folder)
+        points = list(_points(Path(model_pt), Path(model_onnx), cmsrun, settings["threads"], batches, folder))
+        for repeat in range(settings["repeats"]):
+            print(f"benchmark: repeat {repeat + 1} of {settings['repeats']}", file=sys.stderr, flush=True)
+            for point in points:  # ways take turns, so that what disturbs the machine disturbs them all
+                point.repeat()
+
+    simulation = bool(table["target"].notna().any())
+    content = {
+        "format": 1,
+        "task": contract.task.name,
+        "model": contract.model,
+        "model_sha256": contract.sha256,
+        "reference_sha256": sha256(reference),
+        "simulation": simulation,
+        "git_revision": git_revision(),
+        "machine": machine(),
+        "settings": dict(settings),
+        "points": [point.summary() for point in points],
+    }
+    with whole(figures) as drawn, whole(samples) as raw:
+        drawn.mkdir()
+        draw(content["points"], style.origin(simulation), contract.model, drawn)
+        columns = ["way", "provider", "threads", "batch", "repeat", "quantity", "value"]
+        pd.DataFrame([row for point in points for row in point.samples()], columns=columns).to_parquet(raw)
+        write_json(record, content)
+    return content
+
+
+def _points(
+    model_pt: Path,
+    model_onnx: Path,
+    cmsrun: CmsRun,
+    threads: Sequence[int],
+    batches: list[Batch],
+    folder: Path,
+) -> Iterator[Point]:
+    """All points: every way at every batch size with one thread, and cmsRun with more at one batch size."""
+    threads_batch = min(batches, key=lambda batch: abs(batch.size - THREADS_BATCH))
+    models = {BARE: model_onnx, PER_EVENT: model_onnx, EAGER: model_pt}
+    for name, provider in PROVIDERS.items():
+        unavailable = _unavailable(model_onnx, provider)
+        for batch in batches:
+            for count in sorted({1, *threads}) if batch is threads_batch else (1,):
+                measure = partial(in_cmsrun, cmsrun, model_onnx, provider, count, batch, folder)
+                yield Point(FRAMEWORK, name, count, batch, measure, unavailable)
+            for way, model in models.items():
+                measure = partial(in_python, way, model, provider, batch, folder)
+                yield Point(way, name, 1, batch, measure, unavailable)
+
+
+def _unavailable(model_onnx: Path, provider: str) -> str | None:
+    """Why a session cannot run on a GPU's provider here, or None."""
+    if provider == CPU:
+        return None
+    try:
+        session(model_onnx, provider)
+    except E2EError as error:
+        return str(error)
+    return None

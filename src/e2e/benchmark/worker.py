@@ -1,0 +1,101 @@
+"""`python -m e2e.benchmark.worker REQUEST`: times a model run one way, in a process of its own.
+
+REQUEST is JSON: ``way``, ``model`` (file), ``provider``, ``frames`` (.npy, [events, N, C, H, W]),
+``calls`` and ``scores`` (where the scores of each call go, .npy). The answer, JSON on stdout, holds the
+time of each call. A process of its own, because peak memory is that of a process, and because
+libraries in one process share thread pools and caches.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Call = Callable[[np.ndarray], np.ndarray]  # frames [N, C, H, W] -> scores [N]
+Opener = Callable[[str, str], Call]  # model file, provider -> call
+
+WARM_UP = 3  # calls; the first of them is reported by itself
+
+
+def onnx_runtime() -> Opener:
+    """One session, kept: what CMSSW does."""
+    from e2e.deploy.runtime import run, session
+
+    def opener(model: str, provider: str) -> Call:
+        opened = session(model, provider)
+        return lambda frames: run(opened, frames)[0]
+
+    return opener
+
+
+def session_per_event() -> Opener:
+    """A session made for each call: what the E2E prototype does."""
+    from e2e.deploy.runtime import run, session
+
+    return lambda model, provider: lambda frames: run(session(model, provider), frames)[0]
+
+
+def pytorch() -> Opener:
+    """The network as it was trained, one operator after the other."""
+    import torch
+
+    from e2e.deploy.runtime import CUDA
+    from e2e.learning.model import load
+
+    torch.set_num_threads(1)
+
+    def opener(model: str, provider: str) -> Call:
+        device = "cuda" if provider == CUDA else "cpu"
+        network = load(model)[0].to(device)
+
+        @torch.inference_mode()
+        def call(frames: np.ndarray) -> np.ndarray:
+            return torch.sigmoid(network(torch.from_numpy(frames).to(device))).cpu().numpy()
+
+        return call
+
+    return opener
+
+
+WAYS = {"ONNX Runtime": onnx_runtime, "session per event": session_per_event, "PyTorch": pytorch}
+
+
+def measure(request: dict[str, Any]) -> dict[str, Any]:
+    """Load the model, warm up, then time ``calls`` calls of one batch each."""
+    inputs = np.load(request["frames"])[: request["calls"]]
+    opener = WAYS[request["way"]]()  # imports its library: no part of loading the model
+    call, load_ms = _timed(lambda: opener(request["model"], request["provider"]))
+    first_ms, *_ = [_timed(lambda: call(inputs[0]))[1] for _ in range(WARM_UP)]
+    timed = [_timed(lambda batch=batch: call(batch)) for batch in inputs]
+    np.save(request["scores"], np.stack([scores for scores, _ in timed]))
+    return {
+        "load_ms": load_ms,
+        "first_ms": first_ms,
+        "calls_ms": [milliseconds for _, milliseconds in timed],
+        "peak_rss_bytes": peak_rss_bytes(),
+    }
+
+
+def _timed(action: Callable[[], Any]) -> tuple[Any, float]:
+    start = time.perf_counter_ns()
+    result = action()
+    return result, (time.perf_counter_ns() - start) / 1e6
+
+
+def peak_rss_bytes() -> int:
+    """Largest resident memory of this process so far.
+
+    Not getrusage: that counts the memory of whoever started the process too.
+    """
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * int(next(line.split()[1] for line in lines if line.startswith("VmHWM:")))
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(json.loads(sys.argv[1]))))

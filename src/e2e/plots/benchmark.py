@@ -1,0 +1,160 @@
+"""Figures of a benchmark: throughput, latency, threads, memory, and where the time of an event goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from e2e.benchmark.ways import BARE, EAGER, FRAMEWORK, PER_EVENT
+from e2e.plots import style
+
+Points = Sequence[Mapping[str, Any]]
+
+_MARKERS = {FRAMEWORK: "o", BARE: "s", EAGER: "^", PER_EVENT: "v"}
+_COLOURS = dict(zip(_MARKERS, ("#e42536", "#5790fc", "#f89c20", "#964a8b"), strict=True))
+_LINES = {"CPU": "-", "CUDA": "--"}
+
+
+def draw(points: Points, origin: str, model: str, folder: Path) -> None:
+    """Write the figures of a record's points to ``folder``; points without numbers are not drawn."""
+    good = [point for point in points if point["status"] == "ok"]
+    figures = {
+        "throughput": (_throughput, [p for p in good if p["threads"] == 1]),
+        "latency": (_latency, [p for p in good if p["threads"] == 1]),
+        "threads": (_threads, _comparison_of_threads(good)),
+        "memory": (_memory, [p for p in good if p["threads"] == 1]),
+        "modules": (_modules, [p for p in good if p["threads"] == 1 and p["way"] == FRAMEWORK]),
+    }
+    for name, (panel, chosen) in figures.items():
+        drawing, axes = style.figure()
+        if chosen:
+            panel(axes, chosen)
+        else:
+            axes.text(0.5, 0.5, "no point was measured", ha="center", transform=axes.transAxes)
+        style.label(axes, origin, model)
+        style.save(drawing, folder / f"{name}.png")
+
+
+def _throughput(axes: Axes, points: Points) -> None:
+    for name, look, line in _lines(points):
+        _band(axes, name, look, [p["batch"] for p in line], [p["objects_per_s"] for p in line])
+    _batch_axis(axes, points)
+    axes.set_yscale("log")
+    axes.set_ylabel("Objects / s, one thread")
+    _legend(axes)
+
+
+def _latency(axes: Axes, points: Points) -> None:
+    for name, look, line in _lines(points):
+        _band(axes, name, look, [p["batch"] for p in line], [p["call_ms"] for p in line])
+    _batch_axis(axes, points)
+    axes.set_yscale("log")
+    axes.set_ylabel("Model in one event [ms]")
+    _legend(axes)
+
+
+def _threads(axes: Axes, points: Points) -> None:
+    for name, look, line in _lines(points):
+        batch = line[0]["batch"]
+        _band(axes, f"{name}, {batch} objects an event", look, *_events_per_s(line))
+        threads = np.array([p["threads"] for p in line])
+        ideal = line[0]["objects_per_s"]["median"] / batch * threads
+        axes.plot(threads, ideal, color="grey", linestyle=":", label="proportional")
+    counts = sorted({p["threads"] for p in points})
+    axes.set_xticks(counts)
+    axes.minorticks_off()
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("Threads and streams")
+    axes.set_ylabel("Events / s")
+    axes.legend()
+
+
+def _memory(axes: Axes, points: Points) -> None:
+    batches = sorted({p["batch"] for p in points})
+    lines = list(_lines(points))
+    width = 0.8 / len(lines)
+    for i, (name, look, line) in enumerate(lines):
+        place = [batches.index(p["batch"]) + (i - (len(lines) - 1) / 2) * width for p in line]
+        hatch = "//" if look["linestyle"] == _LINES["CUDA"] else None
+        axes.bar(
+            place,
+            [p["peak_rss_bytes"] / 1e6 for p in line],
+            width,
+            color=look["color"],
+            hatch=hatch,
+            label=name,
+        )
+    axes.set_xticks(range(len(batches)), batches)
+    axes.minorticks_off()
+    axes.set_xlabel("Objects in an event (batch size)")
+    axes.set_ylabel("Peak resident memory [MB]")
+    _legend(axes)
+
+
+def _modules(axes: Axes, points: Points) -> None:
+    """Share of an event's time in each module, on the CPU if both were measured."""
+    provider = points[0]["provider"]
+    line = [p for p in points if p["provider"] == provider]
+    below = np.zeros(len(line))
+    total = np.array([sum(p["modules_ms"].values()) for p in line])
+    for label in line[0]["modules_ms"]:
+        share = np.array([max(p["modules_ms"].get(label, 0), 0) for p in line]) / total
+        axes.bar(range(len(line)), share, 0.8, bottom=below, label=label)
+        below += share
+    for i, milliseconds in enumerate(total):
+        axes.annotate(f"{milliseconds:.2g} ms", (i, 1.01), ha="center", fontsize="small")
+    axes.set_xticks(range(len(line)), [p["batch"] for p in line])
+    axes.minorticks_off()
+    axes.set_ylim(0, 1.45)
+    axes.set_xlabel("Objects in an event (batch size)")
+    axes.set_ylabel(f"Share of the modules' time ({provider})")
+    axes.legend(fontsize="small", ncols=2, loc="upper center")
+
+
+def _lines(points: Points) -> Iterable[tuple[str, dict[str, Any], list[Mapping[str, Any]]]]:
+    """Name, look and points of each line: a way on a provider, in the order of the legend."""
+
+    def line(point: Mapping[str, Any]) -> tuple[int, str]:
+        return list(_MARKERS).index(point["way"]), point["provider"]
+
+    for (_, provider), members in groupby(sorted(points, key=line), line):
+        members = sorted(members, key=lambda p: (p["batch"], p["threads"]))
+        way = members[0]["way"]
+        look = {"color": _COLOURS[way], "marker": _MARKERS[way], "linestyle": _LINES[provider]}
+        yield f"{way}, {provider}", look, members
+
+
+def _band(axes: Axes, name: str, look: Mapping[str, Any], x: Sequence[float], bands: Points) -> None:
+    """A line through the medians, and the 16-84 % range about it."""
+    axes.plot(x, [band["median"] for band in bands], label=name, **look)
+    low, high = ([band[key] for band in bands] for key in ("p16", "p84"))
+    axes.fill_between(x, low, high, color=look["color"], alpha=0.25, linewidth=0)
+
+
+def _comparison_of_threads(points: Points) -> Points:
+    """cmsRun's points at the batch size at which threads were compared."""
+    framework = [p for p in points if p["way"] == FRAMEWORK]
+    batches = {p["batch"] for p in framework if p["threads"] > 1}
+    return [p for p in framework if p["batch"] in batches]
+
+
+def _events_per_s(line: Points) -> tuple[list[int], list[dict[str, float]]]:
+    threads = [p["threads"] for p in line]
+    return threads, [{k: p["objects_per_s"][k] / p["batch"] for k in ("median", "p16", "p84")} for p in line]
+
+
+def _batch_axis(axes: Axes, points: Points) -> None:
+    batches = sorted({p["batch"] for p in points})
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(batches, batches)
+    axes.minorticks_off()
+    axes.set_xlabel("Objects in an event (batch size)")
+
+
+def _legend(axes: Axes) -> None:
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2, fontsize="small")

@@ -1,0 +1,318 @@
+import json
+import os
+import subprocess
+import sys
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+import uproot
+
+from e2e.benchmark.inputs import prepare
+from e2e.benchmark.machine import machine
+from e2e.benchmark.run import Point, benchmark
+from e2e.benchmark.statistics import band, line, percentiles
+from e2e.benchmark.ways import in_cmsrun, in_python
+from e2e.data.ntuple import TREE
+from e2e.deploy.cmssw import Cost
+from e2e.deploy.runtime import CPU
+from e2e.errors import E2EError
+from e2e.files import sha256
+from e2e.tasks import ELECTRON_PHOTON as TASK
+
+SETTINGS = {"batch_sizes": [4, 1], "threads": [1, 2], "repeats": 3, "events": 25}
+
+
+@pytest.fixture(scope="module")
+def measure(trained, model, ntuple, reference):
+    """A function that runs the whole benchmark with a cmsRun, into a folder."""
+
+    def run(cmsrun, folder, **settings):
+        return benchmark(
+            trained,
+            model,
+            [ntuple],
+            reference,
+            cmsrun,
+            {**SETTINGS, **settings},
+            record=folder / "benchmark.json",
+            samples=folder / "samples.parquet",
+            figures=folder / "figures",
+        )
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def made(measure, python_cmsrun, tmp_path_factory):
+    """A whole benchmark: its folder, its record, and the cmsRun that it called."""
+    folder, cmsrun = tmp_path_factory.mktemp("benchmark"), python_cmsrun()
+    return folder, measure(cmsrun, folder), cmsrun
+
+
+def point(record, way, batch, threads=1, provider="CPU"):
+    (found,) = [
+        p
+        for p in record["points"]
+        if (p["way"], p["batch"], p["threads"], p["provider"]) == (way, batch, threads, provider)
+    ]
+    return found
+
+
+def test_record_has_every_point_once(made):
+    folder, record, _ = made
+    assert json.loads((folder / "benchmark.json").read_text()) == record
+    settings = [(p["way"], p["provider"], p["threads"], p["batch"]) for p in record["points"]]
+    ways = ["cmsRun", "ONNX Runtime", "session per event", "PyTorch"]
+    expected = [(way, provider, 1, batch) for way in ways for provider in ("CPU", "CUDA") for batch in (1, 4)]
+    expected += [("cmsRun", provider, 2, 4) for provider in ("CPU", "CUDA")]
+    assert sorted(settings) == sorted(expected)
+    assert {p["status"] for p in record["points"] if p["provider"] == "CPU"} == {"ok"}
+
+
+def test_throughput_of_cmsrun_is_free_of_its_start(made, python_cmsrun):
+    _, record, _ = made
+    for batch, threads in ((1, 1), (4, 1), (4, 2)):
+        found = point(record, "cmsRun", batch, threads)
+        seconds = python_cmsrun.per_object_s * batch / threads
+        assert found["events_per_s"]["value"] == pytest.approx(1 / seconds, rel=1e-6)
+        assert found["objects_per_s"]["median"] == pytest.approx(batch / seconds, rel=1e-6)
+        assert found["start_s"] == pytest.approx(python_cmsrun.start_s)
+        assert found["call_ms"]["median"] == pytest.approx(0.7 * 2 * batch)
+        assert found["modules_ms"]["source"] == pytest.approx(0.2 * 2 * batch)
+
+
+def test_cmsrun_reads_ntuples_of_each_batch_with_more_and_fewer_events(made, model):
+    _, _, cmsrun = made
+    assert {(c["maxEvents"], c["numberOfThreads"], c["backend"]) for c in cmsrun.calls} == {
+        ("5", "1", "cpu"),
+        ("25", "1", "cpu"),
+        ("5", "2", "cpu"),
+        ("25", "2", "cpu"),
+    }
+    assert len(cmsrun.calls) == 2 * 3 * 3
+    assert {c["model"] for c in cmsrun.calls} == {str(model)}
+
+
+def test_python_ways_keep_percentiles_and_raw_samples(made):
+    folder, record, _ = made
+    samples = pd.read_parquet(folder / "samples.parquet")
+    for way, calls in (("ONNX Runtime", 25), ("PyTorch", 25), ("session per event", 8)):
+        found = point(record, way, 4)
+        raw = samples.query("way == @way and batch == 4 and quantity == 'call_ms'")
+        assert len(raw) == found["call_ms"]["n"] == 3 * calls
+        assert sorted(raw["repeat"].unique()) == [0, 1, 2]
+        assert found["call_ms"]["median"] == pytest.approx(raw["value"].median())
+        p50, p90, p99 = (found["call_percentiles_ms"][f"p{level}"]["value"] for level in (50, 90, 99))
+        assert 0 < p50 <= p90 <= p99
+        assert found["load_ms"]["median"] > 0
+        assert found["objects_per_s"]["median"] > 0
+        assert found["max_abs_diff"] <= 1e-5
+    walls = samples.query("way == 'cmsRun' and quantity == 'wall_s of 25 events'")
+    assert len(walls) == 3 * 3
+
+
+def test_session_per_event_costs_more_than_a_kept_session(made):
+    _, record, _ = made
+    per_event, kept = (
+        point(record, way, 1)["call_ms"]["median"] for way in ("session per event", "ONNX Runtime")
+    )
+    assert per_event > 2 * kept
+
+
+def test_memory_is_that_of_each_way_alone(made):
+    _, record, _ = made
+    runtime, eager = (point(record, way, 1)["peak_rss_bytes"] for way in ("ONNX Runtime", "PyTorch"))
+    assert 3e7 < runtime < eager  # torch is the larger library, and is loaded in this process
+    assert point(record, "cmsRun", 1)["peak_rss_bytes"] == 300_000_000
+
+
+def test_provider_without_a_device_is_recorded_as_such(made):
+    _, record, _ = made
+    cuda = [p for p in record["points"] if p["provider"] == "CUDA"]
+    if any(p["status"] != "no device" for p in cuda):
+        pytest.skip("this machine has a GPU")
+    assert all("CUDAExecutionProvider" in p["reason"] for p in cuda)
+    assert not any("objects_per_s" in p for p in cuda)
+
+
+def test_record_says_what_was_measured_on_what(made, model, reference):
+    _, record, _ = made
+    assert record["model_sha256"] == sha256(model)
+    assert record["reference_sha256"] == sha256(reference)
+    assert record["settings"] == SETTINGS
+    assert record["simulation"] is True
+    assert record["machine"]["cpu"]["cores"] == len(os.sched_getaffinity(0))
+    assert {"torch", "onnxruntime", "numpy"} <= set(record["machine"]["packages"])
+
+
+def test_figures_are_drawn(made):
+    folder, _, _ = made
+    names = {"throughput", "latency", "threads", "memory", "modules"}
+    assert {path.name for path in (folder / "figures").iterdir()} == {f"{name}.png" for name in names}
+    sizes = [path.stat().st_size for path in (folder / "figures").iterdir()]
+    assert min(sizes) > 10_000
+
+
+@pytest.fixture
+def summary(model, ntuple, reference, tmp_path):
+    """A function that measures one point with a cmsRun, and summarises it."""
+    (batch,) = prepare(TASK, [ntuple], pd.read_parquet(reference), [4], 25, tmp_path)
+
+    def summarise(cmsrun):
+        measure = partial(in_cmsrun, cmsrun, model, CPU, 1, batch, tmp_path)
+        point = Point("cmsRun", "CPU", 1, batch, measure, unavailable=None)
+        for _ in range(3):
+            point.repeat()
+        return point.summary()
+
+    return summarise
+
+
+def test_point_that_works_is_ok(summary, python_cmsrun):
+    assert summary(python_cmsrun())["status"] == "ok"
+
+
+def test_failing_cmsrun_is_recorded_with_its_reason(summary, python_cmsrun):
+    class FailsLater(python_cmsrun):
+        def __call__(self, arguments, log):
+            if len(self.calls) == 3:
+                raise E2EError("cmsRun ended with code 66")
+            return super().__call__(arguments, log)
+
+    failed = summary(FailsLater())
+    assert (failed["status"], failed["reason"]) == ("failed", "cmsRun ended with code 66")
+    assert (failed["way"], failed["batch"], failed["events"]) == ("cmsRun", 4, 25)
+    assert "objects_per_s" not in failed
+
+
+def test_fast_but_wrong_scores_are_a_failed_point(summary, python_cmsrun):
+    class Wrong(python_cmsrun):
+        def written(self, table):
+            return {**table, "score": table["score"][::-1]}
+
+    failed = summary(Wrong())
+    assert failed["status"] == "failed"
+    assert "scores differ from the reference by" in failed["reason"]
+
+
+def test_times_within_the_noise_are_a_failed_point(summary, python_cmsrun):
+    class Noisy(python_cmsrun):
+        def __call__(self, arguments, log):
+            cost = super().__call__(arguments, log)
+            return Cost(1.0 + 0.3 * (len(self.calls) % 3), cost.peak_rss_bytes)
+
+    failed = summary(Noisy())
+    assert failed["status"] == "failed"
+    assert "raise benchmark.events" in failed["reason"]
+
+
+def test_missing_objects_of_cmsrun_are_a_failed_point(summary, python_cmsrun):
+    class Forgetful(python_cmsrun):
+        def written(self, table):
+            return {name: values[1:] for name, values in table.items()}
+
+    assert summary(Forgetful())["reason"] == "cmsRun scored 99 of 100 objects"
+
+
+def test_bug_in_a_way_leaves_no_output(measure, python_cmsrun, tmp_path):
+    class Broken(python_cmsrun):
+        def __call__(self, arguments, log):
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        measure(Broken(), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_wrong_model_is_one_clear_error(trained, ntuple, reference, python_cmsrun, tmp_path):
+    outputs = [tmp_path / name for name in ("benchmark.json", "samples.parquet", "figures")]
+    with pytest.raises(E2EError, match="no such model"):
+        benchmark(trained, tmp_path / "no.onnx", [ntuple], reference, python_cmsrun(), SETTINGS, *outputs)
+    assert not list(tmp_path.iterdir())
+
+
+def test_inputs_are_the_test_objects_repeated(ntuple, reference, samples, tmp_path):
+    table = pd.read_parquet(reference).query("event % 2 == 0")  # the test part
+    (one, five) = prepare(TASK, [ntuple], table, [5, 1], 30, tmp_path)
+    assert (one.size, five.size) == (1, 5)
+    images = samples.images()
+    frames = np.load(five.frames)
+    assert frames.shape == (30, 5, *TASK.shape)
+    for event in (0, 1, 9, 10):  # ten events of the test part, in turn
+        number = 2 * (event % 10) + 2
+        own = np.flatnonzero(samples.event == number)
+        for place in range(5):
+            row = own[place % len(own)]
+            np.testing.assert_array_equal(frames[event, place], images[row])
+            expected = table.query("event == @number")["score"].to_numpy()[place % len(own)]
+            assert five.scores[event, place] == expected
+    assert np.load(one.frames).any(axis=(2, 3, 4)).all()  # no frame is empty
+    with uproot.open(five.ntuple) as file:
+        assert file[TREE].num_entries == 30
+        assert all(len(seeds) == 5 for seeds in file[TREE]["SC_ieta"].array(library="np"))
+
+
+def test_large_batches_have_fewer_events(ntuple, reference, tmp_path):
+    batches = prepare(TASK, [ntuple], pd.read_parquet(reference), [1, 32, 128], 60, tmp_path)
+    assert [batch.events for batch in batches] == [60, 50, 20]
+
+
+def test_reference_of_other_events_is_an_error(ntuple, reference, tmp_path):
+    table = pd.read_parquet(reference).assign(run=99)
+    with pytest.raises(E2EError, match="none of the 39 scored objects is in the ntuples"):
+        prepare(TASK, [ntuple], table, [1], 20, tmp_path)
+
+
+def test_worker_that_fails_says_why(ntuple, reference, tmp_path):
+    (batch,) = prepare(TASK, [ntuple], pd.read_parquet(reference), [1], 20, tmp_path)
+    with pytest.raises(E2EError, match=r"ONNX Runtime ended with code 1: .*cannot load it"):
+        in_python("ONNX Runtime", tmp_path / "absent.onnx", CPU, batch, tmp_path)
+
+
+def test_peak_memory_is_not_that_of_the_parent():
+    """A process with 1 GB starts one that says what it needs."""
+    child = "from e2e.benchmark.worker import peak_rss_bytes; print(peak_rss_bytes())"
+    parent = (
+        "import subprocess, sys; memory = b'x' * 10**9;"
+        f"sys.exit(subprocess.call([sys.executable, '-c', {child!r}]))"
+    )
+    found = subprocess.run([sys.executable, "-c", parent], capture_output=True, text=True, check=True).stdout
+    assert 5e6 < int(found) < 3e8
+
+
+def test_line_through_points():
+    events, seconds = [10, 50, 10, 50], [1.1, 1.5, 1.1, 1.5]
+    slope, error, intercept = line(events, seconds)
+    assert (slope, error, intercept) == (pytest.approx(0.01), pytest.approx(0, abs=1e-9), pytest.approx(1))
+
+
+def test_error_of_a_slope_is_the_scatter_of_slopes():
+    generator = np.random.default_rng(1)
+    x = np.tile([10.0, 50.0], 5)
+    fits = np.array([line(x, 0.01 * x + generator.normal(scale=0.1, size=10)) for _ in range(2000)])
+    assert fits[:, 0].mean() == pytest.approx(0.01, abs=1e-4)
+    assert np.sqrt((fits[:, 1] ** 2).mean()) == pytest.approx(fits[:, 0].std(), rel=0.05)
+
+
+def test_band_is_the_central_68_percent():
+    found = band(np.random.default_rng(1).normal(10, 2, 100_000))
+    assert found["median"] == pytest.approx(10, abs=0.05)
+    assert (found["p84"] - found["p16"]) / 2 == pytest.approx(2, rel=0.02)
+    assert found["n"] == 100_000
+
+
+def test_uncertainty_of_a_percentile_is_its_scatter():
+    generator = np.random.default_rng(1)
+    medians = [np.median(generator.exponential(size=200)) for _ in range(1000)]
+    found = percentiles(generator.exponential(size=200))["p50"]
+    assert (found["p84"] - found["p16"]) / 2 == pytest.approx(np.std(medians), rel=0.3)
+
+
+def test_machine_is_this_one():
+    found = machine()
+    assert found["cpu"]["model"]
+    assert found["memory_gb"] > 0.5
+    assert found["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
