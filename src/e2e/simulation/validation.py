@@ -12,12 +12,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 from e2e.data.ntuple import open_tree
 from e2e.errors import E2EError
 from e2e.files import whole, write_json
+from e2e.learning.shower_shapes import shower_shapes
 from e2e.simulation.electron_photon import PDG_IDS
-from e2e.simulation.shower import CELL_ETA, CELL_PHI
+from e2e.simulation.reconstruction import wrap
+from e2e.simulation.shower import CELL_ETA, CELL_PHI, FIRST_PHI
 from e2e.tasks import ELECTRON_PHOTON
 
 # Objects of the first events of each file: enough for every comparison, and reading frames takes time.
@@ -25,7 +28,6 @@ EVENTS_PER_FILE = 500
 _CHUNK = 100  # events, 50 MB of frames
 _RESAMPLES = 200
 
-_SHAPE_W0 = 4.7  # weights of sigma_ieta_ieta: max(0, 4.7 + log(E / E5x5)), arXiv 1502.02701
 _CENTRAL = 0.18  # crystals, 4 mm: impact in the middle of a crystal, as in the test beam
 
 PHOTONS = "arXiv:1502.02702"
@@ -185,36 +187,27 @@ def compare(expectation: Expectation, objects: pd.DataFrame) -> dict[str, object
 
 
 def _compare_total_energy(objects: pd.DataFrame) -> dict[str, object]:
-    whole_crops = objects[objects.crop_energy.notna()]
-    photons, electrons = (
-        whole_crops.crop_energy[whole_crops.particle == particle].to_numpy() for particle in PDG_IDS
-    )
+    crops = objects[objects.crop_energy.notna()]
+    electron = crops.particle == "electron"
+    electrons, photons = int(electron.sum()), int((~electron).sum())
     value = uncertainty = inside = None
-    if min(len(photons), len(electrons)) >= 10:
-        area = separation(photons, electrons)
+    if min(photons, electrons) >= 10:
+        area = float(roc_auc_score(electron, crops.crop_energy))
         value = max(area, 1.0 - area)
-        # Hanley and McNeil (1982) for an area near one half
-        number = len(photons) * len(electrons)
-        uncertainty = float(np.sqrt((len(photons) + len(electrons) + 1) / (12.0 * number)))
+        # Of an area near one half: Hanley and McNeil, Radiology 143 (1982) 29.
+        uncertainty = float(np.sqrt((photons + electrons + 1) / (12.0 * photons * electrons)))
         inside = value < TOTAL_ENERGY_LIMIT
     return {
         "name": "max(AUC, 1 - AUC) of the total energy in a crop",
         "column": "crop_energy",
         "statistic": "auc",
-        "objects": len(whole_crops),
+        "objects": len(crops),
         "value": value,
         "uncertainty": uncertainty,
         "expected": [0.5, TOTAL_ENERGY_LIMIT],
         "inside": inside,
         "source": "same generation of both particles",
     }
-
-
-def separation(photons: NDArray, electrons: NDArray) -> float:
-    """Area under the ROC curve: how often an electron's value exceeds a photon's."""
-    photons = np.sort(photons)
-    below = np.searchsorted(photons, electrons, "left") + np.searchsorted(photons, electrons, "right")
-    return float(below.mean() / (2 * len(photons)))
 
 
 def read(ntuples: Sequence[str | Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -229,12 +222,13 @@ def read(ntuples: Sequence[str | Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
     objects, hits = [], []
     for path in ntuples:
         with open_tree(path) as tree:
+            if "gen_rconv" not in tree:
+                raise E2EError(f"{path}: no branch gen_rconv; validate ntuples of `e2e simulate`")
             for start in range(0, min(tree.num_entries, EVENTS_PER_FILE), _CHUNK):
                 stop = min(start + _CHUNK, EVENTS_PER_FILE)
                 arrays = tree.arrays(library="np", entry_start=start, entry_stop=stop)
-                pieces = _measure(arrays)
-                objects.append(pieces[0])
-                hits.append(pieces[1])
+                for found, kept in zip(_measure(arrays), (objects, hits), strict=True):
+                    kept.append(found)
     return pd.concat(objects, ignore_index=True), pd.concat(hits, ignore_index=True)
 
 
@@ -260,13 +254,12 @@ def _measure(arrays: dict[str, NDArray]) -> tuple[pd.DataFrame, pd.DataFrame]:
         crops = frames[event[:, None, None], np.where(inside, row, 0)[:, :, None], column[:, None, :]]
         return np.where(inside[:, :, None], crops, 0.0)
 
-    energy, time = cut("EB_energy"), cut("EB_time")
-    i, j = crop.seed_row, crop.seed_column
-    seed = energy[:, i, j]
-    nine = energy[:, i - 1 : i + 2, j - 1 : j + 2]
-    shape = shower_shape(energy[:, i - 2 : i + 3, j - 2 : j + 3])
-    strip = energy[:, i - 2 : i + 3].sum(1)
+    frames = np.stack([cut(channel.name) for channel in ELECTRON_PHOTON.channels], axis=1)
+    shape = shower_shapes(frames, crop)
     truth = branch["gen_pt"] * np.cosh(branch["gen_eta"])
+    # The reconstructed position, in crystals from the middle of the seed.
+    across = branch["pho_eta"] / CELL_ETA + rows / 2 - (branch["SC_ieta"] + 0.5)
+    along = wrap(branch["pho_phi"] - FIRST_PHI - (branch["SC_iphi"] + 0.5) * CELL_PHI) / CELL_PHI
     objects = pd.DataFrame(
         {
             "particle": np.where(branch["gen_pdgId"] == PDG_IDS["photon"], "photon", "electron"),
@@ -275,49 +268,23 @@ def _measure(arrays: dict[str, NDArray]) -> tuple[pd.DataFrame, pd.DataFrame]:
             "is_converted": branch["gen_rconv"] > 0,
             "brem": branch["gen_fbrem"],
             "response": branch["pho_E"] / truth,
-            "e1_e25": seed / shape["e25"],
-            "e9_e25": nine.sum((1, 2)) / shape["e25"],
-            "r9": nine.sum((1, 2)) / branch["pho_E"],
-            "offset": np.maximum(abs(shape["row"]), abs(shape["column"])),
-            "sigma_ieta_ieta": shape["sigma_row"] * CELL_ETA,
-            "phi_width": spread(strip, np.arange(crop.columns)) * CELL_PHI,
-            "crop_energy": np.where(inside.all(1), energy.sum((1, 2)), np.nan),
+            "e1_e25": shape["E1/E25"],
+            "e9_e25": shape["E9/E25"],
+            "r9": shape["E9/E25"] * shape["E25 [GeV]"] / branch["pho_E"],
+            "offset": np.maximum(abs(across), abs(along)),
+            "sigma_ieta_ieta": shape["sigma_ieta_ieta"] * CELL_ETA,
+            "phi_width": shape["road_phi_width"] * CELL_PHI,
+            "crop_energy": np.where(inside.all(1), shape["E [GeV]"], np.nan),
         }
     )
-    others = np.ones((3, 3), bool)
-    others[1, 1] = False
-    around = nine[:, others]
-    difference = time[:, i - 1 : i + 2, j - 1 : j + 2][:, others] - time[:, i, j, None]
+    around = frames[:, :, crop.seed_row - 1 : crop.seed_row + 2, crop.seed_column - 1 : crop.seed_column + 2]
+    energy, time = np.delete(around.reshape(-1, 2, 9), 4, axis=2).swapaxes(0, 1)
+    seed_energy, seed_time = around[:, :, 1, 1].T
     hits = pd.DataFrame(
         {
-            "energy": around.ravel(),
-            "seed_energy": np.repeat(seed, around.shape[1]),
-            "difference": difference.ravel(),
+            "energy": energy.ravel(),
+            "seed_energy": np.repeat(seed_energy, 8),
+            "difference": (time - seed_time[:, None]).ravel(),
         }
     )
     return objects, hits[hits.energy > 0]
-
-
-def spread(weights: NDArray, positions: NDArray) -> NDArray[np.float64]:
-    """Weighted standard deviation of ``positions`` [m] under each row of ``weights`` [n, m]."""
-    total = weights.sum(1)
-    mean = weights @ positions / total
-    return np.sqrt(np.maximum(weights @ positions**2 / total - mean**2, 0.0))
-
-
-def shower_shape(energy: NDArray) -> dict[str, NDArray[np.float64]]:
-    """E25 and, in crystals from the seed, the centre and the width in rows of 5 x 5 crystals [n, 5, 5].
-
-    Weights are logarithmic, max(0, 4.7 + log(E / E25)).
-    """
-    e25 = energy.sum((1, 2))
-    share = np.maximum(energy / e25[:, None, None], np.exp(-_SHAPE_W0))
-    weights = _SHAPE_W0 + np.log(share)
-    steps = np.arange(-2, 3)
-    rows, columns = weights.sum(2), weights.sum(1)
-    return {
-        "e25": e25,
-        "row": rows @ steps / rows.sum(1),
-        "column": columns @ steps / columns.sum(1),
-        "sigma_row": spread(rows, steps),
-    }
