@@ -61,24 +61,24 @@ def broken(tmp_path):
     A branch is an array of numbers, one an event, or a list of arrays, which becomes a vector branch.
     """
 
-    def write(change, name: str = "broken.root", tree: str = "fevt/RHTree") -> Path:
+    def write(change, tree: str = "fevt/RHTree") -> Path:
         events = [event(1, [(60, 100)], [11]), event(2, [(80, 200)], [22])]
         branches = {
             "runId": np.array([7, 7], np.uint32),
             "lumiId": np.array([1, 1], np.uint32),
             "eventId": np.array([1, 2], np.uint64),
         }
-        for name in (*events[0].channels, *events[0].objects):
-            branches[name] = [np.ravel({**e.channels, **e.objects}[name]) for e in events]
+        for branch in (*events[0].channels, *events[0].objects):
+            branches[branch] = [np.ravel({**e.channels, **e.objects}[branch]) for e in events]
         change(branches)
-        folder = tmp_path / "in"
-        folder.mkdir(exist_ok=True)
-        for name, values in branches.items():
+        path = tmp_path / "in" / "broken.root"
+        path.parent.mkdir()
+        for branch, values in branches.items():
             if isinstance(values, list):
-                branches[name] = ak.unflatten(np.concatenate(values), [len(vector) for vector in values])
-        with uproot.recreate(folder / name) as file:
-            file.mktree(tree, {name: ak.type(values).content for name, values in branches.items()})
+                branches[branch] = ak.unflatten(np.concatenate(values), [len(vector) for vector in values])
+        with uproot.recreate(path) as file:
+            file.mktree(tree, {branch: ak.type(values).content for branch, values in branches.items()})
             file[tree].extend(branches)
-        return folder / name
+        return path
 
     return write

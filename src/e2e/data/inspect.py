@@ -25,8 +25,8 @@ def inspect(path: str | Path, picture: str | Path | None = None) -> None:
     """Print a description of an RHTree ntuple (``.root``) or a sample store (``.parquet``).
 
     The picture goes to ``picture``, by default to ``<stem>.png`` in the working directory: the mean
-    crop and a few objects of a store, the mean detector frame with the seeds of an ntuple. Raises
-    E2EError for any other file.
+    crop and a few objects of a store, the first event with an object of an ntuple. Raises E2EError for
+    any other file.
     """
     path = Path(path)
     describe = {".parquet": _store, ".root": _ntuple}.get(path.suffix)

@@ -94,7 +94,7 @@ def draw_crop(line: Sequence[Axes], samples: Samples, row: int, name: str) -> No
     for axes, channel, frame in zip(line, samples.channels, samples.images([row])[0], strict=True):
         axes.set_visible(True)
         draw_frame(axes, frame, channel)
-        axes.set_title(f"{name}, event {event}", fontsize="small")
+        axes.set_title(f"{name}, event {event}, object {samples.object[row]}", fontsize="small")
 
 
 def draw_frame(axes: Axes, frame: np.ndarray, channel: Channel) -> None:

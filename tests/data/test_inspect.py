@@ -1,0 +1,156 @@
+"""What `e2e inspect` says of stores and ntuples, and the pictures it draws."""
+
+import re
+
+import matplotlib.image
+import numpy as np
+import pytest
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+
+from e2e import cli
+from e2e.data import store
+from e2e.data.convert import convert
+from e2e.data.inspect import inspect
+from e2e.data.ntuple_writer import Event, write_ntuple
+from e2e.data.split import PARTS, part
+from e2e.errors import E2EError
+from e2e.files import sha256
+from e2e.plots import displays, style
+from e2e.tasks import ELECTRON_PHOTON as TASK
+
+
+@pytest.fixture
+def converted(simulated, tmp_path):
+    path = tmp_path / "mixture.parquet"
+    convert(TASK, simulated, path, progress=False)
+    return path
+
+
+def row(text: str, name: str) -> list[str]:
+    """The words of the table row that begins with ``name``."""
+    (line,) = re.findall(rf"^ *{name} .*$", text, re.MULTILINE)
+    return line.split()
+
+
+def test_inspect_a_store(converted, simulated, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["inspect", str(converted)]) == 0
+    text = capsys.readouterr().out
+    assert sha256(converted) in text
+    assert sha256(simulated) in text
+    assert "6 in 3 events: 2 photon, 2 electron, 2 without truth" in text
+    assert re.search(r"rejected +3 barrel_edge", text)
+    assert re.search(r"events from +simulation", text)
+    samples = store.read(converted)
+    energy = samples.images()[:, 0]
+    hits = np.count_nonzero(energy)
+    expected = [f"{hits / 6:.1f}", f"{hits / energy.size:.2%}", f"{energy[energy != 0].min():.5g}"]
+    assert row(text, "EB_energy")[1:5] == ["GeV", *expected]
+    assert row(text, "EB_time")[1] == "ns"
+    assert row(text, "event") == ["event", "uint64", "1", "3", "5"]
+    assert row(text, "pho_phi")[1:3] == ["float32", "rad"]
+    assert matplotlib.image.imread(tmp_path / "mixture.png").std() > 0.01
+
+
+def test_inspect_an_ntuple(simulated, events, tmp_path, capsys):
+    picture = tmp_path / "p.png"
+    inspect(simulated, picture)
+    text = capsys.readouterr().out
+    assert sha256(simulated) in text
+    assert re.search(r"task +electron_photon", text)
+    assert re.search(r"events +5\n", text)
+    energy = np.stack([event.channels["EB_energy"] for event in events])
+    filled, top = f"{np.count_nonzero(energy) / energy.size:.2%}", f"{energy.max():.5g}"
+    assert row(text, "EB_energy")[1:] == ["std::vector<float>", "GeV", "61200", filled, "0", top]
+    assert row(text, "SC_ieta")[1:] == ["std::vector<float>", "1.8", "88.89%", "0", "154"]
+    assert row(text, "eventId")[1:] == ["uint64_t", "1", "100.00%", "1", "5"]
+    assert matplotlib.image.imread(picture).std() > 0.01
+
+
+def test_inspect_an_ntuple_that_does_not_convert(broken, tmp_path, capsys):
+    """Inspecting is what a user does with a file that fails."""
+
+    def change(branches):
+        branches["EB_energy"][1] = branches["EB_energy"][1][:100]
+        del branches["pho_pT"]
+
+    inspect(broken(change), tmp_path / "p.png")
+    text = capsys.readouterr().out
+    assert "none; branches of none of electron_photon are complete" in text
+    assert row(text, "EB_energy")[2] == "30650"
+    assert not (tmp_path / "p.png").exists()
+
+
+def test_inspect_files_without_objects(tmp_path, capsys):
+    write_ntuple(tmp_path / "none.root", [])
+    inspect(tmp_path / "none.root", tmp_path / "ntuple.png")
+    assert not (tmp_path / "ntuple.png").exists()
+    convert(TASK, tmp_path / "none.root", tmp_path / "none.parquet", progress=False)
+    inspect(tmp_path / "none.parquet", tmp_path / "store.png")
+    text = capsys.readouterr().out
+    assert "0 in 0 events: 0 photon, 0 electron, 0 without truth" in text
+    assert (tmp_path / "store.png").exists()
+
+
+def test_inspect_another_file(tmp_path):
+    with pytest.raises(E2EError, match=r"notes\.txt: neither an ntuple"):
+        inspect(tmp_path / "notes.txt")
+
+
+def test_the_mean_frame_is_the_mean_of_the_images(converted):
+    samples = store.read(converted)
+    np.testing.assert_allclose(displays.mean_frame(samples), samples.images().mean(0), rtol=1e-5)
+
+
+def test_frames_are_drawn_on_scales_with_units():
+    figure = Figure()
+    energy, time = figure.subplots(1, 2)
+    frame = np.zeros((32, 32), np.float32)
+    frame[15, 15], frame[10, 20] = 40, 0.5
+    for axes, channel in zip((energy, time), TASK.channels, strict=True):
+        displays.draw_frame(axes, frame, channel)
+    scale = energy.images[0].norm
+    assert isinstance(scale, LogNorm)
+    assert (scale.vmin, scale.vmax) == pytest.approx((0.004, 40))
+    assert time.images[0].norm.vmin == -time.images[0].norm.vmax
+    assert energy.images[0].get_array().count() == 2  # cells without a hit stay white
+    assert [axes.get_ylabel() for axes in figure.axes[2:]] == ["Energy [GeV]", "Time [ns]"]
+
+
+def test_displays_show_test_objects_of_each_class(tmp_path, events, monkeypatch):
+    """Enough events that the test part has some of both classes."""
+    objects = events[0].objects | {"gen_pdgId": np.array([11, 22])}
+    many = (Event(7, 1, number, events[0].channels, objects) for number in range(1, 31))
+    write_ntuple(tmp_path / "many.root", many)
+    convert(TASK, tmp_path / "many.root", tmp_path / "many.parquet", progress=False)
+    drawn = []
+    original = displays.draw_crop
+
+    def spy(line, samples, row, name):
+        drawn.append((name, samples.target[row], samples.event[row]))
+        original(line, samples, row, name)
+
+    monkeypatch.setattr(displays, "draw_crop", spy)
+    displays.displays([tmp_path / "many.parquet"], tmp_path / "a.png")
+    assert [name for name, *_ in drawn] == ["photon"] * 3 + ["electron"] * 3
+    assert [target for _, target, _ in drawn] == [0] * 3 + [1] * 3
+
+    numbers = np.array([event for *_, event in drawn])
+    same = np.full(6, 7), np.ones(6, int)
+    assert {PARTS[code] for code in part(np.full(6, "many"), *same, numbers)} == {"test"}
+
+
+def test_displays_need_truth(broken, tmp_path):
+    source = broken(lambda branches: branches.pop("gen_pdgId"))
+    convert(TASK, source, tmp_path / "out.parquet", progress=False)
+    with pytest.raises(E2EError, match="no test object with truth"):
+        displays.displays([tmp_path / "out.parquet"], tmp_path / "a.png")
+
+
+def test_pictures_say_where_the_events_come_from(converted, tmp_path, monkeypatch):
+    saved = []
+    monkeypatch.setattr(style, "save", lambda figure, *paths: saved.append(figure))
+    for simulation in (True, False):
+        displays.picture(store.read(converted), simulation, tmp_path / "p.png")
+        assert saved[-1].get_suptitle() == style.origin(simulation)
