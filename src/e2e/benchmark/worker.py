@@ -49,6 +49,7 @@ def pytorch() -> Opener:
     from e2e.learning.model import load
 
     torch.set_num_threads(1)
+    torch.backends.cudnn.allow_tf32 = False  # as in e2e.deploy.runtime
 
     def opener(model: str, provider: str) -> Call:
         device = "cuda" if provider == CUDA else "cpu"
