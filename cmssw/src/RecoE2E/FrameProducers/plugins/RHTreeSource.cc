@@ -77,7 +77,7 @@ void RHTreeSource::fillDescriptions(edm::ConfigurationDescriptions& descriptions
   desc.add<std::uint32_t>("columns", 360)->setComment("Columns (iphi) of each image; they wrap around.");
   desc.add<std::string>("seedRows", "SC_ieta")->setComment("Branch with the row of each object's seed, from 0.");
   desc.add<std::string>("seedColumns", "SC_iphi")->setComment("Branch with the column of each object's seed, from 0.");
-  descriptions.add("rhTreeSource", desc);
+  descriptions.add("source", desc);
 }
 
 /// Opens the next file as often as needed; false after the last entry of the last file.
