@@ -34,6 +34,7 @@ namespace edm {
 
     std::vector<ConsumedItem> const& consumedItems() const { return consumed_; }
     std::vector<ConsumedItem>& consumedItems() { return consumed_; }
+    EDGetToken token(unsigned int index) const { return EDGetToken(EDGetTokenT<void>(index)); }
 
   protected:
     template <BranchType B>

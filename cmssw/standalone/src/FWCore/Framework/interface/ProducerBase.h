@@ -29,6 +29,7 @@ namespace edm {
     virtual ~ProducerBase() = default;
 
     std::vector<ProducedItem> const& producedItems() const { return produced_; }
+    EDPutToken token(unsigned int index) const { return EDPutToken(EDPutTokenT<void>(index)); }
 
     /// Where the module's n-th product lies in an event; filled when the job's products are known.
     std::vector<unsigned int> const& putIndices() const { return putIndices_; }

@@ -84,10 +84,7 @@ namespace edm {
 #define LogDebug(category) edm::Log<edm::messagelogger::kDebug, false>(category)
 #define LogTrace(category) edm::Log<edm::messagelogger::kDebug, true>(category)
 #else
-#define LogDebug(category) \
-  if (true) {              \
-  } else                   \
-    edm::NoLog()
+#define LogDebug(category) true ? edm::NoLog() : edm::NoLog()
 #define LogTrace(category) LogDebug(category)
 #endif
 

@@ -20,6 +20,7 @@ namespace edm {
     void setComment(std::string const& comment) { comment_ = comment; }
     std::string const& comment() const { return comment_; }
 
+    /// The label of a source must be "source", that of a service its own name: edm::Exception(LogicError) otherwise.
     void add(std::string const& label, ParameterSetDescription const& description);
     /// The label is the plugin's name with its leading capitals made small: E2ETagger becomes e2eTagger.
     void addWithDefaultLabel(ParameterSetDescription const& description);
@@ -28,7 +29,7 @@ namespace edm {
     /// Completes and checks the parameters of the module with this label; see ParameterSetDescription::validate.
     void validate(ParameterSet& pset, std::string const& moduleLabel) const;
 
-    /// Writes `<label>_cfi.py` into `directory` for each labelled description.
+    /// Writes `<label>_cfi.py` into `directory` for each labelled description; for a source, `<plugin>_cfi.py`.
     void writeCfis(std::string const& directory) const;
 
   private:

@@ -77,6 +77,8 @@ namespace edm {
     bool empty() const { return entries_.empty(); }
 
     /// The host's own access, for validation: null when there is no such parameter.
+    void insert(std::string const& name, Entry const& entry) { entries_[name] = entry; }
+    void erase(std::string const& name) { entries_.erase(name); }
     Entry const* entry(std::string const& name) const;
     Entry* entry(std::string const& name);
 

@@ -26,6 +26,7 @@ namespace edm {
 
     std::string label_;
     std::type_index type_ = typeid(void);
+    std::string typeName_;  // as in a Python configuration
     bool tracked_ = true;
     bool optional_ = false;
     std::any default_;                                        // empty: there is none

@@ -23,9 +23,12 @@ namespace edm {
     static void fillDescription(ParameterSetDescription& description);
 
   private:
+    void beginJob() override { initialize(eventID_, presentTime_, timeBetweenEvents_); }
     bool nextEvent_(EventAuxiliary& event) final;
     void advanceToNext();
 
+    /// Called at the beginning of the job; may change what the numbering starts from.
+    virtual void initialize(EventID& id, TimeValue_t& time, TimeValue_t& interval);
     /// May change the event's identity and time; returns false at the end of the input.
     virtual bool setRunAndEventInfo(EventID& id, TimeValue_t& time, EventAuxiliary::ExperimentType& type) = 0;
     virtual std::size_t fileIndex() const { return 0; }
