@@ -1,9 +1,7 @@
 rule benchmark:
     input:
         area=f"results/cmssw/{BACKEND}/area.json",
-        stores=stores,
         ntuples=ntuples,
-        split="results/{task}/split.parquet",
         torch="results/{task}/{model}/model.pt",
         onnx="results/{task}/{model}/model.onnx",
         contract="results/{task}/{model}/model.json",
@@ -30,6 +28,6 @@ rule benchmark:
         mem_mb=4000,
     params:
         settings=config["benchmark"],
-        cmssw=config["cmssw"],
+        cmssw={BACKEND: config["cmssw"].get(BACKEND, {})},
     script:
         "../workflow/scripts/benchmark.py"

@@ -1,0 +1,23 @@
+from pathlib import Path
+
+from script import CFG, logged
+
+with logged(snakemake.log[0]):
+    from e2e.benchmark.run import benchmark
+    from e2e.deploy import cmssw
+
+    def cmsrun(arguments, log):
+        area = Path(snakemake.input.area).parent
+        return cmssw.run(area.name, area, CFG, arguments, log, snakemake.params.cmssw)
+
+    benchmark(
+        snakemake.input.torch,
+        snakemake.input.onnx,
+        snakemake.input.ntuples,
+        snakemake.input.scores,
+        cmsrun,
+        snakemake.params.settings,
+        snakemake.output.record,
+        snakemake.output.samples,
+        snakemake.output.figures,
+    )

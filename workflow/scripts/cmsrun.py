@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from script import REPOSITORY, reported
+from script import CFG, reported
 
 with reported():
     from e2e.deploy import cmssw
@@ -10,7 +10,7 @@ with reported():
         cmssw.run(
             snakemake.wildcards.backend,
             Path(snakemake.input.area).parent,
-            REPOSITORY / "cmssw/src/RecoE2E/Taggers/test/electronPhoton_cfg.py",
+            CFG,
             [
                 *(f"inputFiles=file:{Path(path).resolve()}" for path in snakemake.input.ntuples),
                 f"model={Path(snakemake.input.onnx).resolve()}",
