@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from e2e import __version__
 from e2e.errors import E2EError
 from e2e.tasks import TASKS, task
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def _convert(arguments: argparse.Namespace) -> None:
@@ -35,6 +38,27 @@ def _predict(arguments: argparse.Namespace) -> None:
     from e2e.deploy.predict import predict
 
     predict(arguments.model, arguments.source, arguments.output)
+
+
+def _cmssw(arguments: argparse.Namespace) -> None:
+    import yaml
+
+    from e2e.config import validate
+    from e2e.deploy import cmssw
+
+    config = yaml.safe_load(arguments.config.read_text())
+    validate(config, yaml.safe_load((REPOSITORY / "config/schema.yaml").read_text()), str(arguments.config))
+    settings = config["cmssw"]
+    backend = arguments.backend or settings["backend"]
+    area = Path("results/cmssw") / backend
+    if arguments.step == "build":
+        source, log = REPOSITORY / "cmssw", Path(f"results/cmssw/logs/{backend}.log")
+        cmssw.build(backend, area, source, settings, os.cpu_count() or 1, log, arguments.dry_run)
+    else:
+        cfg, *options = arguments.arguments or [""]
+        if not cfg:
+            raise E2EError("name the configuration: e2e cmssw run -- CFG.py [NAME=VALUE ...]")
+        cmssw.run(backend, area, Path(cfg), options, Path("cmsRun.log"), settings, arguments.dry_run)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -66,6 +90,14 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("source", type=Path, metavar="IN.root")
     command.add_argument("output", type=Path, metavar="OUT.parquet")
     command.set_defaults(run=_predict)
+
+    command = commands.add_parser("cmssw", help="build the CMSSW area, or run cmsRun in it")
+    command.add_argument("step", choices=("build", "run"))
+    command.add_argument("--backend", choices=("standalone", "apptainer", "cvmfs"))
+    command.add_argument("--config", type=Path, default=REPOSITORY / "config.yaml")
+    command.add_argument("--dry-run", action="store_true", help="print the commands, run none")
+    command.add_argument("arguments", nargs="*", metavar="CFG.py NAME=VALUE", help="of cmsRun, for run")
+    command.set_defaults(run=_cmssw)
     return parser
 
 
