@@ -1,0 +1,117 @@
+"""Showers against Grindhammer and Peters' formulas, and against what crystals are known to contain."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import special, stats
+
+from e2e.simulation import shower
+from e2e.simulation.shower import CELL_ETA, CELL_PHI, COLUMNS, FINE, FIRST_PHI, ROWS
+from e2e.simulation.tracker import ECAL_RADIUS, LIGHT
+
+
+def shoot(charge: float, energy: float, eta: float, phi: float, rng: np.random.Generator, delay: float = 0.0):
+    """Energy and energy x time frames of a particle from the nominal vertex."""
+    cells, times = np.zeros(ROWS * COLUMNS), np.zeros(ROWS * COLUMNS)
+    x, y, z = ECAL_RADIUS * math.cos(phi), ECAL_RADIUS * math.sin(phi), ECAL_RADIUS * math.sinh(eta)
+    arrival = np.array(
+        [charge, energy, x, y, z, phi, math.sinh(eta), ECAL_RADIUS * math.cosh(eta) / LIGHT + delay]
+    )
+    shower.deposit_particle(rng, cells, times, arrival, FINE)
+    return cells.reshape(ROWS, COLUMNS), times.reshape(ROWS, COLUMNS)
+
+
+@pytest.mark.parametrize("a", [0.3, 1.0, 4.5, 12.0])
+def test_incomplete_gamma(a: float) -> None:
+    for x in np.geomspace(1e-3, 60.0, 40):
+        assert shower.incomplete_gamma(a, x) == pytest.approx(special.gammainc(a, x), abs=1e-9)
+    assert shower.incomplete_gamma(a, 0.0) == 0.0
+
+
+@pytest.mark.parametrize("energy", [1.0, 50.0])
+def test_longitudinal_fluctuations(energy: float) -> None:
+    rng = np.random.default_rng(1)
+    alpha, depth = np.log([shower.sample_profile(rng, energy) for _ in range(5000)]).T
+    logy = math.log(energy / shower.CRITICAL_ENERGY)
+    assert depth.mean() == pytest.approx(math.log(logy - 0.812), abs=4 * depth.std() / math.sqrt(5000))
+    assert depth.std() == pytest.approx(1 / (-1.4 + 1.26 * logy), rel=0.05)
+    assert alpha.std() == pytest.approx(1 / (-0.58 + 0.86 * logy), rel=0.05)
+    assert np.corrcoef(alpha, depth)[0, 1] == pytest.approx(0.705 - 0.023 * logy, abs=0.04)
+
+
+@pytest.mark.parametrize(("radius", "expected"), [(1.0, 0.90), (2.0, 0.95)])
+@pytest.mark.parametrize("energy", [5.0, 50.0])
+def test_moliere_containment(radius: float, expected: float, energy: float) -> None:
+    """90 % of a shower lie within one Molière radius, 95 % within two (PDG)."""
+    alpha, depth = shower.mean_profile(energy)
+    t = np.linspace(0.05, 25.0, 500)
+    weight = stats.gamma.pdf(t, alpha, scale=depth / (alpha - 1.0))
+    contained = np.empty_like(t)
+    for i, tau in enumerate(t / depth):
+        core, tail, share = shower.radial_profile(energy, tau)
+        contained[i] = share * radius**2 / (radius**2 + core**2)
+        contained[i] += (1.0 - share) * radius**2 / (radius**2 + tail**2)
+    assert np.average(contained, weights=weight) == pytest.approx(expected, abs=0.03)
+
+
+@pytest.mark.parametrize("eta", [0.1, -1.2])
+@pytest.mark.parametrize("charge", [-1.0, 0.0])
+def test_energy_in_the_crystals(charge: float, eta: float) -> None:
+    """3 x 3 crystals hold 94 % and 5 x 5 hold 97 % (CERN/LHCC 97-33); little leaks out behind."""
+    rng = np.random.default_rng(1)
+    nine, twentyfive, total = [], [], []
+    for _ in range(150):
+        frame, _ = shoot(
+            charge, 50.0, eta + rng.uniform(-CELL_ETA, CELL_ETA), rng.uniform(0.0, CELL_PHI), rng
+        )
+        row, column = np.unravel_index(frame.argmax(), frame.shape)
+        nine.append(frame[row - 1 : row + 2, column - 1 : column + 2].sum() / 50.0)
+        twentyfive.append(frame[row - 2 : row + 3, column - 2 : column + 3].sum() / 50.0)
+        total.append(frame.sum() / 50.0)
+    assert np.mean(nine) == pytest.approx(0.94, abs=0.015)
+    assert np.mean(twentyfive) == pytest.approx(0.97, abs=0.01)
+    assert max(total) <= 1.0 + 1e-9
+    assert np.mean(total) == pytest.approx(0.993, abs=0.006)
+
+
+def test_soft_particles_stay_in_their_crystal() -> None:
+    frame, _ = shoot(0.0, 0.05, 0.5 * CELL_ETA, FIRST_PHI + 7.5 * CELL_PHI, np.random.default_rng(1))
+    assert frame[ROWS // 2, 7] == pytest.approx(0.05)
+    assert np.count_nonzero(frame) == 1
+
+
+def test_phi_wraps_around() -> None:
+    """A shower on the border between the last and the first column looks like any other."""
+    seam, _ = shoot(-1.0, 50.0, 0.3, FIRST_PHI, np.random.default_rng(3))
+    inner, _ = shoot(-1.0, 50.0, 0.3, FIRST_PHI + 100 * CELL_PHI, np.random.default_rng(3))
+    assert seam[:, 0].sum() > 5.0
+    assert seam[:, -1].sum() > 1.0
+    np.testing.assert_allclose(np.roll(seam, 100, axis=1), inner, atol=1e-6)
+
+
+def test_energy_beyond_the_barrel_is_lost() -> None:
+    frame, _ = shoot(-1.0, 50.0, ROWS / 2 * CELL_ETA, 0.0, np.random.default_rng(1))
+    assert 0.0 < frame.sum() < 45.0
+
+
+@pytest.mark.parametrize(("eta", "phi"), [(0.01, 0.0), (-0.01, 3.1), (1.2, -2.0), (-1.47, 1.0)])
+def test_cells_of_the_front_face(eta: float, phi: float) -> None:
+    row, column = shower.cell(eta, phi, 0.0)
+    assert row == pytest.approx(eta / 0.0174 + 85.0)
+    assert column == pytest.approx((math.degrees(phi) + 10.0) % 360.0)
+
+
+def test_crystals_are_tilted() -> None:
+    """At 20 cm depth a crystal's axis is 20 cm tan(3 degrees) beside the line from the vertex."""
+    depth = 20.0
+    row, column = shower.cell(0.0, 0.0, depth)
+    distance = (ECAL_RADIUS + depth) * (10.0 - column) * CELL_PHI
+    assert distance == pytest.approx(depth * math.tan(math.radians(3.0)))
+    assert (85.0 - row) * CELL_ETA * (ECAL_RADIUS + depth) == pytest.approx(distance)
+
+
+def test_time_is_what_exceeds_the_flight_of_light() -> None:
+    frame, times = shoot(-1.0, 50.0, 0.9, 1.0, np.random.default_rng(1), delay=0.25)
+    hit = frame > 0
+    np.testing.assert_allclose(times[hit] / frame[hit], 0.25, atol=1e-9)

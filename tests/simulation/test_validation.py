@@ -1,0 +1,57 @@
+"""The record and the figures of the validation."""
+
+from pathlib import Path
+
+import pytest
+
+from e2e.data.ntuple_writer import write_ntuple
+from e2e.errors import E2EError
+from e2e.files import read_json
+from e2e.simulation import validation
+
+FIGURES = {"shapes.png", "material.png", "energy.png", "time.png"}
+
+
+def test_record_and_figures(tmp_path: Path, simulated: dict[str, Path]) -> None:
+    validation.validate(list(simulated.values()), tmp_path / "validation.json", tmp_path / "figures")
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == FIGURES
+    checks = {check["name"]: check for check in read_json(tmp_path / "validation.json")["checks"]}
+    assert len(checks) == len(validation.EXPECTATIONS) + 1
+    for name in (
+        "E9/E25, unconverted photons",
+        "R9, unconverted photons",
+        "sigma_ieta_ieta, unconverted photons",
+        "energy resolution, unconverted photons",
+    ):
+        check = checks[name]
+        assert check["objects"] > 30
+        assert check["inside"], check
+        assert check["uncertainty"] > 0
+    assert checks["phi width, electrons"]["expected"] is None
+    assert checks["phi width, electrons"]["inside"] is None
+
+
+def test_a_wrong_simulation_is_noticed(simulated: dict[str, Path]) -> None:
+    objects, _ = validation.read([simulated["photon"]])
+    objects["sigma_ieta_ieta"] *= 1.2
+    expectation = next(e for e in validation.EXPECTATIONS if e.name == "sigma_ieta_ieta, unconverted photons")
+    assert validation.compare(expectation, objects)["inside"] is False
+
+
+def test_too_few_objects_are_no_answer(simulated: dict[str, Path]) -> None:
+    objects, _ = validation.read([simulated["photon"]])
+    check = validation.compare(validation.EXPECTATIONS[1], objects[:9])
+    assert check["value"] is None
+    assert check["inside"] is None
+
+
+def test_one_particle_only(tmp_path: Path, simulated: dict[str, Path]) -> None:
+    with pytest.raises(E2EError, match=r"photon.root: no generated electron among the candidates"):
+        validation.validate([simulated["photon"]], tmp_path / "v.json", tmp_path / "figures")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_not_a_simulation(tmp_path: Path) -> None:
+    write_ntuple(tmp_path / "data.root", [])
+    with pytest.raises(E2EError, match=r"data.root: no branch gen_rconv"):
+        validation.validate([tmp_path / "data.root"], tmp_path / "v.json", tmp_path / "figures")
