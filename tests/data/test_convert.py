@@ -169,6 +169,7 @@ BAD_VALUES = {
 }
 
 
+@pytest.mark.filterwarnings("error")  # coffea's, of repeated attempts, would stand beside the one error
 @pytest.mark.parametrize(("change", "message"), BAD_VALUES.values(), ids=BAD_VALUES)
 def test_bad_content(broken, tmp_path, change, message):
     source = broken(change)

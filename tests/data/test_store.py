@@ -194,6 +194,11 @@ def test_files_that_are_no_store(tmp_path):
     pq.write_table(pa.table({"x": [1]}), tmp_path / "other.parquet")
     with pytest.raises(E2EError, match=r"other\.parquet: .*not a sample store"):
         store.read_metadata(tmp_path / "other.parquet")
+    pq.write_table(
+        pa.table({"x": [1]}).replace_schema_metadata({store.KEY: b"[]"}), tmp_path / "list.parquet"
+    )
+    with pytest.raises(E2EError, match=r"list\.parquet: .*not a sample store"):
+        store.read_metadata(tmp_path / "list.parquet")
     path = tmp_path / "cut.parquet"
     store.write(path, [some(100)], METADATA)
     path.write_bytes(path.read_bytes()[:-100])

@@ -59,7 +59,7 @@ class Metadata:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Metadata:
-        """Raises KeyError, TypeError or ValueError where ``text`` is not of this format."""
+        """Raises AttributeError, KeyError, TypeError or ValueError where ``text`` is not of this format."""
         content = json.loads(text)
         if content.pop("format") != FORMAT:
             raise ValueError("unknown format")
@@ -282,7 +282,7 @@ def _open(path: str | Path) -> tuple[pq.ParquetFile, Metadata]:
         raise E2EError(f"{path}: not a readable parquet file ({error}); make it with `e2e convert`") from None
     try:
         metadata = Metadata.from_json((file.schema_arrow.metadata or {})[KEY])
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise E2EError(
             f"{path}: a parquet file, but not a sample store of format {FORMAT}; make one with `e2e convert`"
         ) from None
@@ -296,14 +296,13 @@ def _open(path: str | Path) -> tuple[pq.ParquetFile, Metadata]:
 def _samples(table: pa.Table, metadata: Metadata, path: str | Path) -> Samples:
     index, value = (table[name].combine_chunks() for name in ("index", "value"))
     offsets = np.asarray(index.offsets, np.int64)
-    hits = slice(offsets[0], offsets[-1])  # a chunk may be a window of a longer buffer
     samples = Samples(
         sample=table["sample"].to_numpy().astype(str),
         **{name: table[name].to_numpy() for name in ("run", "lumi", "event", "object", "target")},
         kinematics={channel.name: table[channel.name].to_numpy() for channel in metadata.kinematics},
         offsets=offsets - offsets[0],
-        index=index.values.to_numpy()[hits],
-        value=value.values.to_numpy()[hits],
+        index=index.flatten().to_numpy(),
+        value=value.flatten().to_numpy(),
         channels=metadata.channels,
         classes=metadata.classes,
         shape=metadata.shape,
