@@ -256,7 +256,7 @@ def test_inputs_are_the_test_objects_repeated(ntuple, reference, samples, tmp_pa
 
 def test_large_batches_have_fewer_events(ntuple, reference, tmp_path):
     batches = prepare(TASK, [ntuple], pd.read_parquet(reference), [1, 32, 128], 60, tmp_path)
-    assert [batch.events for batch in batches] == [60, 50, 20]
+    assert [batch.events for batch in batches] == [60, 31, 20]
 
 
 def test_reference_of_other_events_is_an_error(ntuple, reference, tmp_path):

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+from e2e.cli import main
 from e2e.data.convert import convert
 from e2e.data.ntuple_writer import write_ntuple
 from e2e.deploy.predict import predict, scores
@@ -105,3 +106,18 @@ def test_real_cms_files_are_scored(model, shared, tmp_path):
         assert table["target"].isna().all()
         assert table["score"].between(0, 1).all()
         assert table["score"].nunique() > 15  # some candidates share a seed
+
+
+def test_command_scores_an_ntuple(model, ntuple, tmp_path):
+    assert main(["predict", "--model", str(model), str(ntuple), str(tmp_path / "scores.parquet")]) == 0
+    assert len(pd.read_parquet(tmp_path / "scores.parquet")) == 39
+
+
+def test_command_fails_with_one_line_and_no_output(model, tmp_path, capsys):
+    source = tmp_path / "page.root"
+    source.write_text("<html></html>")
+    assert main(["predict", "--model", str(model), str(source), str(tmp_path / "scores.parquet")]) == 1
+    error = capsys.readouterr().err.strip()
+    assert "page.root" in error
+    assert len(error.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == [source]

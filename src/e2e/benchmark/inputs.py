@@ -16,7 +16,7 @@ from e2e.data.ntuple_writer import Event, write_ntuple
 from e2e.errors import E2EError
 from e2e.tasks import Task
 
-OBJECTS = 1600  # of a run; larger batches have fewer events, so that no batch size takes much longer
+OBJECTS = 1000  # of a run; larger batches have fewer events, so that no batch size takes much longer
 LEAST_EVENTS = 20
 
 

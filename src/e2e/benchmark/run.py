@@ -5,6 +5,7 @@ docs/benchmark.md says what each number means.
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -188,6 +189,7 @@ def benchmark(
         columns = ["way", "provider", "threads", "batch", "repeat", "quantity", "value"]
         pd.DataFrame([row for point in points for row in point.samples()], columns=columns).to_parquet(raw)
         write_json(record, content)
+        shutil.rmtree(figures, ignore_errors=True)  # a folder of an earlier run would be in the way
     return content
 
 
