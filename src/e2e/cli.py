@@ -40,25 +40,34 @@ def _predict(arguments: argparse.Namespace) -> None:
     predict(arguments.model, arguments.source, arguments.output)
 
 
-def _cmssw(arguments: argparse.Namespace) -> None:
+def _cmssw_settings(arguments: argparse.Namespace) -> tuple[str, Path, dict]:
+    """Backend, its area, and the `cmssw` part of the configuration."""
     import yaml
 
     from e2e.config import validate
-    from e2e.deploy import cmssw
 
     config = yaml.safe_load(arguments.config.read_text())
     validate(config, yaml.safe_load((REPOSITORY / "config/schema.yaml").read_text()), str(arguments.config))
-    settings = config["cmssw"]
-    backend = arguments.backend or settings["backend"]
-    area = Path("results/cmssw") / backend
-    if arguments.step == "build":
-        source, log = REPOSITORY / "cmssw", Path(f"results/cmssw/logs/{backend}.log")
-        cmssw.build(backend, area, source, settings, os.cpu_count() or 1, log, arguments.dry_run)
-    else:
-        cfg, *options = arguments.arguments or [""]
-        if not cfg:
-            raise E2EError("name the configuration: e2e cmssw run -- CFG.py [NAME=VALUE ...]")
-        cmssw.run(backend, area, Path(cfg), options, Path("cmsRun.log"), settings, arguments.dry_run)
+    backend = arguments.backend or config["cmssw"]["backend"]
+    return backend, Path("results/cmssw") / backend, config["cmssw"]
+
+
+def _cmssw_build(arguments: argparse.Namespace) -> None:
+    from e2e.deploy import cmssw
+
+    backend, area, settings = _cmssw_settings(arguments)
+    log = area.with_name("logs") / f"{backend}.log"
+    cmssw.build(
+        backend, area, REPOSITORY / "cmssw", settings, os.cpu_count() or 1, log, dry_run=arguments.dry_run
+    )
+
+
+def _cmssw_run(arguments: argparse.Namespace) -> None:
+    from e2e.deploy import cmssw
+
+    backend, area, settings = _cmssw_settings(arguments)
+    log = Path("cmsRun.log")
+    cmssw.run(backend, area, arguments.cfg, arguments.options, log, settings, dry_run=arguments.dry_run)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -91,13 +100,23 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("output", type=Path, metavar="OUT.parquet")
     command.set_defaults(run=_predict)
 
-    command = commands.add_parser("cmssw", help="build the CMSSW area, or run cmsRun in it")
-    command.add_argument("step", choices=("build", "run"))
-    command.add_argument("--backend", choices=("standalone", "apptainer", "cvmfs"))
-    command.add_argument("--config", type=Path, default=REPOSITORY / "config.yaml")
-    command.add_argument("--dry-run", action="store_true", help="print the commands, run none")
-    command.add_argument("arguments", nargs="*", metavar="CFG.py NAME=VALUE", help="of cmsRun, for run")
-    command.set_defaults(run=_cmssw)
+    steps = commands.add_parser("cmssw", help="build the CMSSW area, or run cmsRun in it").add_subparsers(
+        required=True, metavar="STEP"
+    )
+    build = steps.add_parser("build", help="build RecoE2E into results/cmssw/BACKEND")
+    build.set_defaults(run=_cmssw_build)
+    run = steps.add_parser(
+        "run", help="cmsRun CFG.py NAME=VALUE ... in that area; its output goes to cmsRun.log"
+    )
+    run.set_defaults(run=_cmssw_run)
+    for command in (build, run):
+        command.add_argument(
+            "--backend", choices=("standalone", "apptainer", "cvmfs"), help="default: config"
+        )
+        command.add_argument("--config", type=Path, default=REPOSITORY / "config.yaml")
+        command.add_argument("--dry-run", action="store_true", help="print the commands, run none")
+    run.add_argument("cfg", type=Path, metavar="CFG.py")
+    run.add_argument("options", nargs="*", metavar="NAME=VALUE")
     return parser
 
 
