@@ -1,6 +1,7 @@
 #include "RecoE2E/FrameProducers/interface/RHTreeReader.h"
 
 #include <array>
+#include <exception>
 #include <limits>
 #include <string_view>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "TTree.h"
 
 #include "FWCore/Utilities/interface/EDMException.h"
+#include "FWCore/Utilities/interface/ExceptionPropagate.h"
 
 namespace e2e {
 
@@ -53,6 +55,12 @@ namespace e2e {
     std::string reason;
     try {
       file_.reset(TFile::Open(fileName_.c_str()));
+      // CMSSW's own TFile cannot throw through ROOT: it leaves its exception here, and itself half open.
+      if (auto const error = edm::threadLocalException::getException()) {
+        edm::threadLocalException::setException(nullptr);
+        file_.reset();
+        std::rethrow_exception(error);
+      }
     } catch (cms::Exception const& error) {
       reason = '\n' + error.explainSelf();
     }
