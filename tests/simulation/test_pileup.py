@@ -1,7 +1,10 @@
 """Soft particles of other interactions."""
 
+import math
+
 import numpy as np
 import pytest
+from scipy import integrate
 
 from e2e.simulation import pileup
 from e2e.simulation.shower import CELL_ETA, COLUMNS, ROWS
@@ -13,6 +16,19 @@ def test_momentum_spectrum() -> None:
     rng = np.random.default_rng(1)
     momenta = np.array([pileup.sample_momentum(rng) for _ in range(50_000)])
     assert momenta.mean() == pytest.approx(0.545, rel=0.08)
+
+
+def test_tail_of_the_momentum_spectrum() -> None:
+    """The share of pions above a tabulated momentum, from the integral of the fitted function."""
+
+    def density(pt: float) -> float:
+        return pt * (1.0 + (math.hypot(pt, 0.13957) - 0.13957) / (6.6 * 0.145)) ** -6.6
+
+    total = integrate.quad(density, 0.0, 50.0, limit=200)[0]
+    for units in (1, 5, 9, 13):
+        pt = pileup._MOMENTA[units * pileup._STEPS_PER_UNIT]
+        above = integrate.quad(density, pt, np.inf, limit=200)[0]
+        assert above / total == pytest.approx(math.exp(-units), rel=0.01)
 
 
 def test_energy_density() -> None:
