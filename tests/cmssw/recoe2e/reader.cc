@@ -18,7 +18,10 @@ namespace {
 
   /// Entry i has run 1, lumi 2, event 5e9 + i, an energy of i + 1 in cell i, and i seeds.
   template <typename Run = UInt_t, typename Event = ULong64_t, typename Value = float>
-  void writeNtuple(std::string const& path, int entries, char const* energyName = "EB_energy") {
+  void writeNtuple(std::string const& path,
+                   int entries,
+                   char const* energyName = "EB_energy",
+                   long long firstEvent = 5000000000LL) {
     TFile file(path.c_str(), "RECREATE");
     auto* tree = new TTree("RHTree", "");  // owned by the file
     file.mkdir("fevt")->cd();
@@ -35,7 +38,7 @@ namespace {
     tree->Branch("SC_ieta", &rows);
     tree->Branch("SC_iphi", &columns);
     for (int i = 0; i < entries; ++i) {
-      event = static_cast<Event>(5000000000LL + i);
+      event = static_cast<Event>(firstEvent + i);
       energy.assign(61200, 0);
       time.assign(61200, 0.f);
       energy[i] = static_cast<Value>(i + 1);
@@ -83,13 +86,16 @@ TEST_CASE("the reader gives identity, images and seeds of every entry") {
   }
 }
 
-TEST_CASE("identities may be signed, but not negative") {
+TEST_CASE("identities are integers of any kind from 0, events from 1") {
   testing::Folder const folder;
   writeNtuple<Int_t, Long64_t>(folder / "signed.root", 1);
   CHECK(RHTreeReader(folder / "signed.root", kBranches).identity(0).event == 5000000000ULL);
-  writeNtuple<UInt_t, Int_t>(folder / "negative.root", 1);  // 5e9 as an Int_t
-  RHTreeReader reader(folder / "negative.root", kBranches);
-  CHECK(reader.identity(0).event == 705032704);
+  writeNtuple<UInt_t, Int_t>(folder / "negative.root", 1, "EB_energy", -1);
+  CHECK(contains(failure(folder / "negative.root"), "eventId of entry 0 is out of range"));
+  writeNtuple(folder / "zero.root", 1, "EB_energy", 0);
+  CHECK(contains(failure(folder / "zero.root"), "eventId of entry 0 is 0; CMSSW numbers events from 1"));
+  writeNtuple<ULong64_t>(folder / "wide.root", 1);
+  CHECK(RHTreeReader(folder / "wide.root", kBranches).identity(0).run == 1);
   writeNtuple<float>(folder / "float.root", 1);
   CHECK(contains(failure(folder / "float.root"), "branch runId is not an integer"));
 }

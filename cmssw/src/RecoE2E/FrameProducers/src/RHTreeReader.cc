@@ -21,6 +21,14 @@ namespace e2e {
   namespace {
     constexpr char const* kInvalidNtuple = "InvalidNtuple";
     constexpr char const* kCopyAnew = "; it is damaged, not a ROOT file, or was not closed: copy or write it anew";
+
+    /// What an exception says, on lines of its own; ROOT's errors have only additional information.
+    std::string reason(cms::Exception const& error) {
+      auto text = error.message().empty() ? "" : '\n' + error.message();
+      for (auto const& info : error.additionalInfo())
+        text += '\n' + info;
+      return text;
+    }
   }  // namespace
 
   /// Calls ROOT, whose errors and warnings cmsRun turns into exceptions: here they say that the file is unreadable.
@@ -29,7 +37,8 @@ namespace e2e {
     try {
       return call();
     } catch (cms::Exception const& error) {
-      throw edm::Exception(edm::errors::FileReadError, fileName_ + ": cannot read " + what + kCopyAnew + '\n', error);
+      throw edm::Exception(edm::errors::FileReadError) << fileName_ << ": cannot read " << what << kCopyAnew
+                                                       << reason(error);
     }
   }
 
@@ -52,7 +61,7 @@ namespace e2e {
   RHTreeReader::~RHTreeReader() = default;
 
   void RHTreeReader::openFile() {
-    std::string reason;
+    std::string why;
     try {
       file_.reset(TFile::Open(fileName_.c_str()));
       // CMSSW's own TFile cannot throw through ROOT: it leaves its exception here, and itself half open.
@@ -62,7 +71,7 @@ namespace e2e {
         std::rethrow_exception(error);
       }
     } catch (cms::Exception const& error) {
-      reason = '\n' + error.explainSelf();
+      why = reason(error);
     }
     if (file_ and not file_->IsZombie()) {
       if (file_->TestBit(TFile::kRecovered))
@@ -71,8 +80,8 @@ namespace e2e {
     }
     if (gSystem->AccessPathName(fileName_.c_str(), kReadPermission))  // true: it cannot be accessed
       throw edm::Exception(edm::errors::FileOpenError)
-          << fileName_ << ": cannot be opened; check the name and the permissions" << reason;
-    throw edm::Exception(edm::errors::FileReadError) << fileName_ << ": cannot be read" << kCopyAnew << reason;
+          << fileName_ << ": cannot be opened; check the name and the permissions" << why;
+    throw edm::Exception(edm::errors::FileReadError) << fileName_ << ": cannot be read" << kCopyAnew << why;
   }
 
   TBranch* RHTreeReader::branch(std::string const& name) const {
@@ -123,9 +132,13 @@ namespace e2e {
 
   RHTreeReader::Identity RHTreeReader::identity(std::int64_t entry) {
     constexpr std::uint64_t largest = std::numeric_limits<std::uint32_t>::max();
+    auto const event = value(event_, entry, std::numeric_limits<std::uint64_t>::max());
+    if (event == 0)
+      throw cms::Exception(kInvalidNtuple)
+          << fileName_ << ": eventId of entry " << entry << " is 0; CMSSW numbers events from 1";
     return {static_cast<std::uint32_t>(value(run_, entry, largest)),
             static_cast<std::uint32_t>(value(lumi_, entry, largest)),
-            value(event_, entry, std::numeric_limits<std::uint64_t>::max())};
+            event};
   }
 
   void RHTreeReader::load(std::int64_t entry) {

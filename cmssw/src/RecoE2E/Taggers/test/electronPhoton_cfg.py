@@ -26,8 +26,10 @@ process.options.numberOfThreads = options.numberOfThreads
 process.options.numberOfStreams = options.numberOfStreams
 process.maxEvents.input = options.maxEvents
 
-process.load("RecoE2E.FrameProducers.objectFrames_cfi")
-process.load("RecoE2E.Taggers.e2eTagger_cfi")
+process.load("FWCore.MessageService.MessageLogger_cfi")
+process.MessageLogger.cerr.FwkReport.reportEvery = 1000
+
+process.load("RecoE2E.Taggers.electronPhoton_cff")
 process.load("RecoE2E.Taggers.e2eScoreWriter_cfi")
 
 process.source = cms.Source("RHTreeSource", fileNames=cms.untracked.vstring(options.inputFiles))
@@ -42,4 +44,4 @@ if options.timing:
         enableDQM=cms.untracked.bool(False),
     )
 
-process.path = cms.Path(process.objectFrames + process.e2eTagger + process.e2eScoreWriter)
+process.path = cms.Path(process.electronPhoton + process.e2eScoreWriter)
