@@ -82,11 +82,13 @@ def build(
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output, whole(area) if way.relocatable else _in_place(area) as destination:
         for command in way.build_commands(source, destination, jobs):
+            output.write(f"+ {shlex.join(command)}\n".encode())
+            output.flush()
             code = subprocess.call(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=_environment()
             )
             if code:
-                raise E2EError(f"{backend} area: `{shlex.join(command)}` ended with {code}: {_failure(log)}")
+                raise E2EError(f"the {backend} area cannot be built: {_failure(log)}")
         write_json(destination / "area.json", {"backend": backend, **way.record(source)})
         if way.relocatable:
             shutil.rmtree(area, ignore_errors=True)  # the new area is complete and takes this name
