@@ -401,7 +401,7 @@ namespace edm {
       registry_.postEventSignal_(streamContext);
 
       std::lock_guard const lock(summaryMutex_);
-      bool any = false;
+      bool any = schedule_.paths.empty();
       for (unsigned int path = 0; path < passed_.size(); ++path) {
         passed_[path] += run.accepted(path);
         any = any || (run.accepted(path) && !schedule_.paths[path].isEndPath);

@@ -247,8 +247,6 @@ namespace edm {
         writeValue(out, node->default_, indentation);
       out << ")";
     }
-    if (anythingAllowed_)
-      out << (startWithComma ? "," : "") << indent(indentation) << "allowAnyLabel_ = cms.optional.allowed()";
   }
 
 }  // namespace edm
