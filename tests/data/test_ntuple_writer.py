@@ -136,6 +136,13 @@ def test_missing_seed_branch(tmp_path: Path) -> None:
         write_ntuple(tmp_path / "a.root", [Event(1, 1, 1, event.channels, objects)])
 
 
+def test_path_that_root_cannot_write(tmp_path: Path) -> None:
+    (tmp_path / "a#b").mkdir()
+    with pytest.raises(E2EError, match=r"a.root: ROOT cannot write there"):
+        write_ntuple(tmp_path / "a#b" / "a.root", [make_event(0)])
+    assert list((tmp_path / "a#b").iterdir()) == []
+
+
 def test_failing_source_keeps_the_earlier_file(tmp_path: Path, events: list[Event]) -> None:
     path = tmp_path / "a.root"
     write_ntuple(path, events)

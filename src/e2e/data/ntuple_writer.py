@@ -125,9 +125,15 @@ def write_ntuple(
     rows, columns = task.detector
     count = 0
     with whole(path) as scratch:
-        file = root.TFile.Open(f"{scratch}?reproducible={name or path.name}", "RECREATE", "", ZSTD_LEVEL_1)
-        if not file or file.IsZombie():
-            raise E2EError(f"{path}: ROOT cannot write there; check permissions and free space")
+        try:
+            file = root.TFile.Open(
+                f"{scratch}?reproducible={name or path.name}", "RECREATE", "", ZSTD_LEVEL_1
+            )
+        except OSError:
+            raise E2EError(
+                f"{path}: ROOT cannot write there; check permissions and free space, "
+                "and that the path holds no # or ?"
+            ) from None
         try:
             writer = root.e2e.RHTreeWriter(
                 file.mkdir(DIRECTORY), TREE_NAME, frames, rows * columns, branches, BASKET_BYTES
