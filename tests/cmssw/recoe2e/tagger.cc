@@ -148,6 +148,16 @@ TEST_CASE("every object gets its own score, in NCHW order") {
   }
 }
 
+TEST_CASE("the session outlives its file: no event loads the model again") {
+  testing::Folder const folder;
+  LinearModel().save(folder / "model.onnx");
+  TaggerModel const tagger(folder / "model.onnx", "cpu");
+  std::filesystem::remove(folder / "model.onnx");
+  std::filesystem::remove(folder / "model.json");
+  for (int i = 0; i < 3; ++i)
+    CHECK(tagger.score(frames({0}, std::vector<float>(2 * 32 * 32, 0.f))).at(0).score == 0.5f);
+}
+
 TEST_CASE("two threads share one session") {
   testing::Folder const folder;
   LinearModel().save(folder / "model.onnx");
