@@ -1,5 +1,6 @@
 """Ntuples as MLAnalyzer writes them: what is read back, what is refused, and the same bytes anywhere."""
 
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -141,6 +142,17 @@ def test_path_that_root_cannot_write(tmp_path: Path) -> None:
     with pytest.raises(E2EError, match=r"a.root: ROOT cannot write there"):
         write_ntuple(tmp_path / "a#b" / "a.root", [make_event(0)])
     assert list((tmp_path / "a#b").iterdir()) == []
+
+
+def test_no_space_left(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(E2EError, match=r"a.root: ROOT could not write all 60 events"):
+            write_ntuple(tmp_path / "a.root", [make_event(i, hit_count=1000) for i in range(60)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_failing_source_keeps_the_earlier_file(tmp_path: Path, events: list[Event]) -> None:

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 
@@ -63,11 +64,11 @@ namespace e2e {
         frames_[i][index[hit]] = value[hit];
     }
     void object(std::size_t i, const float* value, std::size_t n) { objects_[i].assign(value, value + n); }
-    int fill(unsigned int run, unsigned int lumi, unsigned long long event) {
+    void fill(unsigned int run, unsigned int lumi, unsigned long long event) {
       run_ = run;
       lumi_ = lumi;
       event_ = event;
-      return tree_->Fill();
+      tree_->Fill();
     }
 
   private:
@@ -138,22 +139,22 @@ def write_ntuple(
             writer = root.e2e.RHTreeWriter(
                 file.mkdir(DIRECTORY), TREE_NAME, frames, rows * columns, branches, BASKET_BYTES
             )
-            while first is not None:
-                where = f"{path}: run {first.run} lumi {first.lumi} event {first.event}"
-                _check_names(where, "channel", first.channels, frames)
-                _check_names(where, "object branch", first.objects, branches)
+            for event in chain([first] if first else [], events):
+                where = f"{path}: run {event.run} lumi {event.lumi} event {event.event}"
+                _check_names(where, "channel", event.channels, frames)
+                _check_names(where, "object branch", event.objects, branches)
                 for i, frame in enumerate(frames):
-                    index, value = _hits(f"{where}: {frame}", first.channels[frame], rows, columns)
+                    index, value = _hits(f"{where}: {frame}", event.channels[frame], rows, columns)
                     writer.frame(i, _buffer(index), _buffer(value), len(index))
-                for i, values in enumerate(_objects(where, first.objects, branches)):
+                for i, values in enumerate(_objects(where, event.objects, branches)):
                     writer.object(i, _buffer(values), len(values))
-                if writer.fill(first.run, first.lumi, first.event) < 0:
-                    raise E2EError(f"{where}: ROOT could not write the event; check the free space")
+                writer.fill(event.run, event.lumi, event.event)
                 count += 1
-                first = next(events, None)
             file.Write()
         finally:
             file.Close()
+        if file.TestBit(root.TFile.kWriteError):
+            raise E2EError(f"{path}: ROOT could not write all {count} events; check the free space")
     return count
 
 
