@@ -20,8 +20,7 @@ TFileService::TFileService(edm::ParameterSet const& pset, edm::ActivityRegistry&
     partialName_.erase(0, 5);
   }
   try {
-    // ROOT tells the format by the ending of the name, and the partial name has none that it knows.
-    file_.reset(TFile::Open((partialName_ + "?filetype=raw").c_str(), "RECREATE"));
+    file_.reset(TFile::Open(partialName_.c_str(), "RECREATE"));
   } catch (cms::Exception const& exception) {
     throw edm::Exception(edm::errors::FileOpenError, "TFileService cannot write " + fileName_ + "\n", exception);
   }

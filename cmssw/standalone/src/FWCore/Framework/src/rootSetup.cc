@@ -23,6 +23,8 @@ namespace edm {
       bool const isHarmless = std::any_of(std::begin(harmless), std::end(harmless), [&](char const* text) {
         return what.find(text) != std::string::npos;
       });
+      if (where.find("TUnixSystem::DispatchSignals") != std::string::npos)
+        return;  // a signal, which goes its own way
       if (level < kWarning || isHarmless) {
         LogInfo("Root_Information") << "@SUB=" << where << what;
         return;

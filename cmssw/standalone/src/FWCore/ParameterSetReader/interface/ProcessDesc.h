@@ -34,7 +34,7 @@ namespace edm {
   };
 
   /// Runs a configuration in Python, as CMSSW does, with `arguments` as what follows its name on the command line.
-  /// Throws edm::Exception: ConfigFileNotFound, ConfigFileReadError when Python fails (its own message comes first).
+  /// Throws edm::Exception: ConfigFileNotFound, ConfigFileReadError with Python's message when it fails.
   ProcessDesc readConfig(std::string const& fileName, std::vector<std::string> const& arguments);
 
 }  // namespace edm

@@ -147,7 +147,7 @@ namespace edm {
         std::exit(0);  // the configuration ended the job itself, as `help` of VarParsing does
       if (status != 0)
         throw edm::Exception(errors::ConfigFileReadError)
-            << "Python failed on the configuration " << fileName << "; its message is above.\n";
+            << "Python ended before the configuration did; its message, if it had one, is above.\n";
       return output;
     }
   }  // namespace
@@ -157,6 +157,8 @@ namespace edm {
       throw edm::Exception(errors::ConfigFileNotFound) << "cannot find the configuration " << fileName << "\n";
     prependToPath("PYTHONPATH", plugin::areaDirectory() + "/python");
     json const process = json::parse(runPython(fileName, arguments));
+    if (process.contains("error"))
+      throw edm::Exception(errors::ConfigFileReadError) << process.at("error").get<std::string>();
 
     ProcessDesc result;
     result.name = process.at("name");
