@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("inspect", help="schema, units, counts, ranges and a picture of a file")
     command.add_argument("file", type=Path, metavar="FILE")
-    command.add_argument("--picture", type=Path, help="where the picture goes (default: FILE.png)")
+    command.add_argument("--picture", type=Path, help="where the picture goes (default: <stem>.png here)")
     command.set_defaults(run=_inspect)
 
     command = commands.add_parser("simulate", help="write an ntuple of simulated electrons or photons")
