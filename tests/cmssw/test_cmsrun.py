@@ -381,6 +381,21 @@ def test_an_unknown_parameter_is_an_error(ntuples, model, cmsrun, tmp_path, modu
     assert "unknown" in job.stdout
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("process.source.channels = cms.vstring()", "at least one channel"),
+        ("process.objectFrames.seedRow = 32", "cannot have its seed at row 32"),
+        ("process.objectFrames.rows = 171", "larger than the detector frame of 170 x 360"),
+        ('process.e2eTagger.backend = "gpu"', "choose cpu or cuda"),
+    ],
+)
+def test_an_impossible_value_is_an_error(ntuples, model, cmsrun, tmp_path, change, message):
+    job = cmsrun(ntuples, f"model={model}", cfg=cfg_with(tmp_path, change))
+    assert job.returncode == 73, job.stdout
+    assert message in job.stdout
+
+
 def test_a_source_without_files_is_an_error(model, cmsrun):
     job = cmsrun([], f"model={model}")
     assert job.returncode == 73, job.stdout

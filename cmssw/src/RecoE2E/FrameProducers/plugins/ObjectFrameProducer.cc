@@ -1,5 +1,6 @@
 #include <atomic>
 #include <cstdint>
+#include <stdexcept>
 #include <utility>
 
 #include "FWCore/Framework/interface/Event.h"
@@ -10,6 +11,7 @@
 #include "FWCore/ParameterSet/interface/ParameterSet.h"
 #include "FWCore/ParameterSet/interface/ParameterSetDescription.h"
 #include "FWCore/Utilities/interface/EDGetToken.h"
+#include "FWCore/Utilities/interface/EDMException.h"
 #include "FWCore/Utilities/interface/EDPutToken.h"
 #include "FWCore/Utilities/interface/InputTag.h"
 #include "FWCore/Utilities/interface/StreamID.h"
@@ -38,14 +40,17 @@ private:
   mutable std::atomic<std::uint64_t> rejected_{0};
 };
 
-ObjectFrameProducer::ObjectFrameProducer(edm::ParameterSet const& config)
+ObjectFrameProducer::ObjectFrameProducer(edm::ParameterSet const& config) try
     : frameToken_(consumes(config.getParameter<edm::InputTag>("frame"))),
       seedsToken_(consumes(config.getParameter<edm::InputTag>("seeds"))),
       framesToken_(produces()),
       cropper_(e2e::Crop{config.getParameter<std::uint32_t>("rows"),
                          config.getParameter<std::uint32_t>("columns"),
                          config.getParameter<std::uint32_t>("seedRow"),
-                         config.getParameter<std::uint32_t>("seedColumn")}) {}
+                         config.getParameter<std::uint32_t>("seedColumn")}) {
+} catch (std::invalid_argument const& error) {
+  throw edm::Exception(edm::errors::Configuration) << error.what();
+}
 
 void ObjectFrameProducer::fillDescriptions(edm::ConfigurationDescriptions& descriptions) {
   edm::ParameterSetDescription desc;
@@ -59,11 +64,13 @@ void ObjectFrameProducer::fillDescriptions(edm::ConfigurationDescriptions& descr
   descriptions.add("objectFrames", desc);
 }
 
-void ObjectFrameProducer::produce(edm::StreamID, edm::Event& event, edm::EventSetup const&) const {
+void ObjectFrameProducer::produce(edm::StreamID, edm::Event& event, edm::EventSetup const&) const try {
   auto frames = cropper_.cut(event.get(frameToken_), event.get(seedsToken_));
   accepted_ += frames.size();
   rejected_ += frames.rejected();
   event.emplace(framesToken_, std::move(frames));
+} catch (std::invalid_argument const& error) {
+  throw edm::Exception(edm::errors::Configuration) << error.what();
 }
 
 void ObjectFrameProducer::endJob() {

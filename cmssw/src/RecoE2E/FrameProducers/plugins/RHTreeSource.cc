@@ -46,7 +46,7 @@ private:
   std::int64_t nextEntry_ = 0;
 };
 
-RHTreeSource::RHTreeSource(edm::ParameterSet const& config, edm::InputSourceDescription const& description)
+RHTreeSource::RHTreeSource(edm::ParameterSet const& config, edm::InputSourceDescription const& description) try
     : edm::ProducerSourceFromFiles(config, description, false),
       branches_{config.getParameter<std::string>("tree"),
                 config.getParameter<std::vector<std::string>>("channels"),
@@ -64,6 +64,8 @@ RHTreeSource::RHTreeSource(edm::ParameterSet const& config, edm::InputSourceDesc
     if (files_[i].empty())
       throw edm::Exception(edm::errors::FileOpenError)
           << logicalFileNames()[i] << ": this site's catalogue has no such file; a path of your own starts with file:";
+} catch (std::invalid_argument const& error) {
+  throw edm::Exception(edm::errors::Configuration) << error.what();
 }
 
 void RHTreeSource::fillDescriptions(edm::ConfigurationDescriptions& descriptions) {

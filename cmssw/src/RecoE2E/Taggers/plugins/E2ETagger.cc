@@ -1,4 +1,3 @@
-#include <exception>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -11,8 +10,8 @@
 #include "FWCore/ParameterSet/interface/ParameterSet.h"
 #include "FWCore/ParameterSet/interface/ParameterSetDescription.h"
 #include "FWCore/Utilities/interface/EDGetToken.h"
+#include "FWCore/Utilities/interface/EDMException.h"
 #include "FWCore/Utilities/interface/EDPutToken.h"
-#include "FWCore/Utilities/interface/Exception.h"
 #include "FWCore/Utilities/interface/InputTag.h"
 #include "RecoE2E/DataFormats/interface/ObjectFrames.h"
 #include "RecoE2E/DataFormats/interface/ObjectScore.h"
@@ -53,7 +52,9 @@ std::unique_ptr<e2e::TaggerModel> E2ETagger::initializeGlobalCache(edm::Paramete
     path = edm::FileInPath(path).fullPath();
   try {
     return std::make_unique<e2e::TaggerModel>(path, config.getParameter<std::string>("backend"));
-  } catch (std::exception const& error) {
+  } catch (std::invalid_argument const& error) {
+    throw edm::Exception(edm::errors::Configuration) << error.what();
+  } catch (std::runtime_error const& error) {
     throw cms::Exception("InvalidModel") << error.what();
   }
 }
