@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from e2e.deploy import cmssw
+from e2e.deploy.agreement import read_scores
+from e2e.deploy.predict import predict
 from e2e.errors import E2EError
 from e2e.files import read_json, sha256
 
@@ -302,11 +305,28 @@ def test_refused_user_namespaces_are_explained(source):
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("apptainer") is None, reason="apptainer is not installed")
-def test_image_builds_the_host_and_runs_it(tmp_path, monkeypatch):
+def test_image_scores_files_of_the_host(model, ntuple, tmp_path, monkeypatch):
+    """The area built in the image gives ONNX Runtime's scores, on files in other folders of the host."""
     monkeypatch.chdir(tmp_path)
     area = build("apptainer", REPOSITORY / "cmssw")
     record = read_json(area / "area.json")["image"]
     assert record["sha256"] == sha256(area.parent / "images" / record["file"])
-    cmssw.run("apptainer", area, Path("--version"), [], Path("logs/cmsRun.log"), {})
-    assert "standalone" in Path("logs/cmsRun.log").read_text()
+
+    cfg = REPOSITORY / "cmssw/src/RecoE2E/Taggers/test/electronPhoton_cfg.py"
+    arguments = [f"inputFiles=file:{ntuple}", f"model={model}", f"outputFile={tmp_path}/scores.root"]
+    cmssw.run("apptainer", area, cfg, arguments, Path("logs/cmsRun.log"), {})
     assert read_json(Path("logs/image.json")) == record
+    key = ["run", "lumi", "event", "object"]
+    cmsrun = read_scores("scores.root").set_index(key).sort_index()
+    python = predict(model, ntuple, "scores.parquet").set_index(key).sort_index()
+    assert len(cmsrun) == 39
+    assert (cmsrun.index == python.index).all()
+    assert np.abs(cmsrun["score"] - python["score"]).max() <= 1e-6
+    assert np.ptp(cmsrun["score"]) > 1e-3
+
+    cmssw.run("apptainer", area, Path("--version"), [], Path("version.log"), {})
+    assert "standalone" in Path("version.log").read_text()
+    with pytest.raises(
+        E2EError, match=r"cmsRun ended with 84 \(an input file cannot be opened\): .*no_such\.root"
+    ):
+        cmssw.run("apptainer", area, cfg, ["inputFiles=file:no_such.root", *arguments[1:]], Path("log"), {})
