@@ -348,7 +348,7 @@ namespace edm {
     // Isolated: a module that waits for tasks of its own must not be given another stream's step meanwhile.
     tbb::this_task_arena::isolate([&] {
       try {
-        more = !stop_ && readEvent(stream);
+        more = readEvent(stream);
         if (more)
           processEvent(stream);
       } catch (...) {
@@ -368,19 +368,26 @@ namespace edm {
 
   bool EventProcessor::Implementation::readEvent(Stream& stream) {
     std::lock_guard const lock(sourceMutex_);
-    stream.principal.clear();
-    registry_.preSourceSignal_(stream.id);
-    messagelogger::Context const context("source:source", "PreProcessEvent");
-    if (!withContext("Calling InputSource::getNextItemType",
-                     [&] { return source_->nextEvent(stream.principal.auxiliary); })) {
-      stop_ = true;
+    if (stop_)
+      return false;
+    try {
+      stream.principal.clear();
+      registry_.preSourceSignal_(stream.id);
+      messagelogger::Context const context("source:source", "PreProcessEvent");
+      if (!withContext("Calling InputSource::getNextItemType",
+                       [&] { return source_->nextEvent(stream.principal.auxiliary); })) {
+        stop_ = true;
+        return false;
+      }
+      withContext("Calling InputSource::readEvent_", [&] {
+        Event event(stream.principal, source_->moduleDescription(), nullptr, source_.get(), stream.id);
+        source_->readEvent(event);
+      });
+      registry_.postSourceSignal_(stream.id);
+    } catch (...) {
+      fail();  // with the source still locked, so that no other stream reads on
       return false;
     }
-    withContext("Calling InputSource::readEvent_", [&] {
-      Event event(stream.principal, source_->moduleDescription(), nullptr, source_.get(), stream.id);
-      source_->readEvent(event);
-    });
-    registry_.postSourceSignal_(stream.id);
     ++eventsRead_;
     LogFwkVerbatim("FwkReport") << "Begin processing the " << eventsRead_ << suffix(eventsRead_) << " record. "
                                 << describe(stream.principal.auxiliary.id()) << " on stream " << stream.id << " at "
