@@ -330,3 +330,4 @@ def test_image_scores_files_of_the_host(model, ntuple, tmp_path, monkeypatch):
         E2EError, match=r"cmsRun ended with 84 \(an input file cannot be opened\): .*no_such\.root"
     ):
         cmssw.run("apptainer", area, cfg, ["inputFiles=file:no_such.root", *arguments[1:]], Path("log"), {})
+    shutil.rmtree(area.parent / "images")  # 0.5 GB, which pytest would keep for some runs
