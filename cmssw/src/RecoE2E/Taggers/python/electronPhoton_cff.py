@@ -1,10 +1,9 @@
-"""Electron or photon: from the detector frame and the seeds of "source" to the score of each photon candidate.
+"""Electron or photon: from the detector frame and the seeds to the score of each photon candidate.
 
 The defaults of both modules are those of this task; the model is to be set, e2eTagger.model.
 """
 
 import FWCore.ParameterSet.Config as cms
-
 from RecoE2E.FrameProducers.objectFrames_cfi import objectFrames
 from RecoE2E.Taggers.e2eTagger_cfi import e2eTagger
 

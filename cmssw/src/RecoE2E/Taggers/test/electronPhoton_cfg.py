@@ -3,6 +3,7 @@
 cmsRun electronPhoton_cfg.py inputFiles=file:ntuple.root model=model.onnx outputFile=scores.root
 """
 
+import contextlib
 import os
 
 import FWCore.ParameterSet.Config as cms
@@ -28,6 +29,9 @@ process.maxEvents.input = options.maxEvents
 
 process.load("FWCore.MessageService.MessageLogger_cfi")
 process.MessageLogger.cerr.FwkReport.reportEvery = 1000
+
+with contextlib.suppress(ModuleNotFoundError):  # only the newest releases run ONNX Runtime through a service
+    process.load("PhysicsTools.ONNXRuntime.ONNXService_cfi")
 
 process.load("RecoE2E.Taggers.electronPhoton_cff")
 process.load("RecoE2E.Taggers.e2eScoreWriter_cfi")
