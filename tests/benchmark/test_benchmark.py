@@ -7,14 +7,14 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
-import uproot
 
 from e2e.benchmark.inputs import prepare
 from e2e.benchmark.machine import machine
 from e2e.benchmark.run import Point, benchmark
 from e2e.benchmark.statistics import band, line, percentiles
 from e2e.benchmark.ways import in_cmsrun, in_python
-from e2e.data.ntuple import TREE
+from e2e.data import store
+from e2e.data.convert import convert
 from e2e.deploy.cmssw import Cost
 from e2e.deploy.runtime import CPU
 from e2e.errors import E2EError
@@ -86,10 +86,10 @@ def test_throughput_of_cmsrun_is_free_of_its_start(made, python_cmsrun):
 def test_cmsrun_reads_ntuples_of_each_batch_with_more_and_fewer_events(made, model):
     _, _, cmsrun = made
     assert {(c["maxEvents"], c["numberOfThreads"], c["backend"]) for c in cmsrun.calls} == {
-        ("5", "1", "cpu"),
-        ("25", "1", "cpu"),
-        ("5", "2", "cpu"),
-        ("25", "2", "cpu"),
+        ("50", "1", "cpu"),
+        ("250", "1", "cpu"),
+        ("50", "2", "cpu"),
+        ("250", "2", "cpu"),
     }
     assert len(cmsrun.calls) == 2 * 3 * 3
     assert {c["model"] for c in cmsrun.calls} == {str(model)}
@@ -109,7 +109,7 @@ def test_python_ways_keep_percentiles_and_raw_samples(made):
         assert found["load_ms"]["median"] > 0
         assert found["objects_per_s"]["median"] > 0
         assert found["max_abs_diff"] <= 1e-5
-    walls = samples.query("way == 'cmsRun' and quantity == 'wall_s of 25 events'")
+    walls = samples.query("way == 'cmsRun' and quantity == 'wall_s of 250 events'")
     assert len(walls) == 3 * 3
 
 
@@ -183,7 +183,7 @@ def test_failing_cmsrun_is_recorded_with_its_reason(summary, python_cmsrun):
 
     failed = summary(FailsLater())
     assert (failed["status"], failed["reason"]) == ("failed", "cmsRun ended with code 66")
-    assert (failed["way"], failed["batch"], failed["events"]) == ("cmsRun", 4, 25)
+    assert (failed["way"], failed["batch"], failed["threads"]) == ("cmsRun", 4, 1)
     assert "objects_per_s" not in failed
 
 
@@ -213,7 +213,7 @@ def test_missing_objects_of_cmsrun_are_a_failed_point(summary, python_cmsrun):
         def written(self, table):
             return {name: values[1:] for name, values in table.items()}
 
-    assert summary(Forgetful())["reason"] == "cmsRun scored 99 of 100 objects"
+    assert summary(Forgetful())["reason"] == "cmsRun scored 999 of 1000 objects"
 
 
 def test_bug_in_a_way_leaves_no_output(measure, python_cmsrun, tmp_path):
@@ -236,27 +236,37 @@ def test_wrong_model_is_one_clear_error(trained, ntuple, reference, python_cmsru
 def test_inputs_are_the_test_objects_repeated(ntuple, reference, samples, tmp_path):
     table = pd.read_parquet(reference).query("event % 2 == 0")  # the test part
     (one, five) = prepare(TASK, [ntuple], table, [5, 1], 30, tmp_path)
-    assert (one.size, five.size) == (1, 5)
+    assert (one.size, one.calls, one.events) == (1, 30, 300)
+    assert (five.size, five.calls, five.events) == (5, 30, 300)
+    assert five.scores.shape == (300, 5)
     images = samples.images()
     frames = np.load(five.frames)
     assert frames.shape == (30, 5, *TASK.shape)
-    for event in (0, 1, 9, 10):  # ten events of the test part, in turn
+    for event in (0, 1, 9, 10, 29):  # ten events of the test part, in turn
         number = 2 * (event % 10) + 2
         own = np.flatnonzero(samples.event == number)
         for place in range(5):
-            row = own[place % len(own)]
-            np.testing.assert_array_equal(frames[event, place], images[row])
+            np.testing.assert_array_equal(frames[event, place], images[own[place % len(own)]])
             expected = table.query("event == @number")["score"].to_numpy()[place % len(own)]
             assert five.scores[event, place] == expected
     assert np.load(one.frames).any(axis=(2, 3, 4)).all()  # no frame is empty
-    with uproot.open(five.ntuple) as file:
-        assert file[TREE].num_entries == 30
-        assert all(len(seeds) == 5 for seeds in file[TREE]["SC_ieta"].array(library="np"))
+
+
+def test_ntuple_of_a_batch_holds_the_frames_of_its_calls(ntuple, reference, tmp_path):
+    """What cmsRun reads, once converted, is what the Python ways are given."""
+    (batch,) = prepare(TASK, [ntuple], pd.read_parquet(reference), [3], 20, tmp_path)
+    convert(TASK, batch.ntuple, tmp_path / "batch.parquet", progress=False)
+    converted = store.read(tmp_path / "batch.parquet")
+    assert len(converted) == batch.events * 3
+    frames = np.load(batch.frames)
+    np.testing.assert_array_equal(converted.images(np.arange(20 * 3)).reshape(frames.shape), frames)
+    np.testing.assert_array_equal(converted.event, np.repeat(np.arange(batch.events) + 1, 3))
 
 
 def test_large_batches_have_fewer_events(ntuple, reference, tmp_path):
     batches = prepare(TASK, [ntuple], pd.read_parquet(reference), [1, 32, 128], 60, tmp_path)
-    assert [batch.events for batch in batches] == [60, 31, 20]
+    assert [batch.calls for batch in batches] == [60, 31, 20]
+    assert [batch.events for batch in batches] == [600, 125, 31]
 
 
 def test_reference_of_other_events_is_an_error(ntuple, reference, tmp_path):

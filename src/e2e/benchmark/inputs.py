@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import cycle, islice
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -12,23 +12,28 @@ import pandas as pd
 
 from e2e.data import ntuple, store
 from e2e.data.convert import convert
-from e2e.data.ntuple_writer import Event, write_ntuple
+from e2e.data.ntuple_writer import Event, Sparse, write_ntuple
 from e2e.errors import E2EError
 from e2e.tasks import Task
 
-OBJECTS = 1000  # of a run; larger batches have fewer events, so that no batch size takes much longer
+# Objects of one measurement: larger batches take fewer events, so that none takes much longer than another.
+CALLED_OBJECTS = 1000
+RUN_OBJECTS = 4000
 LEAST_EVENTS = 20
+# cmsRun takes a second to start, and an event well below a millisecond: it needs more of them.
+RUN_FACTOR = 10
 
 
 @dataclass(frozen=True)
 class Batch:
-    """``events`` events with ``size`` objects each: an ntuple for cmsRun, its crops for Python.
+    """``events`` events of ``size`` objects in an ntuple for cmsRun, the first ``calls`` as crops for Python.
 
-    The ntuple has run 1, lumi 1, events from 1 on. ``frames`` is a .npy file, float32
-    [events, size, C, H, W]; ``scores`` [events, size] are those of the reference.
+    The ntuple has run 1, lumi 1, and events from 1 on. ``frames`` is a .npy file, float32
+    [calls, size, C, H, W]; ``scores`` [events, size] are those of the reference.
     """
 
     size: int
+    calls: int
     events: int
     ntuple: Path
     frames: Path
@@ -37,11 +42,15 @@ class Batch:
 
 @dataclass(frozen=True)
 class TestEvent:
-    """Frames of an event, branches of its objects and their reference scores."""
+    """Hits of an event, branches of those of its objects that the reference scored, and their scores."""
 
-    frames: dict[str, np.ndarray]
+    frames: dict[str, Sparse]
     objects: dict[str, np.ndarray]
     scores: np.ndarray
+
+    def with_objects(self, number: int, rows: slice | np.ndarray) -> Event:
+        """The event under another number, with the objects ``rows``."""
+        return Event(1, 1, number, self.frames, {name: values[rows] for name, values in self.objects.items()})
 
 
 def prepare(
@@ -49,39 +58,40 @@ def prepare(
     ntuples: Sequence[str | Path],
     reference: pd.DataFrame,
     sizes: Sequence[int],
-    events: int,
+    calls: int,
     folder: Path,
 ) -> list[Batch]:
     """Write the inputs of each batch size, ascending, to ``folder``.
 
-    The events are those of ``reference`` (a scores table), taken evenly from all of ``ntuples``, at
-    most ``events`` of them. To fill a batch, the seeds of the event's own objects are repeated; where
-    there are too few events, these are.
+    The events are those of ``reference`` (a scores table), taken evenly from all of ``ntuples``; at
+    most ``calls`` different ones, repeated in turn where more are needed. To fill a batch, the seeds
+    of the event's own objects are repeated.
 
     Raises:
         E2EError: no event of ``reference`` is in ``ntuples``.
     """
-    found = list(_test_events(task, ntuples, reference, events))
+    found = list(islice(_test_events(task, ntuples, reference, calls), calls))
     if not found:
         raise E2EError(f"none of the {len(reference)} scored objects is in the ntuples ({ntuples[0]}, ...)")
+    source = folder / "events.root"
+    write_ntuple(source, (event.with_objects(i, slice(None)) for i, event in enumerate(found)), task=task)
+    convert(task, source, source.with_suffix(".parquet"), progress=False)
+    images = store.read(source.with_suffix(".parquet")).images()
+    first = np.cumsum([0, *(len(event.scores) for event in found)])  # image of each event's first object
+
     batches = []
     for size in sorted(sizes):
-        chosen = list(islice(cycle(found), min(max(OBJECTS // size, LEAST_EVENTS), events)))
-        own = [np.resize(np.arange(len(event.scores)), size) for event in chosen]
-        path = folder / f"batch_{size}.root"
-        write_ntuple(
-            path,
-            (
-                Event(1, 1, i + 1, event.frames, {name: v[rows] for name, v in event.objects.items()})
-                for i, (event, rows) in enumerate(zip(chosen, own, strict=True))
-            ),
-            task=task,
+        of_call, of_run = (
+            max(min(objects // size, most), LEAST_EVENTS)
+            for objects, most in ((CALLED_OBJECTS, calls), (RUN_OBJECTS, RUN_FACTOR * calls))
         )
-        convert(task, path, path.with_suffix(".parquet"), progress=False)
-        images = store.read(path.with_suffix(".parquet")).images()
-        np.save(path.with_suffix(".npy"), images.reshape(len(chosen), size, *task.shape))
-        scores = np.stack([event.scores[rows] for event, rows in zip(chosen, own, strict=True)])
-        batches.append(Batch(size, len(chosen), path, path.with_suffix(".npy"), scores))
+        chosen = np.arange(of_run) % len(found)
+        rows = [np.arange(size) % len(event.scores) for event in found]
+        path = folder / f"batch_{size}.root"
+        write_ntuple(path, (found[i].with_objects(n + 1, rows[i]) for n, i in enumerate(chosen)), task=task)
+        np.save(path.with_suffix(".npy"), np.stack([images[first[i] + rows[i]] for i in chosen[:of_call]]))
+        scores = np.stack([found[i].scores[rows[i]] for i in chosen])
+        batches.append(Batch(size, of_call, of_run, path, path.with_suffix(".npy"), scores))
     return batches
 
 
@@ -97,15 +107,20 @@ def _test_events(
             identity = zip(
                 *(tree[name].array(library="np").tolist() for name in ntuple.IDENTITY), strict=True
             )
-            entries = {i: key for i, key in enumerate(identity) if key in scored}
-            for entry, key in islice(entries.items(), share):
+            entries = ((entry, key) for entry, key in enumerate(identity) if key in scored)
+            for entry, key in islice(entries, share):
                 branches = tree.arrays(
                     ntuple.vector_branches(task), entry_start=entry, entry_stop=entry + 1, library="np"
                 )
                 frames = {channel.name: branches.pop(channel.name)[0] for channel in task.channels}
                 rows = scored[key]["object"].to_numpy()
                 yield TestEvent(
-                    {name: frame.reshape(task.detector) for name, frame in frames.items()},
+                    {name: _hits(frame) for name, frame in frames.items()},
                     {name: values[0][rows] for name, values in branches.items()},
                     scored[key]["score"].to_numpy(),
                 )
+
+
+def _hits(frame: np.ndarray) -> Sparse:
+    index = np.flatnonzero(frame).astype(np.uint32)
+    return index, frame[index]

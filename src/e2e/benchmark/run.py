@@ -66,7 +66,6 @@ class Point:
             "provider": self.provider,
             "threads": self.threads,
             "batch": self.batch.size,
-            "events": self.batch.events,
         }
         if self.unavailable:
             return {**setting, "status": "no device", "reason": self.unavailable}
@@ -107,6 +106,7 @@ class Point:
         labels = self.measurements[0]["modules_ms"]
         return {
             "objects_per_s": band([self.batch.size * n / (wall - start) for n, wall in walls if n == many]),
+            "events": many,
             "events_per_s": {"value": 1 / seconds, "error": error / seconds**2},
             "start_s": start,
             "modules_ms": {
@@ -151,7 +151,8 @@ def benchmark(
     ``reference`` is the scores table of the test objects: inputs are made from their events in
     ``ntuples``, and all timed scores are compared with it. ``cmsrun(arguments, log)`` runs cmsRun on
     the task's configuration. ``settings`` holds ``batch_sizes`` (objects an event), ``threads`` (of
-    cmsRun), ``repeats`` and ``events`` (the most events of a run).
+    cmsRun), ``repeats`` and ``events`` (the most that Python is timed on in a repeat; cmsRun takes
+    up to ten times as many).
 
     A point that fails is recorded with its reason, and so is a provider without a device.
 
@@ -162,8 +163,8 @@ def benchmark(
     table = pd.read_parquet(reference)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        sizes, events = settings["batch_sizes"], settings["events"]
-        batches = prepare(contract.task, ntuples, table, sizes, events, folder)
+        sizes, calls = settings["batch_sizes"], settings["events"]
+        batches = prepare(contract.task, ntuples, table, sizes, calls, folder)
         points = list(_points(Path(model_pt), Path(model_onnx), cmsrun, settings["threads"], batches, folder))
         for repeat in range(settings["repeats"]):
             print(f"benchmark: repeat {repeat + 1} of {settings['repeats']}", file=sys.stderr, flush=True)

@@ -39,7 +39,7 @@ SESSION_CALLS = 8
 
 def in_python(way: str, model: Path, provider: str, batch: Batch, folder: Path) -> dict[str, Any]:
     """A loop over the batches in a fresh Python process; raises E2EError where that process fails."""
-    calls = min(SESSION_CALLS, batch.events) if way == PER_EVENT else batch.events
+    calls = min(SESSION_CALLS, batch.calls) if way == PER_EVENT else batch.calls
     request = {
         "way": way,
         "model": str(model),

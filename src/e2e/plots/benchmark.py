@@ -18,6 +18,7 @@ Points = Sequence[Mapping[str, Any]]
 _MARKERS = {FRAMEWORK: "o", BARE: "s", EAGER: "^", PER_EVENT: "v"}
 _COLOURS = dict(zip(_MARKERS, ("#e42536", "#5790fc", "#f89c20", "#964a8b"), strict=True))
 _LINES = {"CPU": "-", "CUDA": "--"}
+_SMALL = 0.002  # of an event's time: not drawn
 
 
 def draw(points: Points, origin: str, model: str, folder: Path) -> None:
@@ -103,7 +104,9 @@ def _modules(axes: Axes, points: Points) -> None:
     below = np.zeros(len(line))
     total = np.array([sum(p["modules_ms"].values()) for p in line])
     for label in line[0]["modules_ms"]:
-        share = np.array([max(p["modules_ms"].get(label, 0), 0) for p in line]) / total
+        share = np.array([max(p["modules_ms"][label], 0) for p in line]) / total
+        if share.max() < _SMALL:
+            continue
         axes.bar(range(len(line)), share, 0.8, bottom=below, label=label)
         below += share
     for i, milliseconds in enumerate(total):
