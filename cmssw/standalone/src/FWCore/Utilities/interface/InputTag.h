@@ -14,7 +14,6 @@ namespace edm {
         : label_(label), instance_(instance), process_(process) {}
     /// Reads "label", "label:instance" or "label:instance:process".
     InputTag(std::string const& encoded);
-    InputTag(char const* encoded) : InputTag(std::string(encoded)) {}
 
     std::string encode() const;
 
