@@ -308,6 +308,10 @@ def test_refused_user_namespaces_are_explained(source):
 def test_image_scores_files_of_the_host(model, ntuple, tmp_path, monkeypatch):
     """The area built in the image gives ONNX Runtime's scores, on files in other folders of the host."""
     monkeypatch.chdir(tmp_path)
+    images = REPOSITORY / "results/cmssw/images"  # an image that the workflow has made spares minutes
+    if images.is_dir():
+        Path("results/cmssw").mkdir(parents=True)
+        Path("results/cmssw/images").symlink_to(images)
     area = build("apptainer", REPOSITORY / "cmssw")
     record = read_json(area / "area.json")["image"]
     assert record["sha256"] == sha256(area.parent / "images" / record["file"])
@@ -330,4 +334,5 @@ def test_image_scores_files_of_the_host(model, ntuple, tmp_path, monkeypatch):
         E2EError, match=r"cmsRun ended with 84 \(an input file cannot be opened\): .*no_such\.root"
     ):
         cmssw.run("apptainer", area, cfg, ["inputFiles=file:no_such.root", *arguments[1:]], Path("log"), {})
-    shutil.rmtree(area.parent / "images")  # 0.5 GB, which pytest would keep for some runs
+    if not images.is_dir():
+        shutil.rmtree(area.parent / "images")  # 0.5 GB, which pytest would keep for some runs

@@ -202,7 +202,7 @@ namespace edm {
                                   readDestination(service.pset.getUntrackedParameter<ParameterSet>("cout", {}))});
         continue;
       }
-      plugin::Plugin const& plugin = validate(plugin::kService, service);
+      plugin::Plugin const plugin = validate(plugin::kService, service);
       withContext("Constructing service of type " + service.type, [&] {
         std::any_cast<serviceregistry::MakeService>(plugin.maker)(service.pset, registry_);
       });
@@ -212,7 +212,7 @@ namespace edm {
   void EventProcessor::Implementation::makeSource() {
     if (!desc_.source)
       throw edm::Exception(errors::Configuration) << "No input source was configured: set process.source.\n";
-    plugin::Plugin const& plugin = validate(plugin::kSource, *desc_.source);
+    plugin::Plugin const plugin = validate(plugin::kSource, *desc_.source);
     InputSourceDescription const description{ModuleDescription(desc_.source->type, "source", desc_.name, 0),
                                              desc_.maxEvents.getUntrackedParameter<int>("input", -1)};
     registry_.preSourceConstructionSignal_(description.moduleDescription_);
@@ -223,7 +223,7 @@ namespace edm {
 
   void EventProcessor::Implementation::makeModules() {
     for (ProcessDesc::Component& component : desc_.modules) {
-      plugin::Plugin const& plugin = validate(plugin::kModule, component);
+      plugin::Plugin const plugin = validate(plugin::kModule, component);
       ModuleDescription const description(component.type, component.label, desc_.name, modules_.size() + 1);
       registry_.preModuleConstructionSignal_(description);
       messagelogger::Context const context(component.type + ":" + component.label + "@ctor", "Construction");
