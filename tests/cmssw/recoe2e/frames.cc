@@ -125,8 +125,8 @@ TEST_CASE("crops wrap around in phi at both ends") {
 TEST_CASE("crops end with the barrel: what would cross its end is rejected and counted") {
   auto const frame = labelled();
   // 15 rows below the seed and 16 above it must exist.
-  auto const frames =
-      e2e::FrameCropper(kPhoton).cut(frame, {{0, 14, 9}, {1, 15, 9}, {2, 153, 9}, {3, 154, 9}, {4, -999, 9}, {5, 170, 9}});
+  auto const frames = e2e::FrameCropper(kPhoton).cut(
+      frame, {{0, 14, 9}, {1, 15, 9}, {2, 153, 9}, {3, 154, 9}, {4, -999, 9}, {5, 170, 9}});
   CHECK(frames.object() == std::vector<std::uint32_t>{1, 2});
   CHECK(frames.rejected() == 4);
   checkCrop(frames, 0, 15, 9);
@@ -146,7 +146,8 @@ TEST_CASE("several objects of an event get their own frames, in their order") {
 
 TEST_CASE("a jet's crop of 125 x 125 cells around its seed at 62") {
   auto const frame = labelled();
-  auto const frames = e2e::FrameCropper({125, 125, 62, 62}).cut(frame, {{0, 62, 5}, {1, 61, 5}, {2, 107, 5}, {3, 108, 5}});
+  auto const frames =
+      e2e::FrameCropper({125, 125, 62, 62}).cut(frame, {{0, 62, 5}, {1, 61, 5}, {2, 107, 5}, {3, 108, 5}});
   CHECK(frames.object() == std::vector<std::uint32_t>{0, 2});
   CHECK(frames.rejected() == 2);
   CHECK(frames.data()[62 * 125 + 62] == label(0, 62, 5));

@@ -128,7 +128,8 @@ TEST_CASE("a file that is cut off anywhere cannot be read") {
   testing::Folder const folder;
   writeNtuple(folder / "whole.root", 20);
   auto const whole = testing::read(folder / "whole.root");
-  for (auto const size : {std::size_t(50), std::size_t(500), whole.size() / 3, whole.size() * 9 / 10, whole.size() - 1}) {
+  for (auto const size :
+       {std::size_t(50), std::size_t(500), whole.size() / 3, whole.size() * 9 / 10, whole.size() - 1}) {
     CAPTURE(size);
     testing::write(folder / "cut.root", whole.substr(0, size));
     auto const text = failure(folder / "cut.root");
@@ -148,7 +149,7 @@ TEST_CASE("a file with damaged baskets cannot be read") {
 
 TEST_CASE("a missing tree or branch, or one of another type, is named with its file") {
   testing::Folder const folder;
-  { TFile(( folder / "none.root").c_str(), "RECREATE"); }
+  { TFile((folder / "none.root").c_str(), "RECREATE"); }
   CHECK(contains(failure(folder / "none.root"), folder / "none.root" + ": has no tree fevt/RHTree"));
   writeNtuple(folder / "misspelt.root", 1, "EB_Energy");
   CHECK(contains(failure(folder / "misspelt.root"), folder / "misspelt.root" + ": branch EB_energy is missing"));

@@ -85,7 +85,8 @@ TEST_CASE("frames of other channels, another order of them, or another crop are 
   auto const failure = [&](std::vector<std::string> channels, e2e::Crop crop) {
     return message([&] { model.score({std::move(channels), crop, {}, {}, 0}); });  // no object at all
   };
-  CHECK(contains(failure({"EB_time", "EB_energy"}, {32, 32, 15, 15}), "the frames hold the channels EB_time, EB_energy"));
+  CHECK(
+      contains(failure({"EB_time", "EB_energy"}, {32, 32, 15, 15}), "the frames hold the channels EB_time, EB_energy"));
   CHECK(contains(failure({"EB_energy"}, {32, 32, 15, 15}), "but the model takes EB_energy, EB_time"));
   CHECK(contains(failure({"EB_energy", "EB_time"}, {16, 32, 15, 15}), "the frames are 16 x 32 cells"));
   CHECK(contains(failure({"EB_energy", "EB_time"}, {32, 32, 16, 15}), "seed at row 16, column 15"));
@@ -136,8 +137,8 @@ TEST_CASE("every object gets its own score, in NCHW order") {
 
   constexpr std::size_t size = 2 * 32 * 32;
   std::vector<float> data(3 * size, 0.f);
-  data[7] = 0.5f;                                 // object 0: channel 0, row 0, column 7
-  data[size + 32 * 32 + 32 * 2 + 5] = -0.001f;    // object 3: channel 1, row 2, column 5
+  data[7] = 0.5f;                               // object 0: channel 0, row 0, column 7
+  data[size + 32 * 32 + 32 * 2 + 5] = -0.001f;  // object 3: channel 1, row 2, column 5
   auto const scores = tagger.score(frames({0, 3, 4}, data));
   REQUIRE(scores.size() == 3);
   std::vector<float> const logits{3.5f, -(1024 + 64 + 5) * 0.001f, 0.f};

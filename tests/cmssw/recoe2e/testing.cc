@@ -81,9 +81,10 @@ namespace testing {
         field(2, std::string("linear")) +
         field(5, tensor("weights", kFloat, {static_cast<int>(weights.size()), 1}, weights)) +
         field(5, tensor<std::int64_t>("shape", kInt64, {1}, {-1})) +
-        field(11,
-              valueInfo(input,
-                        {n, std::to_string(channels.size()), std::to_string(crop.rows), std::to_string(crop.columns)})) +
+        field(
+            11,
+            valueInfo(input,
+                      {n, std::to_string(channels.size()), std::to_string(crop.rows), std::to_string(crop.columns)})) +
         field(12, valueInfo("score", {n})) + field(12, valueInfo("logit", {n}));
     return field(1, 8) + field(7, graph) + field(8, field(2, 13));
   }

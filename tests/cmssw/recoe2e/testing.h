@@ -34,7 +34,9 @@ namespace testing {
     return "no exception";
   }
 
-  inline bool contains(std::string const& text, std::string const& part) { return text.find(part) != std::string::npos; }
+  inline bool contains(std::string const& text, std::string const& part) {
+    return text.find(part) != std::string::npos;
+  }
 
   void write(std::string const& path, std::string const& content);
   std::string read(std::string const& path);

@@ -11,8 +11,8 @@ namespace e2e {
   /**
    * Seeds at (rows[i], columns[i]), i being the index of the object.
    *
-   * Throws std::runtime_error when the lists differ in length, and one that names the object when its seed is no cell of
-   * the detector: indices that start at 1, or count in another unit, must not pass as others.
+   * Throws std::runtime_error when the lists differ in length, and one that names the object when its seed is no cell
+   * of the detector: indices that start at 1, or count in another unit, must not pass as others.
    */
   SeedCollection makeSeeds(std::vector<float> const& rows,
                            std::vector<float> const& columns,

@@ -1,6 +1,5 @@
 #include <atomic>
 #include <cstdint>
-#include <stdexcept>
 #include <utility>
 
 #include "FWCore/Framework/interface/Event.h"
@@ -11,7 +10,6 @@
 #include "FWCore/ParameterSet/interface/ParameterSet.h"
 #include "FWCore/ParameterSet/interface/ParameterSetDescription.h"
 #include "FWCore/Utilities/interface/EDGetToken.h"
-#include "FWCore/Utilities/interface/EDMException.h"
 #include "FWCore/Utilities/interface/EDPutToken.h"
 #include "FWCore/Utilities/interface/InputTag.h"
 #include "FWCore/Utilities/interface/StreamID.h"
@@ -20,6 +18,8 @@
 #include "RecoE2E/DataFormats/interface/ObjectFrames.h"
 #include "RecoE2E/DataFormats/interface/Seed.h"
 #include "RecoE2E/FrameProducers/interface/FrameCropper.h"
+
+#include "configured.h"
 
 /// Cuts the frames of an event's objects out of its detector frame.
 class ObjectFrameProducer : public edm::global::EDProducer<> {
@@ -40,17 +40,16 @@ private:
   mutable std::atomic<std::uint64_t> rejected_{0};
 };
 
-ObjectFrameProducer::ObjectFrameProducer(edm::ParameterSet const& config) try
+ObjectFrameProducer::ObjectFrameProducer(edm::ParameterSet const& config)
     : frameToken_(consumes(config.getParameter<edm::InputTag>("frame"))),
       seedsToken_(consumes(config.getParameter<edm::InputTag>("seeds"))),
       framesToken_(produces()),
-      cropper_(e2e::Crop{config.getParameter<std::uint32_t>("rows"),
-                         config.getParameter<std::uint32_t>("columns"),
-                         config.getParameter<std::uint32_t>("seedRow"),
-                         config.getParameter<std::uint32_t>("seedColumn")}) {
-} catch (std::invalid_argument const& error) {
-  throw edm::Exception(edm::errors::Configuration) << error.what();
-}
+      cropper_(e2e::configured([&config] {
+        return e2e::FrameCropper(e2e::Crop{config.getParameter<std::uint32_t>("rows"),
+                                           config.getParameter<std::uint32_t>("columns"),
+                                           config.getParameter<std::uint32_t>("seedRow"),
+                                           config.getParameter<std::uint32_t>("seedColumn")});
+      })) {}
 
 void ObjectFrameProducer::fillDescriptions(edm::ConfigurationDescriptions& descriptions) {
   edm::ParameterSetDescription desc;
@@ -64,13 +63,13 @@ void ObjectFrameProducer::fillDescriptions(edm::ConfigurationDescriptions& descr
   descriptions.add("objectFrames", desc);
 }
 
-void ObjectFrameProducer::produce(edm::StreamID, edm::Event& event, edm::EventSetup const&) const try {
-  auto frames = cropper_.cut(event.get(frameToken_), event.get(seedsToken_));
+void ObjectFrameProducer::produce(edm::StreamID, edm::Event& event, edm::EventSetup const&) const {
+  auto const& frame = event.get(frameToken_);
+  auto const& seeds = event.get(seedsToken_);
+  auto frames = e2e::configured([&] { return cropper_.cut(frame, seeds); });
   accepted_ += frames.size();
   rejected_ += frames.rejected();
   event.emplace(framesToken_, std::move(frames));
-} catch (std::invalid_argument const& error) {
-  throw edm::Exception(edm::errors::Configuration) << error.what();
 }
 
 void ObjectFrameProducer::endJob() {

@@ -19,6 +19,8 @@
 #include "RecoE2E/FrameProducers/interface/RHTreeReader.h"
 #include "RecoE2E/FrameProducers/interface/makeSeeds.h"
 
+#include "configured.h"
+
 /// Reads ntuples of the MLAnalyzer, with their run, lumi and event, and puts the detector frame and the seeds.
 class RHTreeSource : public edm::ProducerSourceFromFiles {
 public:
@@ -46,7 +48,7 @@ private:
   std::int64_t nextEntry_ = 0;
 };
 
-RHTreeSource::RHTreeSource(edm::ParameterSet const& config, edm::InputSourceDescription const& description) try
+RHTreeSource::RHTreeSource(edm::ParameterSet const& config, edm::InputSourceDescription const& description)
     : edm::ProducerSourceFromFiles(config, description, false),
       branches_{config.getParameter<std::string>("tree"),
                 config.getParameter<std::vector<std::string>>("channels"),
@@ -54,7 +56,7 @@ RHTreeSource::RHTreeSource(edm::ParameterSet const& config, edm::InputSourceDesc
                 config.getParameter<std::string>("seedColumns")},
       rows_(config.getParameter<std::uint32_t>("rows")),
       columns_(config.getParameter<std::uint32_t>("columns")),
-      builder_(branches_.images, rows_, columns_),
+      builder_(e2e::configured([this] { return e2e::FrameBuilder(branches_.images, rows_, columns_); })),
       frameToken_(produces()),
       seedsToken_(produces()),
       files_(fileNames(0)) {
@@ -64,8 +66,6 @@ RHTreeSource::RHTreeSource(edm::ParameterSet const& config, edm::InputSourceDesc
     if (files_[i].empty())
       throw edm::Exception(edm::errors::FileOpenError)
           << logicalFileNames()[i] << ": this site's catalogue has no such file; a path of your own starts with file:";
-} catch (std::invalid_argument const& error) {
-  throw edm::Exception(edm::errors::Configuration) << error.what();
 }
 
 void RHTreeSource::fillDescriptions(edm::ConfigurationDescriptions& descriptions) {

@@ -8,7 +8,9 @@
 namespace e2e {
 
   FrameBuilder::FrameBuilder(std::vector<std::string> channels, std::uint32_t rows, std::uint32_t columns)
-      : channels_(std::move(channels)), rows_(rows), columns_(columns) {
+      : channels_(std::move(channels)),
+        rows_(rows),
+        columns_(columns) {
     if (channels_.empty() || rows_ == 0 || columns_ == 0)
       throw std::invalid_argument("a detector frame needs at least one channel, one row and one column");
     auto const channelCells = std::uint64_t(rows_) * columns_;
@@ -28,8 +30,8 @@ namespace e2e {
     for (std::uint32_t channel = 0; channel < images.size(); ++channel) {
       auto const& image = *images[channel];
       if (image.size() != cells)
-        throw std::runtime_error(channels_[channel] + " has " + std::to_string(image.size()) +
-                                 " values; expected " + std::to_string(rows_) + " x " + std::to_string(columns_));
+        throw std::runtime_error(channels_[channel] + " has " + std::to_string(image.size()) + " values; expected " +
+                                 std::to_string(rows_) + " x " + std::to_string(columns_));
       for (std::uint32_t cell = 0; cell < cells; ++cell) {
         if (image[cell] == 0.f)
           continue;

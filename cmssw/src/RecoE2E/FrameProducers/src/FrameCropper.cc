@@ -40,16 +40,14 @@ namespace e2e {
 
   FrameCropper::FrameCropper(Crop const& crop) : crop_(crop) {
     if (crop.seedRow >= crop.rows || crop.seedColumn >= crop.columns)
-      throw std::invalid_argument("a crop of " + size(crop.rows, crop.columns) +
-                                  " cells cannot have its seed at row " + std::to_string(crop.seedRow) +
-                                  ", column " + std::to_string(crop.seedColumn));
+      throw std::invalid_argument("a crop of " + size(crop.rows, crop.columns) + " cells cannot have its seed at row " +
+                                  std::to_string(crop.seedRow) + ", column " + std::to_string(crop.seedColumn));
   }
 
   ObjectFrames FrameCropper::cut(DetectorFrame const& frame, SeedCollection const& seeds) const {
     if (crop_.rows > frame.rows() || crop_.columns > frame.columns())
       throw std::invalid_argument("a crop of " + size(crop_.rows, crop_.columns) +
-                                  " cells is larger than the detector frame of " +
-                                  size(frame.rows(), frame.columns()));
+                                  " cells is larger than the detector frame of " + size(frame.rows(), frame.columns()));
 
     std::vector<Seed const*> accepted;
     accepted.reserve(seeds.size());

@@ -37,8 +37,8 @@ namespace e2e {
     try {
       return call();
     } catch (cms::Exception const& error) {
-      throw edm::Exception(edm::errors::FileReadError) << fileName_ << ": cannot read " << what << kCopyAnew
-                                                       << reason(error);
+      throw edm::Exception(edm::errors::FileReadError)
+          << fileName_ << ": cannot read " << what << kCopyAnew << reason(error);
     }
   }
 

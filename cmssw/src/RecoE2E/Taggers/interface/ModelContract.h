@@ -21,8 +21,8 @@ namespace e2e {
     Crop crop;
 
     /**
-     * The contract of the model at modelPath (.onnx). Throws std::runtime_error, naming the file, where the model or its
-     * JSON cannot be read, the JSON belongs to another model, or its content is no contract of the known format.
+     * The contract of the model at modelPath (.onnx). Throws std::runtime_error, naming the file, where the model or
+     * its JSON cannot be read, the JSON belongs to another model, or its content is no contract of the known format.
      */
     static ModelContract read(std::string const& modelPath);
 

@@ -34,7 +34,8 @@ private:
 };
 
 E2ETagger::E2ETagger(edm::ParameterSet const& config, e2e::TaggerModel const*)
-    : framesToken_(consumes(config.getParameter<edm::InputTag>("frames"))), scoresToken_(produces()) {}
+    : framesToken_(consumes(config.getParameter<edm::InputTag>("frames"))),
+      scoresToken_(produces()) {}
 
 void E2ETagger::fillDescriptions(edm::ConfigurationDescriptions& descriptions) {
   edm::ParameterSetDescription desc;

@@ -47,7 +47,9 @@ namespace e2e {
   }  // namespace
 
   TaggerModel::TaggerModel(std::string const& path, std::string const& backend)
-      : path_(path), contract_(ModelContract::read(path)), session_(open(path, backend)) {
+      : path_(path),
+        contract_(ModelContract::read(path)),
+        session_(open(path, backend)) {
     // The wrapper does not tell the shapes of a model: two empty frames show at once whether it takes a batch of them.
     constexpr std::size_t objects = 2;
     auto const size = contract_.channels.size() * contract_.crop.rows * contract_.crop.columns;
@@ -63,8 +65,8 @@ namespace e2e {
     try {
       output = session_->run({contract_.input}, input, {shape}, {"score", "logit"}, shape[0]);
     } catch (std::exception const& error) {
-      throw std::runtime_error(path_ + ": cannot run on " + std::to_string(objects) + " frames of the shape in its JSON: " +
-                               error.what());
+      throw std::runtime_error(path_ + ": cannot run on " + std::to_string(objects) +
+                               " frames of the shape in its JSON: " + error.what());
     }
     for (auto const& values : output)
       if (values.size() != objects)

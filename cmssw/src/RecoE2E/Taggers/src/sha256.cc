@@ -66,14 +66,8 @@ namespace e2e {
 
     private:
       // FIPS 180-4, 5.3.3: fractional parts of the square roots of the first 8 primes.
-      std::array<std::uint32_t, 8> state_{{0x6a09e667,
-                                           0xbb67ae85,
-                                           0x3c6ef372,
-                                           0xa54ff53a,
-                                           0x510e527f,
-                                           0x9b05688c,
-                                           0x1f83d9ab,
-                                           0x5be0cd19}};
+      std::array<std::uint32_t, 8> state_{
+          {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19}};
     };
   }  // namespace
 
