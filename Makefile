@@ -32,7 +32,7 @@ all: .venv/installed  ## the whole chain of config.yaml, and its report
 
 test: .venv/installed  ## lint and the fast tests
 	@$(MAKE) lint
-	@pytest -m "not slow"
+	@pytest
 
 test-slow: .venv/installed  ## the tests that take minutes: sanitizers, ONNX Runtime 1.17, killed jobs, the container
 	@pytest -m slow
