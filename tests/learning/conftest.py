@@ -117,25 +117,32 @@ TRAINER = {
 
 
 @pytest.fixture(scope="session")
-def fit():
+def call():
+    """Function (toy, folder, **changes of the trainer) -> arguments of ``train`` for a tiny network."""
+
+    def arguments(toy: Toy, folder: Path, **changes) -> tuple[list, dict]:
+        outputs = [folder / name for name in ("model.pt", "history.csv", "history.png")]
+        return [toy.stores, toy.split, *outputs], {
+            "checkpoints": folder / "checkpoints",
+            "task": TASK.name,
+            "architecture": "resnet",
+            "network": {"widths": [4, 8], "blocks": [1, 1]},
+            "trainer": TRAINER | changes,
+            "threads": 1,
+            "accelerator": "cpu",
+        }
+
+    return arguments
+
+
+@pytest.fixture(scope="session")
+def fit(call):
     """Function (toy, folder, **changes of the trainer) -> model.pt of a tiny network in ``folder``."""
     from e2e.learning.train import train
 
     def run(toy: Toy, folder: Path, **changes) -> Path:
-        train(
-            toy.stores,
-            toy.split,
-            folder / "model.pt",
-            folder / "history.csv",
-            folder / "history.png",
-            checkpoints=folder / "checkpoints",
-            task=TASK.name,
-            architecture="resnet",
-            network={"widths": [4, 8], "blocks": [1, 1]},
-            trainer=TRAINER | changes,
-            threads=1,
-            accelerator="cpu",
-        )
+        outputs, arguments = call(toy, folder, **changes)
+        train(*outputs, **arguments)
         return folder / "model.pt"
 
     return run

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -15,36 +16,23 @@ from e2e.learning import data, model
 from e2e.learning.evaluate import logits
 
 SCRIPT = """
-import sys
-from pathlib import Path
+import json, sys
 
 from e2e.learning.train import train
 
-folder, split, epochs, devices, *stores = sys.argv[1:]
-folder = Path(folder)
-train(
-    stores, split, folder / "model.pt", folder / "history.csv", folder / "history.png",
-    checkpoints=folder / "checkpoints", task="electron_photon", architecture="resnet",
-    network={"widths": [4, 8], "blocks": [1, 1]},
-    trainer=dict(
-        epochs=int(epochs), batch_size=32, learning_rate=0.01, weight_decay=0.01, patience=100,
-        devices=int(devices), seed=1,
-    ),
-    threads=1, accelerator="cpu",
-)
+outputs, arguments = json.loads(sys.argv[1])
+train(*outputs, **arguments)
 """
 
 
-def start(toy, folder: Path, epochs: int, devices: int = 1) -> subprocess.Popen:
-    folder.mkdir(exist_ok=True)
-    script = folder.parent / "script.py"
+def start(arguments: tuple[list, dict], folder: Path) -> subprocess.Popen:
+    """The same call of ``train`` in a process of its own."""
+    script = folder / "script.py"
     script.write_text(SCRIPT)
-    arguments = [folder, toy.split, epochs, devices, *toy.stores]
     # Lightning leaves such variables in a process that trained with it.
     environment = {k: v for k, v in os.environ.items() if k not in ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE")}
-    return subprocess.Popen(
-        [sys.executable, script, *map(str, arguments)], stderr=subprocess.PIPE, text=True, env=environment
-    )
+    call = [sys.executable, script, json.dumps(arguments, default=str)]
+    return subprocess.Popen(call, stderr=subprocess.PIPE, text=True, env=environment)
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
@@ -94,13 +82,13 @@ def test_equal_seeds_give_equal_files_and_other_seeds_others(toy, fit, trained, 
     assert not equal(fit(toy, tmp_path / "other", seed=2), trained)
 
 
-def test_killed_training_goes_on_to_the_same_weights(toy, tmp_path):
+def test_killed_training_goes_on_to_the_same_weights(toy, fit, call, tmp_path):
     epochs = 12
-    whole = start(toy, tmp_path / "whole", epochs)
-    assert whole.wait() == 0, whole.stderr.read()
-
-    killed = start(toy, tmp_path / "killed", epochs)
+    fit(toy, tmp_path / "whole", epochs=epochs)
+    arguments = call(toy, tmp_path / "killed", epochs=epochs)
     history = tmp_path / "killed" / "history.csv"
+
+    killed = start(arguments, tmp_path)
     while not (history.exists() and len(pd.read_csv(history)) >= 3):
         assert killed.poll() is None, killed.stderr.read()
         time.sleep(0.01)
@@ -110,9 +98,9 @@ def test_killed_training_goes_on_to_the_same_weights(toy, tmp_path):
     done = len(pd.read_csv(history))
     assert done < epochs
 
-    resumed = start(toy, tmp_path / "killed", epochs)
-    assert resumed.wait() == 0
-    errors = resumed.stderr.read()
+    resumed = start(arguments, tmp_path)
+    errors = resumed.communicate()[1]
+    assert resumed.returncode == 0, errors
     assert "training goes on after epoch" in errors
     assert f"epoch {done - 1}/{epochs}" not in errors
     assert f"epoch {epochs}/{epochs}" in errors
@@ -193,10 +181,11 @@ def test_model_of_another_architecture_is_an_error(trained, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_processes_train_one_network(toy, tmp_path):
+def test_two_processes_train_one_network(toy, call, tmp_path):
     """DistributedDataParallel, here over two CPU processes: one file out, and a network that has learnt."""
-    process = start(toy, tmp_path / "ddp", 4, devices=2)
-    assert process.wait() == 0, process.stderr.read()
+    process = start(call(toy, tmp_path / "ddp", devices=2), tmp_path)
+    errors = process.communicate()[1]
+    assert process.returncode == 0, errors
     network, _ = model.load(tmp_path / "ddp" / "model.pt")
     test = data.read(toy.stores, toy.split, "test", "electron_photon")
     assert np.mean((logits(network, test) > 0) == (test.target == 1)) > 0.65
