@@ -6,6 +6,7 @@ rule benchmark:
         onnx="results/{task}/{model}/model.onnx",
         contract="results/{task}/{model}/model.json",
         scores="results/{task}/{model}/scores.parquet",
+        code=library("benchmark", "plots/benchmark.py"),
     output:
         record="results/{task}/{model}/benchmark/benchmark.json",
         samples="results/{task}/{model}/benchmark/samples.parquet",

@@ -6,10 +6,6 @@ CMSSW_SOURCES = [
 ]
 
 
-def backend_settings(wildcards):
-    return {wildcards.backend: config["cmssw"].get(wildcards.backend, {})}
-
-
 rule cmssw_area:
     input:
         CMSSW_SOURCES,
@@ -59,6 +55,7 @@ rule agreement:
         torch="results/{task}/{model}/scores.parquet",
         onnx="results/{task}/{model}/onnx_scores.parquet",
         cmsrun=f"results/{{task}}/{{model}}/cmsrun/{BACKEND}/scores.root",
+        code=library("deploy/agreement.py", "plots/agreement.py"),
     output:
         record="results/{task}/{model}/agreement.json",
         figure=report(

@@ -56,8 +56,38 @@ def file_events(wildcards):
     return -(-simulation["objects"] // share)
 
 
+def library(*parts):
+    """Source files of the library that a rule runs: a change in them makes its outputs stale."""
+    folder = REPOSITORY / "src/e2e"
+    return [
+        str(path)
+        for part in parts
+        for path in sorted(
+            (folder / part).rglob("*.py")
+            if (folder / part).is_dir()
+            else [folder / part]
+        )
+    ]
+
+
 def model_settings(wildcards):
     return config["tasks"][wildcards.task]["models"][wildcards.model]
+
+
+def training_code(wildcards):
+    """What the weights depend on: the trainer and this architecture, not the other ones."""
+    architecture = model_settings(wildcards)["architecture"]
+    return library(
+        "learning/train.py",
+        "learning/data.py",
+        "learning/augmentation.py",
+        "models/preprocessing.py",
+        f"models/{architecture}.py",
+    )
+
+
+def backend_settings(wildcards):
+    return {wildcards.backend: config["cmssw"].get(wildcards.backend, {})}
 
 
 def final_outputs():

@@ -1,6 +1,7 @@
 rule convert:
     input:
-        "results/{task}/ntuples/{sample}_{index}.root",
+        ntuple="results/{task}/ntuples/{sample}_{index}.root",
+        code=library("data/convert.py", "data/ntuple.py", "data/store.py"),
     output:
         "results/{task}/store/{sample}_{index}.parquet",
     log:
@@ -18,7 +19,8 @@ rule convert:
 
 rule split:
     input:
-        stores,
+        stores=stores,
+        code=library("data/split.py"),
     output:
         table="results/{task}/split.parquet",
         counts="results/{task}/split.json",
@@ -37,7 +39,8 @@ rule split:
 
 rule displays:
     input:
-        stores,
+        stores=stores,
+        code=library("plots/displays.py"),
     output:
         report(
             "results/{task}/displays.png",

@@ -2,6 +2,12 @@ rule reference:
     input:
         stores=stores,
         split="results/{task}/split.parquet",
+        code=library(
+            "learning/reference.py",
+            "learning/shower_shapes.py",
+            "learning/evaluate.py",
+            "learning/statistics.py",
+        ),
     output:
         scores="results/{task}/bdt/scores.parquet",
         metrics="results/{task}/bdt/metrics.json",
@@ -24,6 +30,12 @@ rule evaluate:
         split="results/{task}/split.parquet",
         model="results/{task}/{model}/model.pt",
         reference="results/{task}/bdt/scores.parquet",
+        code=library(
+            "learning/evaluate.py",
+            "learning/attribution.py",
+            "learning/statistics.py",
+            "plots/evaluation.py",
+        ),
     output:
         scores="results/{task}/{model}/scores.parquet",
         metrics="results/{task}/{model}/metrics.json",

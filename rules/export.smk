@@ -1,6 +1,7 @@
 rule export:
     input:
-        "results/{task}/{model}/model.pt",
+        model="results/{task}/{model}/model.pt",
+        code=library("deploy/export.py", "deploy/contract.py"),
     output:
         onnx="results/{task}/{model}/model.onnx",
         contract="results/{task}/{model}/model.json",
@@ -26,6 +27,7 @@ rule onnx_scores:
         split="results/{task}/split.parquet",
         onnx="results/{task}/{model}/model.onnx",
         contract="results/{task}/{model}/model.json",
+        code=library("deploy/predict.py", "deploy/runtime.py"),
     output:
         "results/{task}/{model}/onnx_scores.parquet",
     log:

@@ -1,4 +1,6 @@
 rule simulate:
+    input:
+        code=library("simulation", "data/ntuple_writer.py"),
     output:
         "results/{task}/ntuples/{sample}_{index}.root",
     log:
@@ -19,7 +21,8 @@ rule simulate:
 
 rule validate_simulation:
     input:
-        ntuples,
+        ntuples=ntuples,
+        code=library("simulation/validation.py", "plots/simulation.py"),
     output:
         record="results/{task}/simulation/validation.json",
         figures=report(

@@ -2,6 +2,7 @@ rule train:
     input:
         stores=stores,
         split="results/{task}/split.parquet",
+        code=training_code,
     output:
         model="results/{task}/{model}/model.pt",
         history="results/{task}/{model}/history.csv",

@@ -5,4 +5,4 @@ with logged(snakemake.log[0]):
     from e2e.tasks import task
 
     wildcards = snakemake.wildcards
-    convert(task(wildcards.task), snakemake.input[0], snakemake.output[0], sample=wildcards.sample)
+    convert(task(wildcards.task), snakemake.input.ntuple, snakemake.output[0], sample=wildcards.sample)

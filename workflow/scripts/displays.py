@@ -3,4 +3,4 @@ from script import logged
 with logged(snakemake.log[0]):
     from e2e.plots.displays import displays
 
-    displays(snakemake.input, snakemake.output[0])
+    displays(snakemake.input.stores, snakemake.output[0])

@@ -4,7 +4,7 @@ with logged(snakemake.log[0]):
     from e2e.deploy.export import export
 
     export(
-        snakemake.input[0],
+        snakemake.input.model,
         snakemake.output.onnx,
         snakemake.output.contract,
         opset=snakemake.params.opset,

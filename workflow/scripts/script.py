@@ -10,7 +10,7 @@ CFG = REPOSITORY / "cmssw/src/RecoE2E/Taggers/test/electronPhoton_cfg.py"
 # The library of this checkout, also in an environment into which it was not installed.
 sys.path.insert(0, str(REPOSITORY / "src"))
 
-from e2e.errors import E2EError
+from e2e.errors import E2EError  # noqa: E402
 
 
 class _Tee:

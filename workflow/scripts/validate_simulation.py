@@ -3,4 +3,4 @@ from script import logged
 with logged(snakemake.log[0]):
     from e2e.simulation.validation import validate
 
-    validate(snakemake.input, snakemake.output.record, snakemake.output.figures)
+    validate(snakemake.input.ntuples, snakemake.output.record, snakemake.output.figures)
