@@ -57,7 +57,7 @@ def file_events(wildcards):
 
 
 def library(*parts):
-    """Source files of the library that a rule runs: a change in them makes its outputs stale."""
+    """Source files of the library behind a result: a change in them makes it stale."""
     folder = REPOSITORY / "src/e2e"
     return [
         str(path)

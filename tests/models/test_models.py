@@ -4,7 +4,7 @@ import torch
 
 from e2e import models
 from e2e.errors import E2EError
-from e2e.models.preprocessing import CalorimeterFeatures, CentredCrop
+from e2e.models.preprocessing import CalorimeterFeatures, CellNormalisation, Road
 from e2e.tasks import ELECTRON_PHOTON as TASK
 from e2e.tasks import Channel, Crop, Task
 
@@ -28,7 +28,7 @@ def test_helper_module_is_no_architecture():
 
 
 def test_unknown_number_names_the_allowed_ones():
-    with pytest.raises(E2EError, match=r"'depth'.*widths, blocks"):
+    with pytest.raises(E2EError, match=r"'depth'.*widths, blocks, rows, hidden"):
         models.build("resnet", TASK, depth=3)
 
 
@@ -37,7 +37,8 @@ def test_unknown_number_names_the_allowed_ones():
     [
         ({"widths": [8], "blocks": [1, 1]}, "one entry a stage"),
         ({"widths": [], "blocks": []}, "one entry a stage"),
-        ({"widths": [8] * 5, "blocks": [1] * 5}, "too many"),
+        ({"widths": [8] * 4, "blocks": [1] * 4}, "3 rows .* too few for 4 stages, which need 7"),
+        ({"rows": 16}, "16 rows on either side of the seed do not fit"),
     ],
 )
 def test_impossible_numbers(numbers, message):
@@ -63,30 +64,46 @@ def test_logit_of_an_object_does_not_depend_on_its_batch():
     assert together.unique().numel() == 5
 
 
-def test_reach_of_the_network():
-    """Every cell of the centred crop can change the logit, and no other cell can."""
+@pytest.mark.parametrize("rows", [3, 7])
+def test_reach_of_the_network(rows):
+    """Every cell of the road changes the logit; of the others only the energy counts, in the crop's sum."""
     torch.manual_seed(0)
-    network = models.build("resnet", TASK, **TINY).eval()
-    for weights in network.modules():  # residual branches begin at zero
-        if isinstance(weights, torch.nn.BatchNorm2d):
-            torch.nn.init.ones_(weights.weight)
+    network = models.build("resnet", TASK, **TINY, rows=rows).eval()
+    for module in network.modules():  # residual branches begin at zero
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.ones_(module.weight)
     frames = random_frames(4) + 0.1
     frames.requires_grad_()
     network(frames).sum().backward()
-    used = (frames.grad.abs().sum(dim=(0, 1)) > 0).numpy()
-    # The share of the crop's energy is that of the centred crop, so the last row and column stay unused.
-    assert used[:31, :31].all()
-    assert not used[31:].any()
-    assert not used[:, 31:].any()
+    energy, time = frames.grad.abs().sum(dim=0).numpy() > 0
+    assert energy.all()
+    road = np.zeros((32, 32), bool)
+    road[15 - rows : 16 + rows, :31] = True
+    np.testing.assert_array_equal(time, road)
 
 
-def test_crop_is_centred_on_the_seed():
-    frames = torch.zeros(1, 1, 32, 32)
-    frames[0, 0, 15, 15] = 1.0
-    centred = CentredCrop(TASK.crop)(frames)
-    assert centred.shape == (1, 1, 31, 31)
-    assert centred[0, 0, 15, 15] == 1.0
-    assert CentredCrop(Crop(10, 12, 2, 8))(torch.zeros(1, 1, 10, 12)).shape == (1, 1, 5, 7)
+@pytest.mark.parametrize(
+    ("crop", "rows", "height", "width"),
+    [(TASK.crop, 3, 7, 31), (TASK.crop, 15, 31, 31), (Crop(10, 12, 2, 8), 1, 3, 7)],
+)
+def test_seed_is_at_the_centre_of_the_road(crop, rows, height, width):
+    frames = torch.zeros(1, 1, crop.rows, crop.columns)
+    frames[0, 0, crop.seed_row, crop.seed_column] = 1.0
+    road = Road(crop, rows)
+    cut = road(frames)
+    assert cut.shape == (1, 1, road.height, road.width) == (1, 1, height, width)
+    assert cut[0, 0, height // 2, width // 2] == 1.0
+
+
+def test_each_cell_is_normalised_by_itself():
+    torch.manual_seed(0)
+    maps = torch.randn(500, 2, 3, 5) * torch.rand(1, 2, 3, 5) * 10 + torch.randn(1, 2, 3, 5)
+    maps[:, 0, 0, 0] = 0.0
+    result = CellNormalisation(2, 3, 5)(maps)
+    expected = torch.ones(2, 3, 5)
+    expected[0, 0, 0] = 0.0  # a cell that never changes stays 0
+    torch.testing.assert_close(result.std(dim=0), expected, atol=1e-2, rtol=0)
+    torch.testing.assert_close(result.mean(dim=0), torch.zeros(2, 3, 5), atol=1e-4, rtol=0)
 
 
 def test_features_of_an_empty_frame_are_zero():
@@ -98,12 +115,12 @@ def test_features_of_known_hits():
     frames[0, 0, 3, 4], frames[0, 1, 3, 4] = 30.0, 0.5
     frames[0, 0, 5, 6], frames[0, 1, 5, 6] = 10.0, -70.0
     frames[0, 1, 7, 7] = 2.0  # a time without energy is no hit
-    logarithm, share, time, weighted = CalorimeterFeatures()(frames)[0]
+    logarithm, ratio, share, time = CalorimeterFeatures()(frames)[0]
     assert logarithm[3, 4].item() == pytest.approx(np.log(1 + 30 / 0.04) / 4, rel=1e-6)
     assert share[3, 4].item() == pytest.approx(0.75, rel=2e-3)
-    assert time[3, 4].item() == pytest.approx(0.5)
-    assert time[5, 6].item() == -5.0
-    assert weighted[5, 6].item() == pytest.approx(-2.5, rel=1e-3)
+    assert ratio[3, 4].item() == pytest.approx(np.log(1 + 750) / 3, rel=1e-3)
+    assert time[3, 4].item() == pytest.approx(0.5 * np.sqrt(0.75), rel=2e-3)
+    assert time[5, 6].item() == pytest.approx(-5 * np.sqrt(0.25), rel=2e-3)
     assert time[7, 7].item() == 0.0
 
 

@@ -1,7 +1,9 @@
-"""A residual CNN (arXiv 1512.03385) whose feature maps stay centred on the seed crystal.
+"""A residual CNN (arXiv 1512.03385) on the road of crystals in which an electron or photon leaves its energy.
 
-On a CPU the cost of an image is that of its first layers, so these are narrow and strided: the
-stem looks at 5 x 5 crystals (the size of a shower's core) at every second crystal.
+The magnetic field bends along phi only, so bremsstrahlung and conversions stay within a few rows (eta) of
+the seed, as in CMS superclusters; beyond them there is pileup. The network looks at that road in
+full resolution, keeps the seed at the centre of all its maps, and never averages over position:
+a shower's place relative to the seed is what tells an electron from a photon.
 """
 
 from __future__ import annotations
@@ -12,15 +14,18 @@ import torch
 from torch import Tensor, nn
 
 from e2e.errors import E2EError
-from e2e.models.preprocessing import CalorimeterFeatures, CentredCrop, require_energy_and_time
+from e2e.models.preprocessing import (
+    CalorimeterFeatures,
+    CellNormalisation,
+    Road,
+    require_energy_and_time,
+)
 from e2e.tasks import Task
 
 
-def convolution(inputs: int, outputs: int, size: int, stride: int = 1, padding: int = 0) -> nn.Sequential:
-    """Convolution and batch normalisation [N, inputs, H, W] -> [N, outputs, H', W']."""
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, size, stride, padding, bias=False), nn.BatchNorm2d(outputs)
-    )
+def convolution(inputs: int, outputs: int, stride: int = 1, padding: int = 1) -> nn.Sequential:
+    """3 x 3 convolution and batch normalisation [N, inputs, H, W] -> [N, outputs, H', W']."""
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, padding, bias=False), nn.BatchNorm2d(outputs))
 
 
 class Residual(nn.Module):
@@ -28,8 +33,8 @@ class Residual(nn.Module):
 
     def __init__(self, width: int):
         super().__init__()
-        self.first = convolution(width, width, 3, padding=1)
-        self.second = convolution(width, width, 3, padding=1)
+        self.first = convolution(width, width)
+        self.second = convolution(width, width)
         # The block starts as the identity, which lets training begin at a high learning rate.
         nn.init.zeros_(self.second[1].weight)
 
@@ -40,39 +45,54 @@ class Residual(nn.Module):
 class ResNet(nn.Module):
     """Raw frames [N, 2, H, W] (GeV, ns) -> logits [N]. See ``build``."""
 
-    def __init__(self, task: Task, widths: Sequence[int], blocks: Sequence[int]):
+    def __init__(self, task: Task, widths: Sequence[int], blocks: Sequence[int], rows: int, hidden: int):
         super().__init__()
-        self.crop = CentredCrop(task.crop)
         self.features = CalorimeterFeatures()
-        self.stem = convolution(self.features.channels, widths[0], 5, stride=2, padding=1)
-        stages = []
-        for stage, (width, depth) in enumerate(zip(widths, blocks, strict=True)):
+        self.road = Road(task.crop, rows)
+        height, width = self.road.height, self.road.width
+        self.normalise = CellNormalisation(self.features.channels, height, width)
+        stages = [convolution(self.features.channels, widths[0]), nn.ReLU()]
+        for stage, (channels, depth) in enumerate(zip(widths, blocks, strict=True)):
             if stage > 0:
-                stages += [convolution(widths[stage - 1], width, 3, stride=2), nn.ReLU()]
-            stages += [Residual(width) for _ in range(depth)]
+                stages += [convolution(widths[stage - 1], channels, stride=2, padding=0), nn.ReLU()]
+                height, width = (height - 1) // 2, (width - 1) // 2
+            stages += [Residual(channels) for _ in range(depth)]
+        if min(height, width) < 1:
+            raise E2EError(
+                f"resnet: {rows} rows on either side of the seed are too few for {len(widths)} stages,"
+                f" which need {2 ** (len(widths) - 1) - 1}"
+            )
         self.stages = nn.Sequential(*stages)
-        self.head = nn.Linear(2 * widths[-1], 1)
+        self.head = nn.Sequential(
+            nn.Linear(widths[-1] * height * width, hidden, bias=False),
+            nn.BatchNorm1d(hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, 1),
+        )
 
     def forward(self, frames: Tensor) -> Tensor:
-        maps = self.stages(torch.relu(self.stem(self.features(self.crop(frames)))))
-        summary = torch.cat((maps.mean(dim=(2, 3)), maps.amax(dim=(2, 3))), dim=1)
-        return self.head(summary).squeeze(1)
+        maps = self.stages(self.normalise(self.road(self.features(frames))))
+        return self.head(maps.flatten(1)).squeeze(1)
 
 
-def build(task: Task, widths: Sequence[int] = (32, 64, 128), blocks: Sequence[int] = (1, 2, 2)) -> ResNet:
+def build(
+    task: Task,
+    widths: Sequence[int] = (16, 32, 64),
+    blocks: Sequence[int] = (1, 1, 0),
+    rows: int = 3,
+    hidden: int = 64,
+) -> ResNet:
     """A residual network for an energy and a time channel.
 
-    ``widths[i]`` is the number of channels of stage i and ``blocks[i]`` its number of residual blocks;
-    each stage has half the resolution of the one before. Raises E2EError if the two lists differ in
-    length or the crop is too small for so many stages.
+    ``rows`` is how many rows (eta) on either side of the seed are looked at. ``widths[i]`` is the number
+    of channels of stage i and ``blocks[i]`` its number of residual blocks; each stage has half the
+    resolution of the one before. ``hidden`` is the width of the layer between the maps and the logit.
+    Raises E2EError if the two lists differ in length, or the rows are too few for so many stages or
+    too many for the crop.
     """
     require_energy_and_time(task)
     if not widths or len(widths) != len(blocks):
         raise E2EError(
             f"resnet: widths {list(widths)} and blocks {list(blocks)} must have one entry a stage each"
         )
-    if min(task.crop.rows, task.crop.columns) < 2 ** (len(widths) + 1):
-        raise E2EError(
-            f"resnet: {len(widths)} stages are too many for a crop of {task.crop.rows} x {task.crop.columns}"
-        )
-    return ResNet(task, widths, blocks)
+    return ResNet(task, widths, blocks, rows, hidden)
