@@ -111,7 +111,7 @@ def test_reference_of_another_test_part_is_an_error(toy, trained, results, tmp_p
 
 def test_network_of_infinite_weights_is_an_error(toy, trained, results, tmp_path):
     network, info = model.load(trained)
-    network.head.bias.data[:] = torch.inf
+    network.head[-1].bias.data[:] = torch.inf
     model.save(tmp_path / "model.pt", network, info)
     outputs = [tmp_path / name for name in ("scores.parquet", "metrics.json", "roc.pdf", "figures")]
     with pytest.raises(E2EError, match="not all finite"):

@@ -46,7 +46,7 @@ class CalorimeterFeatures(nn.Module):
 
 
 class Road(nn.Module):
-    """The window around the seed of ``rows`` rows on either side and all columns, with the seed at its centre.
+    """The window of ``rows`` rows on either side of the seed, and all columns, with the seed at its centre.
 
     Strided convolutions without padding then keep the seed at the centre of every map, so that the two
     reflections about the seed are symmetries of the lattice. The window is as wide as it can be: 31
