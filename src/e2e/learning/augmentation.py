@@ -16,12 +16,14 @@ def reflect(frames: Tensor, crop: Crop, eta: Tensor, phi: Tensor) -> Tensor:
 
     The seed stays in its cell; cells that would come from outside the crop are empty.
     """
+    frames = frames.clone()
     for axis, seed, mask in ((2, crop.seed_row, eta), (3, crop.seed_column, phi)):
-        source = 2 * seed - torch.arange(frames.shape[axis], device=frames.device)
-        inside = (source >= 0) & (source < frames.shape[axis])
-        mirrored = frames.index_select(axis, source.clamp(0, frames.shape[axis] - 1))
-        mirrored = mirrored * inside.reshape([-1 if i == axis else 1 for i in range(4)])
-        frames = torch.where(mask.reshape(-1, 1, 1, 1), mirrored, frames)
+        reach = min(seed, frames.shape[axis] - 1 - seed)  # cells that have a partner on the other side
+        chosen = frames[mask]
+        mirrored = torch.zeros_like(chosen)
+        pairs = (axis, seed - reach, 2 * reach + 1)
+        mirrored.narrow(*pairs).copy_(chosen.narrow(*pairs).flip(axis))
+        frames[mask] = mirrored
     return frames
 
 
