@@ -93,8 +93,9 @@ def evaluate(
         evaluation.scores(folder / "scores.png", samples.target, sigmoid(logit), samples.classes, simulation)
         evaluation.calibration(folder / "calibration.png", content["calibration"], simulation)
         evaluation.dependence(folder / "kinematics.png", content["dependence"], task.kinematics, simulation)
+        contributions = integrated_gradients(network, frames)
         evaluation.attribution(
-            folder / "attribution.png", shown, frames, integrated_gradients(network, frames), simulation
+            folder / "attribution.png", shown, frames, contributions, task.crop, simulation
         )
     evaluation.roc(roc, samples.target, curves, simulation)
 

@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.colors import LogNorm
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from e2e.data.store import Samples
 from e2e.learning.statistics import Roc, auc
 from e2e.plots import style
-from e2e.tasks import Channel
+from e2e.tasks import Channel, Crop
 
-WINDOW = 9  # cells on either side of the seed that are shown in an attribution
+ROWS, COLUMNS = 6, 15  # on either side of the seed, shown in an attribution
 
 
 def history(source: str | Path, path: str | Path, simulation: bool) -> None:
@@ -31,6 +32,9 @@ def history(source: str | Path, path: str | Path, simulation: bool) -> None:
     left.legend()
     right.plot(table["epoch"], table["validation_auc"], marker="o", color="tab:orange")
     right.set(xlabel="Epoch", ylabel="Validation ROC AUC")
+    for axes in (left, right):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.minorticks_off()
     style.label(left, style.origin(simulation))
     style.save(figure, path)
 
@@ -113,33 +117,41 @@ def attribution(
     objects: Samples,
     frames: NDArray[np.float32],
     contributions: NDArray[np.float32],
+    crop: Crop,
     simulation: bool,
 ) -> None:
     """Crops beside the contributions of their cells to the logit, channel by channel, a row an object.
 
-    ``frames`` and ``contributions`` are [N, C, H, W]; the cells around the middle are shown.
+    ``frames`` and ``contributions`` are [N, C, H, W]; the cells around the seed are shown.
     """
-    _, channels, rows, columns = frames.shape
-    window = np.s_[
-        max(rows // 2 - WINDOW, 0) : rows // 2 + WINDOW, max(columns // 2 - WINDOW, 0) : columns // 2 + WINDOW
-    ]
-    figure, axes = style.figure(len(frames), 1 + channels, 4.6, 3.4, squeeze=False)
-    largest = max(np.abs(contributions).max(), 1e-6)
-    for i, row in enumerate(axes):
-        energy = frames[i, 0][window]
-        image = row[0].imshow(np.where(energy > 0, energy, np.nan), norm=LogNorm(0.05, 50), origin="lower")
-        figure.colorbar(image, ax=row[0], label="GeV")
-        row[0].set_ylabel(f"{objects.classes[int(objects.target[i])]}\nrow")
-        for j in range(channels):
-            image = row[1 + j].imshow(
-                contributions[i, j][window], cmap="RdBu_r", vmin=-largest, vmax=largest, origin="lower"
+    top, left = max(crop.seed_row - ROWS, 0), max(crop.seed_column - COLUMNS, 0)
+    window = np.s_[:, :, top : crop.seed_row + ROWS + 1, left : crop.seed_column + COLUMNS + 1]
+    energy, contributions = frames[window][:, 0], contributions[window]
+    rows, columns = energy.shape[1:]
+    first_row, first_column = top - crop.seed_row - 0.5, left - crop.seed_column - 0.5
+    extent = (first_column, first_column + columns, first_row, first_row + rows)
+
+    figure, axes = style.figure(
+        len(energy), 1 + len(objects.channels), 6.0, 2.6, squeeze=False, sharex=True, sharey=True
+    )
+    largest = max(np.quantile(np.abs(contributions[contributions != 0]), 0.98), 1e-6)
+    for i, (crop_axis, *others) in enumerate(axes):
+        shown = np.where(energy[i] > 0, energy[i], np.nan)
+        crops = crop_axis.imshow(shown, norm=LogNorm(0.05, 50), origin="lower", extent=extent)
+        crop_axis.set_ylabel(objects.classes[int(objects.target[i])])
+        for axis, values in zip(others, contributions[i], strict=True):
+            logits = axis.imshow(
+                values, cmap="RdBu_r", vmin=-largest, vmax=largest, origin="lower", extent=extent
             )
-            figure.colorbar(image, ax=row[1 + j], label="logit")
-    for axis, name in zip(axes[0], ["crop", *(channel.name for channel in objects.channels)], strict=True):
-        axis.set_title(name if name == "crop" else f"attribution to {name}", fontsize=14)
-    for axis in axes[-1]:
-        axis.set_xlabel("column")
-    figure.suptitle(style.origin(simulation), fontstyle="italic", fontsize=14)
+    figure.colorbar(crops, ax=axes[:, 0], location="bottom", label="GeV", shrink=0.8, aspect=40)
+    figure.colorbar(
+        logits, ax=axes[:, 1:], location="bottom", label="Contribution to the logit", shrink=0.8, aspect=80
+    )
+    for axis, channel in zip(axes[0, 1:], objects.channels, strict=True):
+        style.label(axis, "", f"attribution to {channel.name}")
+    style.label(axes[0, 0], style.origin(simulation))
+    figure.supxlabel("Columns from the seed (phi)", fontsize=16)
+    figure.supylabel("Rows from the seed (eta)", fontsize=16)
     style.save(figure, path)
 
 
