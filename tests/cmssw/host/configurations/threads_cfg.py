@@ -19,7 +19,9 @@ process.two = cms.EDProducer(
 )
 process.count = cms.EDProducer("CountingProducer")
 process.onDemand = cms.EDProducer("SumProducer", inputs=cms.VInputTag("two:x", "count"))
-process.expect = cms.EDAnalyzer("ExpectAnalyzer", expected=cms.int32(4), inputs=cms.VInputTag("onDemand", "one"))
+process.expect = cms.EDAnalyzer(
+    "ExpectAnalyzer", expected=cms.int32(4), inputs=cms.VInputTag("onDemand", "one")
+)
 process.other = cms.EDAnalyzer("ExpectAnalyzer", expected=cms.int32(1), inputs=cms.VInputTag("one"))
 
 process.path = cms.Path(process.count, cms.Task(process.onDemand, process.two))
