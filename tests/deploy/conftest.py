@@ -25,7 +25,7 @@ def trained(tmp_path_factory) -> Path:
     numbers = {"widths": [4, 8], "blocks": [1, 1]}
     network = models.build("resnet", TASK, **numbers)
     for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.5, 1.5)
             nn.init.normal_(module.bias, std=0.2)
             nn.init.normal_(module.running_mean, std=0.2)

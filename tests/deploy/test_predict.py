@@ -6,6 +6,7 @@ import onnx
 import pandas as pd
 import pytest
 import torch
+from onnx import TensorProto, helper
 
 from e2e.cli import main
 from e2e.data.convert import convert
@@ -79,9 +80,15 @@ def test_objects_of_other_channels_are_refused(model, samples, tmp_path):
 
 
 def test_model_of_another_input_shape_is_refused(model, samples, tmp_path):
-    graph = onnx.load(model)
-    graph.graph.input[0].type.tensor_type.shape.dim[2].dim_value = 31
-    onnx.save(graph, tmp_path / "model.onnx")
+    frames = helper.make_tensor_value_info("frames", TensorProto.FLOAT, ["N", 2, 31, 32])
+    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N"]) for name in ("score", "logit")]
+    nodes = [
+        helper.make_node("ReduceMean", ["frames"], ["logit"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Sigmoid", ["logit"], ["score"]),
+    ]
+    graph = helper.make_graph(nodes, "mean", [frames], outputs)
+    opsets = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), tmp_path / "model.onnx")
     content = json.loads(model.with_suffix(".json").read_text()) | {"sha256": sha256(tmp_path / "model.onnx")}
     (tmp_path / "model.json").write_text(json.dumps(content))
     with pytest.raises(E2EError, match=r"frames are 2 x 32 x 32 .* but the model takes 2 x 31 x 32"):

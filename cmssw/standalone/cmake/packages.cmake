@@ -2,6 +2,9 @@
 # <Subsystem>/<Package>/{interface,src} is a library, with a ROOT dictionary if there is src/classes_def.xml,
 # plugins/ holds <library>s with EDM_PLUGIN, bin/ holds <bin>s, python/ goes to the area's python.
 
+# How the build runs its own tools: leaks of ROOT at their end are not what a sanitizer's build is about.
+set(EDM_RUN ${CMAKE_COMMAND} -E env ASAN_OPTIONS=detect_leaks=0)
+
 set_property(GLOBAL PROPERTY EDM_PLUGINS "")
 set_property(GLOBAL PROPERTY EDM_PYTHON "")
 
@@ -72,6 +75,9 @@ function(edm_package_library root package)
   edm_use(${library} PUBLIC "${text}" "${package}/BuildFile.xml")
   if(dictionary)
     target_link_libraries(${library} PRIVATE ext::root)
+    add_dependencies(${library} edmCheckClassVersion)
+    add_custom_command(TARGET ${library} POST_BUILD COMMAND ${EDM_RUN} $<TARGET_FILE:edmCheckClassVersion>
+                       $<TARGET_FILE:${library}> "${directory}/src/classes_def.xml" VERBATIM)
   endif()
   set_property(GLOBAL APPEND PROPERTY EDM_LIBRARIES ${library})
   install(TARGETS ${library} LIBRARY DESTINATION lib)
@@ -138,8 +144,6 @@ function(edm_finish_area)
   get_property(plugins GLOBAL PROPERTY EDM_PLUGINS)
   get_property(pythons GLOBAL PROPERTY EDM_PYTHON)
   set(python_directory "${CMAKE_BINARY_DIR}/python")
-  # Tools of the build: leaks of ROOT at their end are not what a sanitizer's build is about.
-  set(run ${CMAKE_COMMAND} -E env ASAN_OPTIONS=detect_leaks=0)
 
   set(copies "")
   set(inputs "")
@@ -155,7 +159,7 @@ function(edm_finish_area)
   foreach(plugin IN LISTS plugins)
     get_property(package GLOBAL PROPERTY EDM_PACKAGE_OF_${plugin})
     if(package)
-      list(APPEND cfis COMMAND ${run} $<TARGET_FILE:edmWriteConfigs> $<TARGET_FILE:${plugin}>
+      list(APPEND cfis COMMAND ${EDM_RUN} $<TARGET_FILE:edmWriteConfigs> $<TARGET_FILE:${plugin}>
            "${python_directory}/${package}")
     endif()
   endforeach()
@@ -166,7 +170,7 @@ function(edm_finish_area)
     COMMAND ${CMAKE_COMMAND} -E make_directory "${python_directory}"
     ${cfis}
     ${copies}
-    COMMAND ${run} $<TARGET_FILE:edmPluginRefresh> "${CMAKE_LIBRARY_OUTPUT_DIRECTORY}"
+    COMMAND ${EDM_RUN} $<TARGET_FILE:edmPluginRefresh> "${CMAKE_LIBRARY_OUTPUT_DIRECTORY}"
     DEPENDS edmWriteConfigs edmPluginRefresh ${plugins} ${inputs}
     COMMENT "Python configurations and plugin cache" VERBATIM)
   add_custom_target(area ALL DEPENDS "${CMAKE_LIBRARY_OUTPUT_DIRECTORY}/.edmplugincache")

@@ -56,7 +56,8 @@ namespace edm {
       try {
         return plugin::get(category, component.type);
       } catch (cms::Exception const& exception) {
-        throw edm::Exception(errors::Configuration, "UnknownModule: cannot load the plugin of " + component.label + "\n", exception);
+        throw edm::Exception(
+            errors::Configuration, "UnknownModule: cannot load the plugin of '" + component.label + "'\n", exception);
       }
     }
 
@@ -77,6 +78,32 @@ namespace edm {
                     descriptions.validate(component.pset, component.label);
                   });
       return plugin;
+    }
+
+    /// Checks process.options, and refuses what asks for something that this host does not do.
+    void validateOptions(ParameterSet& options) {
+      ParameterSetDescription description;
+      description.addUntracked<unsigned int>("numberOfThreads", 1);
+      description.addUntracked<unsigned int>("numberOfStreams", 0);
+      description.addUntracked<bool>("wantSummary", false);
+      // Without effect here: they tune what this host does not have.
+      for (char const* name : {"numberOfConcurrentRuns", "numberOfConcurrentLuminosityBlocks", "sizeOfStackForThreadsInKB"})
+        description.addOptionalUntracked<unsigned int>(name);
+      for (char const* name : {"forceEventSetupCacheClearOnNewRun", "throwIfIllegalParameter", "printDependencies",
+                               "deleteNonConsumedUnscheduledModules", "dumpOptions"})
+        description.addOptionalUntracked<bool>(name);
+      for (char const* name : {"accelerators", "Rethrow", "canDeleteEarly"})
+        description.addOptionalUntracked<std::vector<std::string>>(name);
+      description.addOptionalUntracked<std::string>("fileMode");
+      description.addOptionalUntracked<ParameterSet>("eventSetup");
+      char const* const actions[] = {"SkipEvent", "TryToContinue", "FailPath", "IgnoreCompletely"};
+      for (char const* name : actions)
+        description.addOptionalUntracked<std::vector<std::string>>(name);
+      withContext("Validating the parameters of process.options", [&] { description.validate(options); });
+      for (char const* name : actions)
+        if (!options.getUntrackedParameter<std::vector<std::string>>(name, {}).empty())
+          throw edm::Exception(errors::UnimplementedFeature)
+              << "process.options." << name << ": this host ends the job with the first exception.\n";
     }
 
     messagelogger::Destination readDestination(ParameterSet const& pset) {
@@ -176,6 +203,7 @@ namespace edm {
 
   EventProcessor::Implementation::Implementation(ProcessDesc desc) : desc_(std::move(desc)) {
     setUpRoot();
+    validateOptions(desc_.options);
     threads_ = desc_.options.getUntrackedParameter<unsigned int>("numberOfThreads");
     if (threads_ == 0)
       threads_ = std::max(1U, std::thread::hardware_concurrency());

@@ -286,6 +286,8 @@ class Process:
 
     def encode(self):
         """All that the host's C++ side needs to know, as values of JSON."""
+        if not {"*", "cpu"}.issuperset(self.options.accelerators):
+            raise ValueError(f"{self.options.accelerators}: the accelerators of this host are: cpu")
         if self.maxLuminosityBlocks.input != -1:
             raise NotImplementedError(
                 "the standalone host does not have process.maxLuminosityBlocks: use maxEvents"
