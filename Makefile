@@ -23,10 +23,10 @@ demo: all  ## the whole chain at laptop size: at most 15 minutes on 2 cores
 
 all: .venv/installed  ## the whole chain of config.yaml, and its report
 	@echo "Running the workflow on $(CONFIG) with $(CORES) cores"
-	@snakemake --cores $(CORES) --configfile $(CONFIG) all
+	@snakemake --cores $(CORES) all --configfile $(CONFIG)
 	@if [ ! -e $(REPORT) ] || [ -n "$$(find results config $(CONFIG) workflow/report -newer $(REPORT) -type f -print -quit)" ]; then \
 	  echo "Writing the report"; \
-	  snakemake --configfile $(CONFIG) --report $(REPORT) all; \
+	  snakemake --report $(REPORT) all --configfile $(CONFIG); \
 	else echo "The report is up to date"; fi
 	@echo "$(CURDIR)/$(REPORT)"
 

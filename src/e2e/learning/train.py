@@ -158,7 +158,6 @@ def _trainer(
         default_root_dir=folder,
         use_distributed_sampler=False,
         num_sanity_val_steps=0,
-        log_every_n_steps=1,
         logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,
