@@ -78,7 +78,7 @@ class ResNet(nn.Module):
 def build(
     task: Task,
     widths: Sequence[int] = (16, 32, 64),
-    blocks: Sequence[int] = (1, 1, 0),
+    blocks: Sequence[int] = (2, 2, 1),
     rows: int = 3,
     hidden: int = 64,
 ) -> ResNet:
