@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -265,6 +266,21 @@ def test_the_first_exception_ends_the_job_in_all_streams(cmsrun):
     job = cmsrun(WRONG.format("std exception") + "process.maxEvents.input = -1\n", options=("-n", "2"))
     assert job.returncode == 66
     assert job.stdout.count("produce failed") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_job_after_the_events_in_flight(host, tmp_path, number):
+    (tmp_path / "some_cfg.py").write_text(
+        START
+        + "process.maxEvents.input = -1\nprocess.source.eventCreationDelay = cms.untracked.uint32(10000)\n"
+    )
+    command = [host / "bin/cmsRun", "some_cfg.py"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as job:
+        assert job.stderr.readline().startswith("Begin processing")
+        job.send_signal(number)
+        _, said = job.communicate(timeout=60)
+    assert job.returncode == 40, said
+    assert f"signal {number.value}" in said
 
 
 # --- messages and services

@@ -312,6 +312,8 @@ def test_what_the_host_does_not_have_is_refused_by_name(cms, process):
         cms.Process("X", object())
     with pytest.raises(TypeError, match="cannot be in a sequence"):
         cms.Path(process.source)
+    with pytest.raises(TypeError, match=r"via '\+' or '\*'"):
+        cms.Path(process.a, process.b)
     with pytest.raises(RuntimeError, match="not attached"):
         process.p = cms.Path(cms.EDProducer("X"))
     with pytest.raises(RuntimeError, match="cannot be in a Task"):

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <any>
 #include <atomic>
+#include <csignal>
 #include <exception>
 #include <iomanip>
 #include <mutex>
@@ -28,6 +29,9 @@
 namespace edm {
 
   namespace {
+    volatile std::sig_atomic_t caughtSignal = 0;
+    void catchSignal(int number) { caughtSignal = number; }
+
     std::string suffix(unsigned long n) {
       unsigned long const tens = n / 10 % 10;
       return tens == 1 ? "th" : n % 10 == 1 ? "st" : n % 10 == 2 ? "nd" : n % 10 == 3 ? "rd" : "th";
@@ -106,9 +110,9 @@ namespace edm {
               << "process.options." << name << ": this host ends the job with the first exception.\n";
     }
 
-    messagelogger::Destination readDestination(ParameterSet const& pset) {
+    messagelogger::Destination readDestination(ParameterSet const& pset, bool enabled) {
       messagelogger::Destination destination;
-      destination.enabled = pset.getUntrackedParameter<bool>("enable", false);
+      destination.enabled = pset.getUntrackedParameter<bool>("enable", enabled);
       std::string const threshold = pset.getUntrackedParameter<std::string>("threshold", "INFO");
       if (threshold == "DEBUG")
         destination.threshold = messagelogger::kDebug;
@@ -203,6 +207,8 @@ namespace edm {
 
   EventProcessor::Implementation::Implementation(ProcessDesc desc) : desc_(std::move(desc)) {
     setUpRoot();
+    for (int signal : {SIGINT, SIGTERM, SIGUSR2})
+      std::signal(signal, &catchSignal);
     validateOptions(desc_.options);
     threads_ = desc_.options.getUntrackedParameter<unsigned int>("numberOfThreads");
     if (threads_ == 0)
@@ -226,8 +232,8 @@ namespace edm {
   void EventProcessor::Implementation::makeServices() {
     for (ProcessDesc::Component& service : desc_.services) {
       if (service.type == "MessageLogger") {
-        messagelogger::configure({readDestination(service.pset.getUntrackedParameter<ParameterSet>("cerr", {})),
-                                  readDestination(service.pset.getUntrackedParameter<ParameterSet>("cout", {}))});
+        messagelogger::configure({readDestination(service.pset.getUntrackedParameter<ParameterSet>("cerr", {}), true),
+                                  readDestination(service.pset.getUntrackedParameter<ParameterSet>("cout", {}), false)});
         continue;
       }
       plugin::Plugin const plugin = validate(plugin::kService, service);
@@ -399,6 +405,8 @@ namespace edm {
     if (stop_)
       return false;
     try {
+      if (caughtSignal != 0)
+        throw edm::Exception(errors::CaughtSignal) << "The job was asked to end by signal " << caughtSignal << ".\n";
       stream.principal.clear();
       registry_.preSourceSignal_(stream.id);
       messagelogger::Context const context("source:source", "PreProcessEvent");

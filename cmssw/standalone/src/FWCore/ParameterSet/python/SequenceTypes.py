@@ -76,12 +76,12 @@ class Group(Labelable):
     """Steps in order, and the tasks that go with them."""
 
     def __init__(self, *items):
-        self._steps, self._tasks = [], []
-        for item in items:
-            if isinstance(item, Task):
-                self._tasks.append(item)
-            else:
-                self._steps.extend(steps(item))
+        sequenceable = [] if not items or isinstance(items[0], Task) else [items[0]]
+        self._steps, self._tasks = [step for item in sequenceable for step in steps(item)], []
+        for item in items[len(sequenceable) :]:
+            if isinstance(item, Sequenceable):
+                raise TypeError(f"combine what is in a {type(self).__name__} via '+' or '*'")
+            self.associate(item)
 
     def associate(self, *tasks):
         for task in tasks:
@@ -133,20 +133,12 @@ class Group(Labelable):
         return item in self.modules() or item in self.tasks()
 
     def copy(self):
-        result = type(self)(*self._steps)
-        result.associate(*self._tasks)
-        return result
+        return type(self)(_Collection(self._steps[:]), *self._tasks)
 
     def copyAndExclude(self, items):
-        result = type(self)(
-            *(
-                step.copyAndExclude(items) if isinstance(step, Sequence) else step
-                for step in self._steps
-                if _bare(step) not in items
-            )
-        )
-        result.associate(*(task.copyAndExclude(items) for task in self._tasks))
-        return result
+        kept = [step for step in self._steps if _bare(step) not in items]
+        kept = [step.copyAndExclude(items) if isinstance(step, Sequence) else step for step in kept]
+        return type(self)(_Collection(kept), *(task.copyAndExclude(items) for task in self._tasks))
 
     def flat(self):
         """All steps, those of sequences in their place."""
@@ -258,6 +250,7 @@ class Schedule(list):
     """The paths that run, in this order, and tasks for all of them."""
 
     def __init__(self, *paths, tasks=()):
+        paths = paths[0] if len(paths) == 1 and isinstance(paths[0], (list, tuple)) else paths
         super().__init__(paths)
         for path in paths:
             self._check(path)

@@ -1,6 +1,6 @@
 // Measures the time that each module takes, and writes it in the JSON layout of CMSSW's FastTimerService.
 
-#include <chrono>
+#include <algorithm>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
