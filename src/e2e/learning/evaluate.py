@@ -21,11 +21,13 @@ from e2e.errors import E2EError
 from e2e.files import whole, write_json
 from e2e.learning import data, model
 from e2e.learning.attribution import integrated_gradients
-from e2e.learning.statistics import Calibration, EventBootstrap, Roc, auc, events
+from e2e.learning.statistics import Calibration, Estimate, EventBootstrap, Roc, auc, events
 from e2e.plots import evaluation
 
 SIGNAL_EFFICIENCIES = (0.5, 0.7, 0.9)
+CURVE = np.linspace(0.02, 1.0, 99)  # signal efficiencies at which the ROC curve is drawn
 REPLICAS = 1000
+CURVE_REPLICAS = 200  # enough for a band
 BOOTSTRAP_SEED = 20_240_701  # the same for all classifiers: they are compared on the same resampled events
 BINS = 6  # of each kinematic quantity, of equal numbers of objects
 BATCH = 512
@@ -80,16 +82,17 @@ def evaluate(
     write_json(metrics, content)
 
     simulation = info["training_data"]["simulation"]
-    curves = {
+    discriminants = {
         info["architecture"]: logit,
         "BDT on shower shapes": other,
         "total energy": total_energy(samples),
     }
+    curves = {name: _curve(samples, discriminant) for name, discriminant in discriminants.items()}
     shown = samples[_examples(samples, logit)]
     frames = shown.images()
     with whole(figures) as folder:
         folder.mkdir()
-        evaluation.roc(folder / "roc.png", samples.target, curves, simulation)
+        evaluation.roc(folder / "roc.png", CURVE, curves, simulation)
         evaluation.scores(folder / "scores.png", samples.target, sigmoid(logit), samples.classes, simulation)
         evaluation.calibration(folder / "calibration.png", content["calibration"], simulation)
         evaluation.dependence(folder / "kinematics.png", content["dependence"], task.kinematics, simulation)
@@ -97,7 +100,7 @@ def evaluate(
         evaluation.attribution(
             folder / "attribution.png", shown, frames, contributions, task.crop, simulation
         )
-    evaluation.roc(roc, samples.target, curves, simulation)
+    evaluation.roc(roc, CURVE, curves, simulation)
 
 
 def sigmoid(logit: NDArray) -> NDArray:
@@ -207,6 +210,13 @@ def compare(samples: Samples, logit: NDArray, reference: NDArray) -> dict[str, A
         "difference": difference.summary(),
         "p_value": difference.p_value(),
     }
+
+
+def _curve(samples: Samples, discriminant: NDArray) -> dict[str, Estimate]:
+    """AUC, and background efficiency at the signal efficiencies ``CURVE``."""
+    roc = Roc(discriminant, samples.target)
+    bootstrap = EventBootstrap(events(samples.identity()), CURVE_REPLICAS, BOOTSTRAP_SEED)
+    return bootstrap.estimate({"auc": roc.auc, "background": lambda weights: roc.background(weights, CURVE)})
 
 
 def total_energy(samples: Samples) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from e2e.data.store import Samples
-from e2e.learning.statistics import Roc, auc
+from e2e.learning.statistics import Estimate
 from e2e.plots import style
 from e2e.tasks import Channel, Crop
 
@@ -39,15 +39,26 @@ def history(source: str | Path, path: str | Path, simulation: bool) -> None:
     style.save(figure, path)
 
 
-def roc(path: str | Path, target: NDArray, curves: Mapping[str, NDArray], simulation: bool) -> None:
-    """Background rejection against signal efficiency, for each discriminant of ``curves``."""
+def roc(
+    path: str | Path, signal: NDArray, curves: Mapping[str, Mapping[str, Estimate]], simulation: bool
+) -> None:
+    """Background rejection at the efficiencies ``signal`` [n], with 68 % bands, for each discriminant.
+
+    A curve holds the estimates ``auc`` and ``background`` (efficiencies [n]).
+    """
     figure, axes = style.figure()
-    ones = np.ones((1, len(target)), np.float32)
-    for name, discriminant in curves.items():
-        signal, background = (values[0] for values in Roc(discriminant, target).efficiencies(ones))
-        shown = (background > 0) & (signal > 0.02)
-        value = auc(discriminant, target)
-        axes.plot(signal[shown], 1 / background[shown], label=f"{name}, AUC {max(value, 1 - value):.4f}")
+    for name, curve in curves.items():
+        efficiency = curve["background"]
+        shown = efficiency.value > 0
+        low, high = np.quantile(efficiency.replicas[:, shown], (0.16, 0.84), axis=0)
+        value, error = float(curve["auc"].value), float(curve["auc"].replicas.std())
+        (line,) = axes.plot(
+            signal[shown], 1 / efficiency.value[shown], label=f"{name}, AUC {value:.4f} $\\pm$ {error:.4f}"
+        )
+        with np.errstate(divide="ignore"):
+            axes.fill_between(
+                signal[shown], 1 / high, 1 / low, color=line.get_color(), alpha=0.25, linewidth=0
+            )
     axes.set(
         xlabel="Electron efficiency", ylabel="Photon rejection (1 / efficiency)", yscale="log", xlim=(0, 1)
     )
