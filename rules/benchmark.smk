@@ -6,7 +6,6 @@ rule benchmark:
         onnx="results/{task}/{model}/model.onnx",
         contract="results/{task}/{model}/model.json",
         scores="results/{task}/{model}/scores.parquet",
-        code=library("benchmark", "plots/benchmark.py"),
     output:
         record="results/{task}/{model}/benchmark/benchmark.json",
         samples="results/{task}/{model}/benchmark/samples.parquet",
@@ -28,6 +27,7 @@ rule benchmark:
     resources:
         mem_mb=4000,
     params:
+        code=library("benchmark", "plots/benchmark.py"),
         settings=config["benchmark"],
         cmssw={BACKEND: config["cmssw"].get(BACKEND, {})},
     script:

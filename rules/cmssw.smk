@@ -1,14 +1,4 @@
-CMSSW_SOURCES = [
-    str(path)
-    for folder in ("cmssw/src", "cmssw/standalone", "containers")
-    for path in sorted((REPOSITORY / folder).rglob("*"))
-    if path.is_file() and "__pycache__" not in path.parts
-]
-
-
 rule cmssw_area:
-    input:
-        CMSSW_SOURCES,
     output:
         "results/cmssw/{backend}/area.json",
     log:
@@ -21,6 +11,7 @@ rule cmssw_area:
     resources:
         mem_mb=4000,
     params:
+        code=digest("cmssw/src", "cmssw/standalone", "containers"),
         settings=backend_settings,
     script:
         "../workflow/scripts/cmssw_area.py"
@@ -55,7 +46,6 @@ rule agreement:
         torch="results/{task}/{model}/scores.parquet",
         onnx="results/{task}/{model}/onnx_scores.parquet",
         cmsrun=f"results/{{task}}/{{model}}/cmsrun/{BACKEND}/scores.root",
-        code=library("deploy/agreement.py", "plots/agreement.py"),
     output:
         record="results/{task}/{model}/agreement.json",
         figure=report(
@@ -74,6 +64,8 @@ rule agreement:
     threads: 1
     resources:
         mem_mb=2000,
+    params:
+        code=library("deploy/agreement.py", "plots/agreement.py"),
     script:
         "../workflow/scripts/agreement.py"
 

@@ -1,5 +1,7 @@
 """Reading the configuration, and the helpers that several rules share."""
 
+import hashlib
+
 import yaml
 from snakemake.exceptions import WorkflowError
 
@@ -56,18 +58,20 @@ def file_events(wildcards):
     return -(-simulation["objects"] // share)
 
 
+def digest(*parts):
+    """SHA-256 of source files of the repository: as a parameter, it makes results stale when they change."""
+    sha = hashlib.sha256()
+    for part in parts:
+        path = REPOSITORY / part
+        for file in [path] if path.is_file() else sorted(path.rglob("*")):
+            if file.is_file() and "__pycache__" not in file.parts:
+                sha.update(str(file.relative_to(REPOSITORY)).encode())
+                sha.update(file.read_bytes())
+    return sha.hexdigest()
+
+
 def library(*parts):
-    """Source files of the library behind a result: a change in them makes it stale."""
-    folder = REPOSITORY / "src/e2e"
-    return [
-        str(path)
-        for part in parts
-        for path in sorted(
-            (folder / part).rglob("*.py")
-            if (folder / part).is_dir()
-            else [folder / part]
-        )
-    ]
+    return digest(*(f"src/e2e/{part}" for part in parts))
 
 
 def model_settings(wildcards):

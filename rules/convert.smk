@@ -1,7 +1,6 @@
 rule convert:
     input:
         ntuple="results/{task}/ntuples/{sample}_{index}.root",
-        code=library("data/convert.py", "data/ntuple.py", "data/store.py"),
     output:
         "results/{task}/store/{sample}_{index}.parquet",
     log:
@@ -13,6 +12,8 @@ rule convert:
     threads: 1
     resources:
         mem_mb=3000,
+    params:
+        code=library("data/convert.py", "data/ntuple.py", "data/store.py"),
     script:
         "../workflow/scripts/convert.py"
 
@@ -20,7 +21,6 @@ rule convert:
 rule split:
     input:
         stores=stores,
-        code=library("data/split.py"),
     output:
         table="results/{task}/split.parquet",
         counts="results/{task}/split.json",
@@ -33,6 +33,8 @@ rule split:
     threads: 1
     resources:
         mem_mb=2000,
+    params:
+        code=library("data/split.py"),
     script:
         "../workflow/scripts/split.py"
 
@@ -40,7 +42,6 @@ rule split:
 rule displays:
     input:
         stores=stores,
-        code=library("plots/displays.py"),
     output:
         report(
             "results/{task}/displays.png",
@@ -58,5 +59,7 @@ rule displays:
     threads: 1
     resources:
         mem_mb=2000,
+    params:
+        code=library("plots/displays.py"),
     script:
         "../workflow/scripts/displays.py"

@@ -2,12 +2,6 @@ rule reference:
     input:
         stores=stores,
         split="results/{task}/split.parquet",
-        code=library(
-            "learning/reference.py",
-            "learning/shower_shapes.py",
-            "learning/evaluate.py",
-            "learning/statistics.py",
-        ),
     output:
         scores="results/{task}/bdt/scores.parquet",
         metrics="results/{task}/bdt/metrics.json",
@@ -20,6 +14,13 @@ rule reference:
     threads: 4
     resources:
         mem_mb=4000,
+    params:
+        code=library(
+            "learning/reference.py",
+            "learning/shower_shapes.py",
+            "learning/evaluate.py",
+            "learning/statistics.py",
+        ),
     script:
         "../workflow/scripts/reference.py"
 
@@ -30,12 +31,6 @@ rule evaluate:
         split="results/{task}/split.parquet",
         model="results/{task}/{model}/model.pt",
         reference="results/{task}/bdt/scores.parquet",
-        code=library(
-            "learning/evaluate.py",
-            "learning/attribution.py",
-            "learning/statistics.py",
-            "plots/evaluation.py",
-        ),
     output:
         scores="results/{task}/{model}/scores.parquet",
         metrics="results/{task}/{model}/metrics.json",
@@ -63,5 +58,12 @@ rule evaluate:
     threads: 4
     resources:
         mem_mb=4000,
+    params:
+        code=library(
+            "learning/evaluate.py",
+            "learning/attribution.py",
+            "learning/statistics.py",
+            "plots/evaluation.py",
+        ),
     script:
         "../workflow/scripts/evaluate.py"

@@ -1,7 +1,6 @@
 rule export:
     input:
         model="results/{task}/{model}/model.pt",
-        code=library("deploy/export.py", "deploy/contract.py"),
     output:
         onnx="results/{task}/{model}/model.onnx",
         contract="results/{task}/{model}/model.json",
@@ -15,6 +14,7 @@ rule export:
     resources:
         mem_mb=3000,
     params:
+        code=library("deploy/export.py", "deploy/contract.py"),
         opset=config["export"]["opset"],
         ir_version=config["export"]["ir_version"],
     script:
@@ -27,7 +27,6 @@ rule onnx_scores:
         split="results/{task}/split.parquet",
         onnx="results/{task}/{model}/model.onnx",
         contract="results/{task}/{model}/model.json",
-        code=library("deploy/predict.py", "deploy/runtime.py"),
     output:
         "results/{task}/{model}/onnx_scores.parquet",
     log:
@@ -39,5 +38,7 @@ rule onnx_scores:
     threads: 2
     resources:
         mem_mb=3000,
+    params:
+        code=library("deploy/predict.py", "deploy/runtime.py"),
     script:
         "../workflow/scripts/onnx_scores.py"

@@ -1,6 +1,4 @@
 rule simulate:
-    input:
-        code=library("simulation", "data/ntuple_writer.py"),
     output:
         "results/{task}/ntuples/{sample}_{index}.root",
     log:
@@ -13,6 +11,7 @@ rule simulate:
     resources:
         mem_mb=2000,
     params:
+        code=library("simulation", "data/ntuple_writer.py"),
         events=file_events,
         seed=file_seed,
     script:
@@ -22,7 +21,6 @@ rule simulate:
 rule validate_simulation:
     input:
         ntuples=ntuples,
-        code=library("simulation/validation.py", "plots/simulation.py"),
     output:
         record="results/{task}/simulation/validation.json",
         figures=report(
@@ -42,5 +40,7 @@ rule validate_simulation:
     threads: 1
     resources:
         mem_mb=3000,
+    params:
+        code=library("simulation/validation.py", "plots/simulation.py"),
     script:
         "../workflow/scripts/validate_simulation.py"

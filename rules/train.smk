@@ -2,7 +2,6 @@ rule train:
     input:
         stores=stores,
         split="results/{task}/split.parquet",
-        code=training_code,
     output:
         model="results/{task}/{model}/model.pt",
         history="results/{task}/{model}/history.csv",
@@ -23,6 +22,7 @@ rule train:
     resources:
         mem_mb=6000,
     params:
+        code=training_code,
         settings=model_settings,
         # Survives a killed job, so that the next one goes on where it stopped.
         checkpoints="results/{task}/{model}/checkpoints",
