@@ -371,11 +371,12 @@ def test_everything_passes_under_sanitizers(sanitizers):
     """The programs, the injected race and overflows, and all jobs of these tests and of the packages'."""
     tree = REPOSITORY / "build/cmssw" / sanitizers.replace(",", "-")
     configure(tree, f"-DSANITIZE={sanitizers}", "-DCMAKE_BUILD_TYPE=RelWithDebInfo")
-    suppressions = REPOSITORY / "cmssw/standalone/sanitizers/leak.supp"
+    suppressions = f"print_suppressions=0:suppressions={REPOSITORY}/cmssw/standalone/sanitizers"
     environment = {
         **os.environ,
         "E2E_AREA": str(tree),
-        "LSAN_OPTIONS": f"suppressions={suppressions}:print_suppressions=0",
+        "LSAN_OPTIONS": f"{suppressions}/leak.supp",
+        "TSAN_OPTIONS": f"{suppressions}/thread.supp",
     }
     tests = [Path(__file__), Path(__file__).with_name("test_cmsrun.py")]
     subprocess.run(["pytest", "-q", "-m", "not slow", *tests], env=environment, check=True)

@@ -184,7 +184,10 @@ function(edm_finish_area)
   install(DIRECTORY "${python_directory}" DESTINATION . PATTERN "__pycache__" EXCLUDE)
   install(FILES "${CMAKE_LIBRARY_OUTPUT_DIRECTORY}/libonnxruntime.so.1" DESTINATION lib)
   # Data files, where edm::FileInPath looks for them.
-  install(DIRECTORY "${PACKAGES}/" DESTINATION src FILES_MATCHING REGEX "/data/[^/]+$")
+  file(GLOB data CONFIGURE_DEPENDS RELATIVE "${PACKAGES}" "${PACKAGES}/*/*/data")
+  foreach(directory IN LISTS data)
+    install(DIRECTORY "${PACKAGES}/${directory}/" DESTINATION "src/${directory}")
+  endforeach()
   file(CREATE_LINK "${PACKAGES}" "${CMAKE_BINARY_DIR}/src" SYMBOLIC)
   install(CODE "execute_process(COMMAND \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/bin/edmPluginRefresh\"
     \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib\" COMMAND_ERROR_IS_FATAL ANY)")

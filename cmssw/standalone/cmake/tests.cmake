@@ -8,11 +8,12 @@ external(doctest INCLUDE "${DOCTEST_INCLUDE}" LIBRARIES "")
 set(TESTS "${CMAKE_SOURCE_DIR}/../../tests/cmssw")
 get_filename_component(TESTS "${TESTS}" ABSOLUTE)
 
-# What the sanitizers are told. Suppressions name frames of third parties only; ThreadSanitizer needs none.
+# What the sanitizers are told. Suppressions name frames of third parties only.
+set(sanitizers "${CMAKE_SOURCE_DIR}/sanitizers")
 set(TEST_ENVIRONMENT
-    "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/sanitizers/leak.supp:print_suppressions=0"
+    "LSAN_OPTIONS=suppressions=${sanitizers}/leak.supp:print_suppressions=0"
     "UBSAN_OPTIONS=print_stacktrace=1"
-    "TSAN_OPTIONS=second_deadlock_stack=1")
+    "TSAN_OPTIONS=suppressions=${sanitizers}/thread.supp:print_suppressions=0:second_deadlock_stack=1")
 
 file(GLOB directories CONFIGURE_DEPENDS RELATIVE "${TESTS}" "${TESTS}/*/*.cc")
 list(TRANSFORM directories REPLACE "/.*" "")

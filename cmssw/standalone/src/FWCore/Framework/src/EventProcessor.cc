@@ -29,7 +29,7 @@
 namespace edm {
 
   namespace {
-    volatile std::sig_atomic_t caughtSignal = 0;
+    std::atomic<int> caughtSignal{0};  // lock-free, so a signal's handler may write it
     void catchSignal(int number) { caughtSignal = number; }
 
     std::string suffix(unsigned long n) {
