@@ -318,6 +318,10 @@ def test_what_the_host_does_not_have_is_refused_by_name(cms, process):
         process.p = cms.Path(cms.EDProducer("X"))
     with pytest.raises(RuntimeError, match="cannot be in a Task"):
         cms.Task(process.d)
+    process.p = cms.Path(process.a, cms.Task(cms.EDProducer("X")))
+    with pytest.raises(RuntimeError, match="a task holds a module of type X that is not attached"):
+        process.encode()
+    del process.p
     with pytest.raises(ValueError, match="Only 'source'"):
         process.other = cms.Source("EmptySource")
     with pytest.raises(ValueError, match="Attempting to change the label"):

@@ -301,6 +301,8 @@ class Process:
         for path in paths:
             for module in path.modules():
                 self._checkKnown(module, path.label_())
+        for component in on_tasks:
+            self._checkKnown(component, "a task")
         return {
             "name": self._name,
             "options": self.options.encode(self),
