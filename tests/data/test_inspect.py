@@ -77,7 +77,7 @@ def test_inspect_an_ntuple_that_does_not_convert(broken, tmp_path, capsys):
 
     inspect(broken(change), tmp_path / "p.png")
     text = capsys.readouterr().out
-    assert "none; branches of none of electron_photon are complete" in text
+    assert "none; branches of none of electron_photon, quark_gluon" in text
     assert row(text, "EB_energy")[2] == "30650"
     assert not (tmp_path / "p.png").exists()
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from e2e.data import store
 from e2e.data.store import IDENTITY, Metadata, Samples
 from e2e.errors import E2EError
-from e2e.tasks import Channel
+from e2e.tasks import Channel, Quantity
 
 CHANNELS = (Channel("EB_energy", "GeV"), Channel("EB_time", "ns"))
-KINEMATICS = (Channel("pho_pT", "GeV"),)
+KINEMATICS = (Quantity("pho_pT", "GeV"),)
 METADATA = Metadata(
     task="electron_photon",
     sample="electron",

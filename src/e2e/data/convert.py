@@ -113,6 +113,7 @@ class CropCutter(processor.ProcessorABC):
 
         frames = [self._frames(events, channel.name) for channel in task.channels]
         offsets, index, value = cut(frames, task, owner, top[kept], left[kept])
+        unknown = np.full(len(kept), np.nan)
         samples = Samples(
             sample=np.full(len(owner), self.sample),
             **{
@@ -120,9 +121,10 @@ class CropCutter(processor.ProcessorABC):
                 for name, branch in zip(("run", "lumi", "event"), ntuple.IDENTITY, strict=True)
             },
             object=number[kept].astype(np.uint32),
-            target=targets(columns.get(ntuple.TRUTH, np.zeros(len(kept))), task)[kept],
+            target=targets(columns.get(task.truth.branch), task, len(kept))[kept],
             kinematics={
-                quantity.name: columns[quantity.name][kept].astype(np.float32) for quantity in task.kinematics
+                quantity.name: columns.get(quantity.name, unknown)[kept].astype(np.float32)
+                for quantity in task.kinematics
             },
             offsets=offsets,
             index=index,
@@ -139,9 +141,8 @@ class CropCutter(processor.ProcessorABC):
     def _objects(self, events: ak.Array) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Objects per event, and the branches with one number an object, flat."""
         task = self.task
-        branches = [*task.seeds, *(quantity.name for quantity in task.kinematics)]
-        if ntuple.TRUTH in events.fields:
-            branches.append(ntuple.TRUTH)
+        branches = [*task.seeds, *(quantity.name for quantity in task.kinematics), task.truth.branch]
+        branches = [branch for branch in branches if branch in events.fields]
         counts = {branch: ak.to_numpy(ak.num(events[branch])) for branch in branches}
         first = branches[0]
         for branch in branches:
@@ -215,11 +216,15 @@ def cut(
     return offsets, index.astype(np.uint32), crops[crop, index].astype(np.float32)
 
 
-def targets(pdg_id: np.ndarray, task: Task) -> np.ndarray:
-    """Target of each object by the PDG code of its generator particle (0 = no match); NaN for others."""
-    target = np.full(len(pdg_id), np.nan, np.float32)
-    for code, label in task.pdg_ids.items():
-        target[np.abs(pdg_id) == code] = label
+def targets(truth: np.ndarray | None, task: Task, count: int) -> np.ndarray:
+    """Targets [``count``] of objects by their values of the task's truth branch; NaN where there is none."""
+    target = np.full(count, np.nan, np.float32)
+    if truth is None:
+        return target
+    if not task.truth.codes:
+        return np.where(truth > 0, truth, target)
+    for code, label in task.truth.codes.items():
+        target[np.abs(truth) == code] = label
     return target
 
 

@@ -12,11 +12,10 @@ from pathlib import Path
 import uproot
 
 from e2e.errors import E2EError
-from e2e.tasks import Task
+from e2e.tasks import TASKS, Task
 
 TREE = "fevt/RHTree"
 IDENTITY = ("runId", "lumiId", "eventId")
-TRUTH = "gen_pdgId"
 
 # Chunks are read once each, so uproot's cache of whole arrays would only hold on to memory; and a
 # memory map spares the detour of local files through fsspec's event loop.
@@ -41,8 +40,7 @@ def check(path: str | Path, task: Task) -> Ntuple:
     with open_tree(path) as tree:
         vectors = vector_branches(task)
         _require(path, tree, [*IDENTITY, *vectors], task)
-        if TRUTH in tree:
-            vectors.append(TRUTH)
+        vectors += [branch for branch in (*task.optional, task.truth.branch) if branch in tree]
         for branch in IDENTITY:
             kind = tree[branch].interpretation
             if not (isinstance(kind, uproot.AsDtype) and kind.to_dtype.kind in "iu" and not kind.inner_shape):
@@ -56,13 +54,14 @@ def check(path: str | Path, task: Task) -> Ntuple:
 
 def vector_branches(task: Task) -> list[str]:
     """Branches that a task cannot do without: its frames, and one number an object for each of the others."""
-    layers = (*task.channels, *task.kinematics)
-    return [*task.seeds, *(layer.name for layer in layers)]
+    required = [quantity.name for quantity in task.kinematics if quantity.name not in task.optional]
+    return [*task.seeds, *(channel.name for channel in task.channels), *required]
 
 
 def is_simulation(tree: uproot.TTree) -> bool:
     """Whether a tree holds generator truth."""
-    return any(name.startswith("gen_") for name in tree.keys())  # noqa: SIM118 (iterates over branches)
+    truth = {task.truth.branch for task in TASKS.values()}
+    return any(name.startswith("gen_") or name in truth for name in tree.keys())  # noqa: SIM118 (branches)
 
 
 @contextmanager

@@ -117,7 +117,7 @@ def write_ntuple(
     root = _root()
     events = iter(events)
     first = next(events, None)
-    required = [*task.seeds, *(channel.name for channel in task.kinematics)]
+    required = [*task.seeds, *(q.name for q in task.kinematics if q.name not in task.optional)]
     branches = list(first.objects) if first else required
     if missing := [branch for branch in required if branch not in branches]:
         raise E2EError(f"{path}: object branch {missing[0]} is missing; task {task.name} needs it")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from e2e.errors import E2EError
 from e2e.files import whole
-from e2e.tasks import Channel
+from e2e.tasks import Channel, Quantity
 
 FORMAT = 1
 ROW_GROUP = 512  # rows; hundreds keep a shuffled read cheap without making the footer long
@@ -34,7 +34,9 @@ class Metadata:
     ``channels`` and ``kinematics`` carry names and units, ``rows`` x ``columns`` is the size of a
     crop, ``classes[i]`` the name of target ``i``. ``source`` is the base name of the file the
     sample was made from and ``source_sha256`` its checksum. ``simulation`` says whether that file
-    holds generator truth. ``rejected`` counts the objects left out, by reason.
+    holds generator truth. ``rejected`` counts the objects left out, by reason. ``part`` is the part
+    of the split that all objects belong to, where the source says so. ``notes`` says what was found
+    out about the source.
     """
 
     task: str
@@ -42,12 +44,14 @@ class Metadata:
     channels: tuple[Channel, ...]
     rows: int
     columns: int
-    kinematics: tuple[Channel, ...]
+    kinematics: tuple[Quantity, ...]
     classes: tuple[str, ...]
     source: str
     source_sha256: str
     simulation: bool
     rejected: dict[str, int]
+    part: str | None = None
+    notes: dict[str, str] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -63,8 +67,8 @@ class Metadata:
         content = json.loads(text)
         if content.pop("format") != FORMAT:
             raise ValueError("unknown format")
-        for name in ("channels", "kinematics"):
-            content[name] = tuple(Channel(**channel) for channel in content[name])
+        content["channels"] = tuple(Channel(**channel) for channel in content["channels"])
+        content["kinematics"] = tuple(Quantity(**quantity) for quantity in content["kinematics"])
         return cls(**{**content, "classes": tuple(content["classes"])})
 
 
@@ -73,7 +77,8 @@ class Samples:
     """N objects in memory, as columns.
 
     ``sample``, ``run``, ``lumi``, ``event``, ``object`` [N] identify an object, ``target`` [N] is
-    float32 with NaN where there is no truth, ``kinematics`` maps a name to float32 [N]. The hits of
+    float32 with NaN where there is no truth, ``kinematics`` maps a name to float32 [N], NaN where
+    the source has none. The hits of
     object i are ``index[offsets[i]:offsets[i + 1]]`` and the same range of ``value``, in the units
     of ``channels``. ``shape`` is (C, H, W).
     """
@@ -229,7 +234,7 @@ def _schema(metadata: Metadata) -> pa.Schema:
         (name, pa.string() if kind is str else pa.from_numpy_dtype(kind)) for name, kind in IDENTITY.items()
     ]
     columns += [("target", pa.float32())]
-    columns += [(channel.name, pa.float32()) for channel in metadata.kinematics]
+    columns += [(quantity.name, pa.float32()) for quantity in metadata.kinematics]
     columns += [("index", pa.list_(pa.uint32())), ("value", pa.list_(pa.float32()))]
     return pa.schema(columns, metadata={KEY: metadata.to_json().encode()})
 
@@ -237,8 +242,8 @@ def _schema(metadata: Metadata) -> pa.Schema:
 def _table(samples: Samples, schema: pa.Schema) -> pa.Table:
     offsets = pa.array(samples.offsets, pa.int32())
     columns = {name: getattr(samples, name) for name in IDENTITY}
-    columns |= {"target": pa.array(samples.target, pa.float32(), from_pandas=True)}  # NaN becomes null
-    columns |= samples.kinematics
+    known = {"target": samples.target, **samples.kinematics}
+    columns |= {name: pa.array(column, pa.float32(), from_pandas=True) for name, column in known.items()}
     columns |= {
         "index": pa.ListArray.from_arrays(offsets, pa.array(samples.index, pa.uint32())),
         "value": pa.ListArray.from_arrays(offsets, pa.array(samples.value, pa.float32())),
@@ -299,7 +304,7 @@ def _samples(table: pa.Table, metadata: Metadata, path: str | Path) -> Samples:
     samples = Samples(
         sample=table["sample"].to_numpy().astype(str),
         **{name: table[name].to_numpy() for name in ("run", "lumi", "event", "object", "target")},
-        kinematics={channel.name: table[channel.name].to_numpy() for channel in metadata.kinematics},
+        kinematics={quantity.name: table[quantity.name].to_numpy() for quantity in metadata.kinematics},
         offsets=offsets - offsets[0],
         index=index.flatten().to_numpy(),
         value=value.flatten().to_numpy(),

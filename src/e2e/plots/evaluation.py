@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from e2e.data.store import Samples
 from e2e.learning.statistics import Estimate
 from e2e.plots import style
-from e2e.tasks import Channel, Crop
+from e2e.tasks import Crop, Quantity
 
 ROWS, COLUMNS = 6, 15  # on either side of the seed, shown in an attribution
 
@@ -105,7 +105,7 @@ def calibration(path: str | Path, measured: Mapping[str, Any], simulation: bool)
 def dependence(
     path: str | Path,
     measured: Mapping[str, Sequence[Mapping[str, Any]]],
-    kinematics: Sequence[Channel],
+    kinematics: Sequence[Quantity],
     simulation: bool,
 ) -> None:
     """AUC in bins of each kinematic quantity, with 68 % intervals."""
