@@ -15,47 +15,81 @@ try:
 except E2EError as error:
     raise WorkflowError(str(error)) from None
 
-SAMPLES = {"electron_photon": ("electron", "photon")}
+SIMULATED = {
+    "electron_photon": ("electron", "photon"),
+    "quark_gluon": ("qcd",),
+    "tau": ("tau", "qcd"),
+}
 BACKEND = config["cmssw"]["backend"]
 MODELS = {task: tuple(settings["models"]) for task, settings in config["tasks"].items()}
 
 
+def settings_of(task):
+    return config["tasks"][task]
+
+
+def samples(task):
+    """Names of a task's samples."""
+    settings = settings_of(task)
+    if settings["source"] != "simulation":
+        return tuple(settings[settings["source"]])
+    return SIMULATED.get(task) or (settings["simulation"]["sample"],)
+
+
 wildcard_constraints:
     task="|".join(config["tasks"]),
-    sample="|".join(sample for task in config["tasks"] for sample in SAMPLES[task]),
+    sample="|".join(
+        sorted({sample for task in config["tasks"] for sample in samples(task)})
+    ),
     index=r"\d{3}",
     model="|".join(sorted({model for models in MODELS.values() for model in models})),
     backend="standalone|apptainer|cvmfs",
 
 
-def file_names(task):
-    """`sample_index` of every file of a task, in a fixed order."""
-    files = config["tasks"][task]["simulation"]["files"]
-    return [f"{sample}_{i:03d}" for sample in SAMPLES[task] for i in range(files)]
+def sources(task):
+    """The file behind each store of a task, by `sample_index`, in a fixed order."""
+    settings = settings_of(task)
+    if settings["source"] == "simulation":
+        files = range(settings["simulation"]["files"])
+        names = [f"{sample}_{i:03d}" for sample in samples(task) for i in files]
+        return {name: f"results/{task}/ntuples/{name}.root" for name in names}
+    return {
+        f"{sample}_{i:03d}": path
+        for sample in samples(task)
+        for i, path in enumerate(settings["files"][sample])
+    }
+
+
+def source(wildcards):
+    return sources(wildcards.task)[f"{wildcards.sample}_{wildcards.index}"]
 
 
 def ntuples(wildcards):
-    names = file_names(wildcards.task)
-    return [f"results/{wildcards.task}/ntuples/{name}.root" for name in names]
+    return list(sources(wildcards.task).values())
 
 
 def stores(wildcards):
-    names = file_names(wildcards.task)
+    names = sources(wildcards.task)
     return [f"results/{wildcards.task}/store/{name}.parquet" for name in names]
 
 
 def file_seed(wildcards):
     """A seed of its own for each file: adding files changes none of the others."""
-    samples = SAMPLES[wildcards.task]
-    first = config["tasks"][wildcards.task]["simulation"]["seed"] * 10_000
-    return first + int(wildcards.index) * len(samples) + samples.index(wildcards.sample)
+    names = samples(wildcards.task)
+    first = settings_of(wildcards.task)["simulation"]["seed"] * 10_000
+    return first + int(wildcards.index) * len(names) + names.index(wildcards.sample)
 
 
-def file_events(wildcards):
-    """Events of one file: the objects are shared out among samples and files, two an event."""
-    simulation = config["tasks"][wildcards.task]["simulation"]
-    share = 2 * simulation["files"] * len(SAMPLES[wildcards.task])
-    return -(-simulation["objects"] // share)
+def file_objects(wildcards):
+    """Objects of one file: those of the task are shared out among samples and files."""
+    simulation = settings_of(wildcards.task)["simulation"]
+    return -(
+        -simulation["objects"] // (simulation["files"] * len(samples(wildcards.task)))
+    )
+
+
+def channels(wildcards):
+    return settings_of(wildcards.task).get("channels")
 
 
 def digest(*parts):
@@ -75,7 +109,7 @@ def library(*parts):
 
 
 def model_settings(wildcards):
-    return config["tasks"][wildcards.task]["models"][wildcards.model]
+    return settings_of(wildcards.task)["models"][wildcards.model]
 
 
 def training_code(wildcards):
@@ -94,14 +128,20 @@ def backend_settings(wildcards):
     return {wildcards.backend: config["cmssw"].get(wildcards.backend, {})}
 
 
-def final_outputs():
-    """What `all` makes: for each task its validation, for each model its results, agreement and cost."""
+def data_outputs():
+    """What `data` makes: for each task its stores, their split, pictures, and validation where simulated."""
     outputs = []
+    for task, settings in config["tasks"].items():
+        outputs += [f"results/{task}/split.parquet", f"results/{task}/displays.png"]
+        if settings["source"] == "simulation":
+            outputs.append(f"results/{task}/simulation/validation.json")
+    return outputs
+
+
+def final_outputs():
+    """What `all` makes: the data of each task, and for each model its results, agreement and cost."""
+    outputs = data_outputs()
     for task, models in MODELS.items():
-        outputs += [
-            f"results/{task}/simulation/validation.json",
-            f"results/{task}/displays.png",
-        ]
         for model in models:
             folder = f"results/{task}/{model}"
             outputs += [

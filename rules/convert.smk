@@ -1,6 +1,11 @@
+rule data:
+    input:
+        data_outputs(),
+
+
 rule convert:
     input:
-        ntuple="results/{task}/ntuples/{sample}_{index}.root",
+        source=source,
     output:
         "results/{task}/store/{sample}_{index}.parquet",
     log:
@@ -13,7 +18,8 @@ rule convert:
     resources:
         mem_mb=3000,
     params:
-        code=library("data/convert.py", "data/ntuple.py", "data/store.py"),
+        code=library("tasks.py", "data/convert.py", "data/ntuple.py", "data/store.py"),
+        channels=channels,
     script:
         "../workflow/scripts/convert.py"
 

@@ -12,7 +12,7 @@ rule simulate:
         mem_mb=2000,
     params:
         code=library("simulation", "data/ntuple_writer.py"),
-        events=file_events,
+        objects=file_objects,
         seed=file_seed,
     script:
         "../workflow/scripts/simulate.py"

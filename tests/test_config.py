@@ -71,9 +71,9 @@ def test_misspelt_key_keeps_its_value():
 
 def test_missing_section():
     config = complete()
-    del config["tasks"]["electron_photon"]["simulation"]
+    config["tasks"]["electron_photon"]["source"] = "files"
     message = complaint(config)
-    assert "tasks.electron_photon.simulation is missing" in message
+    assert "tasks.electron_photon.files is missing" in message
     correction = yaml.safe_load(message.split("corrected line:")[1])
     config["tasks"]["electron_photon"].update(correction)
     validate(config, SCHEMA)

@@ -41,6 +41,28 @@ def test_all_plans_the_whole_chain_of_the_default_configuration(tmp_path):
     assert {"train", "evaluate", "export", "cmsrun", "agreement", "benchmark"} <= set(jobs)
 
 
+def test_data_makes_no_model(tmp_path):
+    jobs = planned(snakemake(tmp_path, "data", *CI))
+    assert {"simulate", "validate_simulation", "convert", "split", "displays", "data"} == set(jobs)
+    assert jobs["convert"] == jobs["simulate"]
+
+
+def test_own_files_are_converted_without_simulation(tmp_path):
+    """Each file of each sample becomes a store, whatever its name."""
+    paths = [tmp_path / name for name in ("a.root", "b.root", "c.root")]
+    for path in paths:
+        path.touch()
+    config = tmp_path / "mine.yaml"
+    config.write_text(
+        "tasks: {tau: {source: files, files: {signal: [a.root, b.root], background: [c.root]}}}\n"
+    )
+    process = snakemake(tmp_path, "data", "--configfile", config)
+    assert planned(process) == {"convert": 3, "split": 1, "displays": 1, "data": 1}
+    for name, path in {"signal_000": "a", "signal_001": "b", "background_000": "c"}.items():
+        pair = f"input: {path}.root\n    output: results/tau/store/{name}.parquet"
+        assert pair in process.stdout
+
+
 def test_apptainer_is_compared_with_standalone(tmp_path):
     jobs = planned(snakemake(tmp_path, *CI, "--config", "cmssw={backend: apptainer}"))
     assert jobs["cmssw_area"] == jobs["cmsrun"] == 2

@@ -5,4 +5,5 @@ with logged(snakemake.log[0]):
     from e2e.tasks import task
 
     wildcards = snakemake.wildcards
-    convert(task(wildcards.task), snakemake.input.ntuple, snakemake.output[0], sample=wildcards.sample)
+    chosen = task(wildcards.task, snakemake.params.channels)
+    convert(chosen, snakemake.input.source, snakemake.output[0], sample=wildcards.sample)

@@ -1,6 +1,7 @@
 from script import logged
 
 with logged(snakemake.log[0]):
-    from e2e.simulation.electron_photon import simulate
+    from e2e.simulation import simulate
 
-    simulate(snakemake.output[0], snakemake.wildcards.sample, snakemake.params.events, snakemake.params.seed)
+    wildcards, params = snakemake.wildcards, snakemake.params
+    simulate(snakemake.output[0], wildcards.task, wildcards.sample, params.objects, params.seed)

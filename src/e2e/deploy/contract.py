@@ -69,7 +69,7 @@ class Contract:
     def from_json(cls, content: dict[str, Any]) -> Contract:
         """Raises KeyError, TypeError or ValueError where ``content`` is not what ``to_json`` writes."""
         contract = cls(
-            tasks.task(content["task"]),
+            tasks.task(content["task"], len(content["input"]["channels"])),
             *(
                 content[name]
                 for name in (
