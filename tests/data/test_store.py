@@ -1,4 +1,4 @@
-"""The sample store: what goes in comes out, as columns, images and points."""
+"""The sample store: what goes in comes out, as columns and images."""
 
 from dataclasses import replace
 
@@ -104,30 +104,6 @@ def test_images_and_rows_of_a_selection(samples, data):
         assert samples[selection].identity().equals(expected)
 
 
-@settings(max_examples=60, deadline=None)
-@given(objects=OBJECTS, k=st.integers(1, 25), tie=st.booleans())
-def test_points_are_the_leading_pixels(objects, k, tie):
-    """Against sorted() over dense images; ``tie`` makes the values few, so that most are equal."""
-    if tie:
-        objects = [
-            (i, target, pt, {n: np.sign(v) for n, v in hits.items()}) for i, target, pt, hits in objects
-        ]
-    samples = make(objects)
-    values, coordinates, mask = samples.points(k)
-    assert values.shape == (len(samples), k, 2)
-    assert coordinates.shape == (len(samples), k, 2)
-    for i, image in enumerate(dense(samples)):
-        pixels = [p for p in range(20) if image[:, p // 5, p % 5].any()]
-        order = sorted(pixels, key=lambda p: (-image[0, p // 5, p % 5], p))[:k]
-        assert mask[i].tolist() == [True] * len(order) + [False] * (k - len(order))
-        assert coordinates[i, : len(order)].tolist() == [[p // 5, p % 5] for p in order]
-        np.testing.assert_array_equal(
-            values[i, : len(order)], [image[:, p // 5, p % 5] for p in order] or np.zeros((0, 2))
-        )
-        assert not values[i, len(order) :].any()
-        assert not coordinates[i, len(order) :].any()
-
-
 def some(n: int) -> Samples:
     return make([((1, 2, i // 2, i % 2), i % 2, 50.0, {i % 40: 1.0 + i}) for i in range(n)])
 
@@ -153,7 +129,7 @@ def test_layout_of_the_file(tmp_path):
     assert schema.field("index").type == pa.list_(pa.uint32())
     assert schema.field("value").type == pa.list_(pa.float32())
     assert list(schema.metadata) == [store.KEY]
-    assert b'"EB_time", "unit": "ns"' in schema.metadata[store.KEY]
+    assert b'"name": "EB_time", "shift": 0, "unit": "ns"' in schema.metadata[store.KEY]
 
 
 def test_iterate_goes_by_row_group(tmp_path):

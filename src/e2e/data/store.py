@@ -2,7 +2,8 @@
 
 One row is one object. Its hits are two lists of equal length, ``index`` (uint32, ascending,
 ``(channel * rows + row) * columns + column``) and ``value`` (float32, never 0). docs/sample-store.md
-describes the whole file. Images and point clouds are made from the hits when they are asked for.
+describes the whole file. Images are made from the hits when they are asked for, point clouds and
+graphs by ``e2e.data.views``.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+import numba
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from e2e.data import views
 from e2e.errors import E2EError
 from e2e.files import whole
 from e2e.tasks import Channel, Quantity
@@ -103,63 +106,22 @@ class Samples:
     def __getitem__(self, selection: slice | np.ndarray) -> Samples:
         """The objects of a slice, a mask or an array of positions, in that order."""
         rows = np.arange(len(self))[selection]
-        hits, offsets = self._hits(rows)
+        start, count = self.offsets[rows], np.diff(self.offsets)[rows]
+        offsets, index, value = gather(start, count, self.index, self.value)
         return replace(
             self,
             **{name: getattr(self, name)[rows] for name in (*IDENTITY, "target")},
             kinematics={name: column[rows] for name, column in self.kinematics.items()},
             offsets=offsets,
-            index=self.index[hits],
-            value=self.value[hits],
+            index=index,
+            value=value,
         )
-
-    def _hits(self, rows: np.ndarray) -> tuple[slice | np.ndarray, np.ndarray]:
-        """Where the hits of ``rows`` lie, and their offsets once taken out."""
-        counts = np.diff(self.offsets)[rows]
-        offsets = np.concatenate([[0], np.cumsum(counts)])
-        if len(rows) and np.array_equal(rows, np.arange(rows[0], rows[0] + len(rows))):
-            return slice(self.offsets[rows[0]], self.offsets[rows[-1] + 1]), offsets
-        return np.repeat(self.offsets[rows] - offsets[:-1], counts) + np.arange(offsets[-1]), offsets
 
     def images(self, selection: slice | np.ndarray | None = None) -> np.ndarray:
         """Frames float32 [N, C, H, W] in the channels' units, of all objects or of ``selection``."""
         rows = np.arange(len(self))[slice(None) if selection is None else selection]
-        hits, offsets = self._hits(rows)
-        frames = np.zeros((len(rows), *self.shape), np.float32)
-        size = int(np.prod(self.shape))
-        pixel = np.repeat(np.arange(len(rows)) * size, np.diff(offsets))
-        pixel += self.index[hits]
-        frames.reshape(-1)[pixel] = self.value[hits]
-        return frames
-
-    def points(self, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The ``k`` leading pixels of each object as a point cloud.
-
-        A point is a pixel with a hit in at least one channel. Points are ordered by the value of
-        the first channel, largest first, ties by pixel index (row * W + column), smallest first, so
-        that there is one answer. Returns values float32 [N, k, C], coordinates float32 [N, k, 2]
-        (row, column) in cells, and mask bool [N, k]; places without a point are 0 and False.
-        """
-        channels, rows, columns = self.shape
-        pixels = rows * columns
-        owner = np.repeat(np.arange(len(self)), np.diff(self.offsets))
-        channel, pixel = np.divmod(self.index.astype(np.int64), pixels)
-        point, member = np.unique(owner * pixels + pixel, return_inverse=True)
-        features = np.zeros((len(point), channels), np.float32)
-        features[member, channel] = self.value
-
-        owner, pixel = np.divmod(point, pixels)
-        order = np.lexsort((pixel, -features[:, 0], owner))
-        rank = np.arange(len(order)) - np.searchsorted(owner, owner)  # lexsort keeps owners in place
-        order, owner, rank = order[rank < k], owner[rank < k], rank[rank < k]
-
-        values = np.zeros((len(self), k, channels), np.float32)
-        coordinates = np.zeros((len(self), k, 2), np.float32)
-        mask = np.zeros((len(self), k), bool)
-        values[owner, rank] = features[order]
-        coordinates[owner, rank] = np.stack(np.divmod(pixel[order], columns), axis=-1)
-        mask[owner, rank] = True
-        return values, coordinates, mask
+        count = np.diff(self.offsets)[rows]
+        return views.images(self.offsets[rows], count, self.index, self.value, self.shape)
 
     def identity(self) -> pd.DataFrame:
         """Columns sample, run, lumi, event, object: the key that joins results of other stages."""
@@ -192,6 +154,30 @@ class Samples:
             },
             offsets=np.concatenate([[0], np.cumsum(counts)]),
         )
+
+
+def gather(
+    start: np.ndarray, count: np.ndarray, index: np.ndarray, value: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Hits of objects one after the other: offsets int64 [N + 1], index and value.
+
+    Those of object i are the ``count[i]`` ones from ``start[i]`` on of ``index`` and ``value``.
+    """
+    offsets = np.zeros(len(start) + 1, np.int64)
+    np.cumsum(count, out=offsets[1:])
+    taken = np.empty(offsets[-1], np.uint32), np.empty(offsets[-1], np.float32)
+    _copy(start, count, index, value, *taken)
+    return offsets, *taken
+
+
+@numba.njit(cache=True, nogil=True)
+def _copy(start, count, index, value, to_index, to_value):
+    place = 0
+    for i in range(len(start)):
+        for hit in range(start[i], start[i] + count[i]):
+            to_index[place] = index[hit]
+            to_value[place] = value[hit]
+            place += 1
 
 
 def _describe(samples: Samples) -> str:
