@@ -1,0 +1,333 @@
+"""Converts the public image files to the sample store.
+
+They come from CERNBox (docs/how-to/cernbox.md) in four layouts, told apart by their columns:
+
+===============  =======  ================================================  ======================
+layout           format   images                                            other columns
+===============  =======  ================================================  ======================
+electron_photon  HDF5     ``X`` [N, 32, 32, 2] in units of 50 GeV, 50 ns    ``y``
+quark_gluon      parquet  ``X_jets`` [3][125][125]                          ``pt``, ``m0``, ``y``
+mass             parquet  ``X_jet`` [4 or 8][125][125]                      ``am`` or ``m``; optional
+                                                                            ``apt``, ``pt``, ``m0``
+self_supervised  HDF5     ``jet`` [N, 125, 125, 8]                          optional ``m``, ``pT``
+===============  =======  ================================================  ======================
+
+Other columns (``ieta``, ``iphi``, the ``y`` and ``Y`` of jets with a mass) have no place in the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from e2e.data import image_files, store
+from e2e.data.image_files import ImageFile
+from e2e.data.store import Metadata, Samples
+from e2e.errors import E2EError
+from e2e.files import sha256
+from e2e.tasks import Task
+
+SIGNIFICANT = 3  # standard errors between two mean masses that tell quarks from gluons
+MANY = 20  # different values in blocks of equal pixels: fewer could be a coincidence
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How one kind of public file holds the objects of ``task``.
+
+    ``image`` is the column of images, whose number of channels is one of ``channels`` and whose values
+    times ``factors`` are in the units of the task's channels. The target is the first of the columns
+    ``targets`` that is there, which one has to be if the layout is ``labelled``. ``kinematics`` maps
+    columns to quantities of the task; those in ``required`` are never missing.
+    """
+
+    name: str
+    task: str
+    image: str
+    channels: tuple[int, ...]
+    targets: tuple[str, ...]
+    labelled: bool = True
+    factors: tuple[float, ...] = ()
+    kinematics: dict[str, str] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+
+
+JET = {"pt": "jetPt", "m0": "jetM"}
+LAYOUTS = (
+    Layout("electron_photon", "electron_photon", "X", (2,), ("y",), factors=(50.0, 50.0)),
+    Layout("quark_gluon", "quark_gluon", "X_jets", (3,), ("y",), kinematics=JET, required=("pt", "m0")),
+    Layout("mass", "mass_regression", "X_jet", (4, 8), ("am", "m"), kinematics={**JET, "apt": "a_pt"}),
+    Layout(
+        "self_supervised",
+        "mass_regression",
+        "jet",
+        (8,),
+        ("m",),
+        labelled=False,
+        kinematics={"pT": "jetPt"},
+    ),
+)
+
+
+def layout(path: str | Path) -> str | None:
+    """Name of the public layout of a file, by its columns; None for any other file.
+
+    Raises E2EError for a file that cannot be opened, or that is cut off.
+    """
+    file = image_files.open_file(path)
+    if file is None:
+        return None
+    with file:
+        found = _layout(file)
+    return found.name if found else None
+
+
+def _layout(file: ImageFile) -> Layout | None:
+    return next((layout for layout in LAYOUTS if layout.image in file.names), None)
+
+
+def convert(
+    task: Task,
+    source: str | Path,
+    output: str | Path,
+    sample: str | None = None,
+    part: str | None = None,
+    progress: bool = True,
+) -> Metadata:
+    """Write the objects of a public file to the store file ``output``, whole or not at all.
+
+    An object's identity is (SHA-256 of the file, 0, 0, row, 0): a file is the same under any name.
+    Of its images the first channels are taken, as many as the task has. Values are rounded to float32
+    in the channel's unit; a hit is a value that is then not 0. Quantities that the file has not are NaN.
+    ``sample`` names the sample (default: the file's name up to the first dot). ``part`` is the part of
+    the split that all objects belong to: by default ``test`` for a file that came as one (".test." in
+    its name), else none; ``split`` divides those, too.
+
+    The ``notes`` of the returned metadata say how labels and channels were told apart. Raises E2EError,
+    naming file, column and row, for a file of another layout or task, a missing column, images of the
+    wrong shape, values that are not finite, and damage.
+    """
+    source = Path(source)
+    file = image_files.open_file(source)
+    if file is None:
+        raise E2EError(
+            f"{source}: neither HDF5 nor parquet, but {_beginning(source)}; fetch it again, or convert an "
+            "ntuple instead"
+        )
+    with file:
+        found = _check(file, task)
+        names = [name for name in found.targets if name in file.names][:1]
+        names += [name for name in found.kinematics if name in file.names]
+        columns = {name: _column(file, found, name) for name in names}
+        target, labels = _target(file, found, columns)
+        metadata = Metadata(
+            task=task.name,
+            sample=sample or source.name.split(".")[0],
+            channels=task.channels,
+            rows=task.crop.rows,
+            columns=task.crop.columns,
+            kinematics=task.kinematics,
+            classes=task.classes,
+            source=source.name,
+            source_sha256=sha256(source),
+            simulation=True,
+            rejected={},
+            part=_part(source, part),
+            notes={"layout": found.name, "target": labels, "channels": _channel_order(file, found, task)},
+        )
+        kinematics = {quantity.name: np.full(len(target), np.nan, np.float32) for quantity in task.kinematics}
+        kinematics |= {
+            found.kinematics[name]: column.astype(np.float32)
+            for name, column in columns.items()
+            if name in found.kinematics
+        }
+        pieces = _samples(file, found, task, metadata.source_sha256, target, kinematics, progress)
+        store.write(output, pieces, metadata)
+    return metadata
+
+
+def _beginning(source: Path) -> str:
+    with open(source, "rb") as file:
+        start = file.read(100)
+    return "an HTML page" if start.lstrip().startswith(b"<") else f"a file that starts with {start[:8]!r}"
+
+
+def _part(source: Path, part: str | None) -> str | None:
+    if part is None:
+        return "test" if ".test." in source.name else None
+    return None if part == "split" else part
+
+
+def _check(file: ImageFile, task: Task) -> Layout:
+    """The layout of a file that holds what ``task`` looks at; raises E2EError otherwise."""
+    found = _layout(file)
+    here = ", ".join(sorted(file.names)) or "no column"
+    if found is None:
+        expected = ", ".join(layout.image for layout in LAYOUTS)
+        raise E2EError(
+            f"{file.path}: not a public layout: it has {here}; expected images in one of {expected}"
+        )
+    if found.task != task.name:
+        raise E2EError(
+            f"{file.path}: a {found.name} file, which belongs to task {found.task}, not {task.name}"
+        )
+    missing = [name for name in found.required if name not in file.names]
+    if found.labelled and not any(name in file.names for name in found.targets):
+        missing.append(" or ".join(found.targets))
+    if missing:
+        raise E2EError(f"{file.path}: no column {', '.join(missing)} beside {found.image}; it has {here}")
+    if not file.rows(found.image):
+        raise E2EError(f"{file.path}: {found.image} is empty; fetch or write the file again")
+    shape = file.shape(found.image)
+    if shape[0] not in found.channels or shape[1:] != task.shape[1:]:
+        expected = " or ".join(_by((channels, *task.shape[1:])) for channels in found.channels)
+        raise E2EError(
+            f"{file.path}: {found.image} holds images of {_by(shape)} (channels x rows x columns); "
+            f"those of a {found.name} file are {expected}"
+        )
+    if shape[0] < len(task.channels):
+        raise E2EError(
+            f"{file.path}: {found.image} has {shape[0]} channels; choose {shape[0]} channels for "
+            f"{task.name}, not {len(task.channels)}"
+        )
+    return found
+
+
+def _column(file: ImageFile, found: Layout, name: str) -> np.ndarray:
+    """A column of finite numbers beside the images."""
+    values = file.numbers(name)
+    rows = file.rows(found.image)
+    if len(values) != rows:
+        raise E2EError(f"{file.path}: {name} has {len(values)} rows, {found.image} {rows}; fetch it again")
+    _require(file, name, values, np.isfinite(values), "a number")
+    return values
+
+
+def _require(file: ImageFile, name: str, values: np.ndarray, good: np.ndarray, meaning: str) -> None:
+    for row in np.flatnonzero(~good)[:1]:
+        raise E2EError(f"{file.path}: {name} is {values[row]:g} at row {row}; expected {meaning}")
+
+
+def _target(file: ImageFile, found: Layout, columns: dict[str, np.ndarray]) -> tuple[np.ndarray, str]:
+    """Target of each object, float32 with NaN where there is none, and where it comes from."""
+    name = next((name for name in found.targets if name in columns), None)
+    if name is None:
+        return np.full(file.rows(found.image), np.nan, np.float32), "none: the file has no labels"
+    values = columns[name]
+    if found.task == "mass_regression":
+        return np.where(values > 0, values, np.nan).astype(np.float32), f"{name} [GeV]"
+    _require(file, name, values, np.isin(values, (0, 1)), "0 or 1")
+    if found.name == "quark_gluon":
+        return _quark_or_gluon(values, columns["m0"])
+    return values.astype(np.float32), "y = 0 is photon, y = 1 is electron, as documented"
+
+
+def _quark_or_gluon(label: np.ndarray, mass: np.ndarray) -> tuple[np.ndarray, str]:
+    """Target 0 for gluons, 1 for quarks. Sources disagree on the labels, but gluon jets are heavier."""
+    gluon, reason = 0, "as documented: one label alone does not tell"
+    masses = [mass[label == code] for code in (0, 1)]
+    if min(map(len, masses)) > 1:
+        means = [float(np.mean(values)) for values in masses]
+        error = np.hypot(*(np.std(values) / np.sqrt(len(values)) for values in masses))
+        told = abs(means[1] - means[0]) > SIGNIFICANT * error
+        gluon = int(told and means[1] > means[0])
+        reason = "by the mean m0" if told else "as documented: the mean m0 does not tell"
+        reason += f" ({means[0]:.4g} GeV for y = 0, {means[1]:.4g} GeV for y = 1)"
+    return (label != gluon).astype(np.float32), f"y = {gluon} is gluon, y = {1 - gluon} is quark, {reason}"
+
+
+def _channel_order(file: ImageFile, found: Layout, task: Task) -> str:
+    """What the first images tell of the order of channels: HCAL towers are blocks of equal pixels.
+
+    Raises E2EError when other channels show them than those of the task that should.
+    """
+    order = f"{', '.join(channel.name for channel in task.channels)}, as documented"
+    towers = [number for number, channel in enumerate(task.channels) if channel.cell > 1]
+    if not towers:
+        return order
+    first = next(file.images(found.image, len(task.channels)))
+    cell = task.channels[towers[0]].cell
+    seen = [number for number in range(len(task.channels)) if _in_blocks(first[:, number], cell)]
+    if not seen:
+        return f"{order}; no channel shows the {cell} x {cell} equal pixels of a tower"
+    if seen != towers:
+        raise E2EError(
+            f"{file.path}: {found.image} shows the {cell} x {cell} equal pixels of HCAL towers in channel "
+            f"{seen[0]}, but {task.channels[towers[0]].name} is channel {towers[0]}; reorder the channels"
+        )
+    return f"{order}; {task.channels[towers[0]].name} shows the {cell} x {cell} equal pixels of its towers"
+
+
+def _in_blocks(images: np.ndarray, cell: int) -> bool:
+    """Whether images [N, H, W] consist of aligned blocks of cell x cell equal pixels, of many values."""
+    count, rows, columns = images.shape
+    blocks = images.reshape(count, rows // cell, cell, columns // cell, cell)
+    smallest, largest = blocks.min(axis=(2, 4)), blocks.max(axis=(2, 4))
+    return np.array_equal(smallest, largest) and len(np.unique(largest)) > MANY
+
+
+def _samples(
+    file: ImageFile,
+    found: Layout,
+    task: Task,
+    digest: str,
+    target: np.ndarray,
+    kinematics: dict[str, np.ndarray],
+    progress: bool,
+) -> Iterator[Samples]:
+    """The objects of a file, a batch at a time."""
+    factors = np.array(found.factors[: len(task.channels)], np.float32).reshape(-1, 1, 1)
+    start = 0
+    label = f"Converting {file.path.name}"
+    with tqdm(total=len(target), desc=label, unit="objects", disable=not progress) as bar:
+        for images in file.images(found.image, len(task.channels)):
+            if found.factors:
+                images *= factors
+            _check_finite(file, found, images, start)
+            rows = slice(start, start + len(images))
+            offsets, index, value = _hits(images)
+            yield Samples(
+                sample=np.full(len(images), digest),
+                run=np.zeros(len(images), np.uint32),
+                lumi=np.zeros(len(images), np.uint32),
+                event=np.arange(rows.start, rows.stop, dtype=np.uint64),
+                object=np.zeros(len(images), np.uint32),
+                target=target[rows],
+                kinematics={name: column[rows] for name, column in kinematics.items()},
+                offsets=offsets,
+                index=index,
+                value=value,
+                channels=task.channels,
+                classes=task.classes,
+                shape=task.shape,
+            )
+            start = rows.stop
+            bar.update(len(images))
+
+
+def _check_finite(file: ImageFile, found: Layout, images: np.ndarray, start: int) -> None:
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(images.sum()):  # several times faster than isfinite of each value
+            return
+    for row, channel, i, j in np.argwhere(~np.isfinite(images))[:1]:
+        raise E2EError(
+            f"{file.path}: {found.image} is {images[row, channel, i, j]} at row {start + row}, channel "
+            f"{channel}, pixel ({i}, {j}); a pixel without a hit is 0: fetch or write the file again"
+        )
+
+
+def _hits(images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Offsets [N + 1], index uint32 and value float32 of the pixels that are not 0, as ``Samples`` has."""
+    size = int(np.prod(images.shape[1:]))
+    pixels = images.reshape(-1)
+    hits = np.flatnonzero(pixels != 0)
+    offsets = np.searchsorted(hits, np.arange(len(images) + 1) * size)
+    return offsets, (hits % size).astype(np.uint32), pixels[hits]
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
