@@ -44,7 +44,7 @@ def test_crops_of_a_simulated_ntuple(simulated, events, tmp_path):
     assert (3, 1) in [
         (event.event, number) for event, number, *_ in expected
     ]  # row 153 fits, 14 and 154 do not
-    assert metadata.rejected == {"barrel_edge": 3}
+    assert metadata.rejected == {"detector_edge": 3}
     images = samples.images()
     for image, (event, _, row, column) in zip(images, expected, strict=True):
         np.testing.assert_array_equal(image, reference(event, row, column))
@@ -105,10 +105,9 @@ def test_bytes_do_not_depend_on_the_directory(simulated, tmp_path, monkeypatch):
 def test_an_ntuple_without_events(tmp_path):
     write_ntuple(tmp_path / "none.root", [])
     metadata = convert(TASK, tmp_path / "none.root", tmp_path / "out.parquet", progress=False)
-    assert metadata.rejected == {"barrel_edge": 0}
+    assert metadata.rejected == {"detector_edge": 0}
     samples = store.read(tmp_path / "out.parquet")
     assert samples.images().shape == (0, 2, 32, 32)
-    assert samples.points(5)[0].shape == (0, 5, 2)
 
 
 def test_progress_stays_off_the_standard_output(simulated, tmp_path, capsys):
@@ -236,7 +235,7 @@ def test_real_collisions(shared, tmp_path, name, candidates, rejected):
         TASK, shared / "data" / f"{name}-rhtree.root", tmp_path / "out.parquet", progress=False
     )
     samples = store.read(tmp_path / "out.parquet")
-    assert metadata.rejected == {"barrel_edge": rejected}
+    assert metadata.rejected == {"detector_edge": rejected}
     assert len(samples) + rejected == candidates
     assert not metadata.simulation
     assert np.isnan(samples.target).all()

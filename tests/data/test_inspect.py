@@ -40,7 +40,7 @@ def test_inspect_a_store(converted, simulated, tmp_path, monkeypatch, capsys):
     assert sha256(converted) in text
     assert sha256(simulated) in text
     assert "6 in 3 events: 2 photon, 2 electron, 2 without truth" in text
-    assert re.search(r"rejected +3 barrel_edge", text)
+    assert re.search(r"rejected +3 detector_edge", text)
     assert re.search(r"events from +simulation", text)
     samples = store.read(converted)
     energy = samples.images()[:, 0]

@@ -1,51 +1,65 @@
 """Converts RHTree ntuples to the sample store: cuts a crop around each object, keeps its hits.
 
-The event loop is coffea's, over chunks of events. All branches of a chunk are preloaded in one read:
-left to its virtual arrays, coffea decompresses a frame branch once for the offsets and once for the
-content, unless uproot's cache holds it, and then that cache is what fills the memory.
+The event loop is coffea's, over chunks of events, so that any of its executors can run it. coffea reads
+the branches with one number an object; the frames, a thousand times larger, are read basket by basket.
 """
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from io import StringIO
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
 
 import awkward as ak
 import numpy as np
+import uproot
 from coffea import processor
 from coffea.nanoevents import BaseSchema
+from tqdm import tqdm
 
-from e2e.data import ntuple, store
+from e2e.data import crops, ntuple, store
 from e2e.data.store import Metadata, Samples
 from e2e.errors import E2EError
 from e2e.files import sha256
-from e2e.tasks import Task
+from e2e.tasks import ECAL, Channel, Task
 
-CHUNK = 100  # events; their frames (0.5 MB an event) bound the memory
-EDGE = "barrel_edge"
+CHUNK = 1000  # events; opening the file for each chunk takes as long as 50 events, their hits take some 10 MB
+EDGE = "detector_edge"
 
 
 def convert(
-    task: Task, source: str | Path, output: str | Path, sample: str | None = None, progress: bool = True
+    task: Task,
+    source: str | Path,
+    output: str | Path,
+    sample: str | None = None,
+    progress: bool = True,
+    quarter_endcaps: bool = False,
+    executor: processor.executor.ExecutorBase | None = None,
 ) -> Metadata:
     """Write the objects of the ntuple ``source`` to the store file ``output``, whole or not at all.
 
     An object is kept when its crop lies inside the detector along the rows (ieta); the others are
     counted in the returned metadata. Columns (iphi) wrap around. A hit is a value that is not 0.
-    Targets come from the matched generator particle (``gen_pdgId``), null where there is none.
-    ``sample`` defaults to the name of ``source`` without suffix. Events are read ``CHUNK`` at a time;
-    their hits, about 1 kB an object, stay in memory until they are written.
+    Targets come from the task's truth branch, null where there is none; so are kinematics that a
+    source may lack. ``sample`` defaults to the name of ``source`` without suffix. ``quarter_endcaps``
+    gives the ECAL endcaps the fault of the public jet files (``crops.quarter_endcaps``).
+
+    Chunks of ``CHUNK`` events are run by ``executor`` (default: one after the other, here), a few at a
+    time and written before the next, so that memory does not grow with the file. The bytes written do
+    not depend on the executor.
 
     Raises E2EError, naming file and branch, for a file that is no whole ROOT file, a missing branch,
-    a vector of the wrong length, a value that is not finite, or a seed that is no crystal.
+    a vector of the wrong length, a seed outside the detector, or a value that is not finite. Frames
+    are checked where an object is kept; baskets without one are not even read.
     """
     source = Path(source)
     checked = ntuple.check(source, task)
-    cutter = CropCutter(task, source, sample or source.stem)
-    found = _run(cutter, checked, progress) if checked.entries else {"samples": [], "rejected": {EDGE: 0}}
+    if quarter_endcaps and ECAL not in task.channels:
+        raise E2EError(f"task {task.name} has no {ECAL.name}, so no endcaps; convert without quartering them")
+    cutter = CropCutter(task, source, sample or source.stem, quarter_endcaps)
     metadata = Metadata(
         task=task.name,
         sample=cutter.sample,
@@ -57,73 +71,133 @@ def convert(
         source=source.name,
         source_sha256=sha256(source),
         simulation=checked.simulation,
-        rejected=found["rejected"],
+        rejected={EDGE: rejected(task, source)},
+        notes={"endcaps": "quartered"} if quarter_endcaps else {},
     )
-    store.write(output, found["samples"], metadata)
+    executor = executor or processor.IterativeExecutor(status=False, retries=0)
+    store.write(output, _run(cutter, checked, executor, progress), metadata)
     return metadata
 
 
-def _run(cutter: CropCutter, checked: ntuple.Ntuple, progress: bool) -> dict[str, Any]:
-    runner = processor.Runner(
-        executor=processor.IterativeExecutor(desc=f"Converting {checked.path.name}", retries=0),
-        schema=BaseSchema,
-        chunksize=CHUNK,
+def rejected(task: Task, source: str | Path) -> int:
+    """Number of objects of an ntuple whose crop leaves the detector along the rows."""
+    with ntuple.open_tree(source) as tree:
+        try:
+            seeds = _flat(tree[task.seeds[0]].array())
+        except Exception as error:  # damaged bytes can make uproot fail in any way
+            raise ntuple.damaged(source, error) from None
+    return int(np.count_nonzero(~_inside(task, seeds)))
+
+
+@contextmanager
+def cluster(workers: int = 2, scheduler: str | None = None) -> Iterator[processor.DaskExecutor]:
+    """An executor for ``convert`` on Dask: a cluster whose ``scheduler`` has this address, or processes here.
+
+    Workers of another machine see the ntuples under the same path.
+    """
+    from distributed import Client, LocalCluster
+
+    if scheduler:
+        own = nullcontext(scheduler)
+    else:  # what a failing chunk has to say comes back as an error, once
+        own = LocalCluster(
+            n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+        )
+    with own as address, Client(address) as client:
+        yield processor.DaskExecutor(client=client, status=False, retries=0)
+
+
+def _run(
+    cutter: CropCutter, checked: ntuple.Ntuple, executor: processor.executor.ExecutorBase, progress: bool
+) -> Iterator[Samples]:
+    """Samples of an ntuple, chunk after chunk."""
+    if not checked.entries:
+        return
+    # coffea's own cache would go on counting the entries of a file that was replaced since
+    runner = processor.Runner(executor=executor, schema=BaseSchema, chunksize=CHUNK, metadata_cache={})
+    options = {"treename": ntuple.TREE, "uproot_options": ntuple.UPROOT_OPTIONS}
+    frames = {channel.name for channel in cutter.task.channels}
+    branches = [branch for branch in checked.branches if branch not in frames]
+    files = {cutter.sample: {"files": [str(checked.path.resolve())], "preload": branches}}
+    bar = tqdm(
+        total=checked.entries, desc=f"Converting {checked.path.name}", unit="event", disable=not progress
     )
-    files = {cutter.sample: {"files": [str(checked.path)], "preload": list(checked.branches)}}
+    with bar, _one_error(checked.path):
+        with redirect_stdout(StringIO()):  # where coffea draws bars, asked to or not
+            chunks = list(runner.preprocess(files, **options))
+        options["iteritems_options"] = {"filter_name": branches}
+        at_once = _at_once(executor)
+        for first in range(0, len(chunks), at_once):
+            window = chunks[first : first + at_once]
+            with redirect_stdout(StringIO()):
+                found = runner.run(window, cutter, **options)["out"]
+            yield from (samples for _, samples in sorted(found, key=itemgetter(0)))
+            bar.update(sum(map(len, window)))
+
+
+def _at_once(executor: processor.executor.ExecutorBase) -> int:
+    """Number of chunks to hand to an executor together: enough that no worker waits for the next."""
+    client = getattr(executor, "client", None)
+    workers = sum(client.nthreads().values()) if client else executor.workers
+    return max(1, 2 * workers) if workers != 1 else 1
+
+
+@contextmanager
+def _one_error(path: Path) -> Iterator[None]:
+    """Turn what coffea raises, a bare Exception around whatever went wrong, into the error for the user."""
     try:
-        # coffea draws its bars on the standard output, which is for results
-        with redirect_stdout(sys.stderr if progress else StringIO()):
-            return runner(
-                files,
-                cutter,
-                treename=ntuple.TREE,
-                uproot_options=ntuple.UPROOT_OPTIONS,
-                iteritems_options={"filter_name": list(checked.branches)},
-            )
-    except Exception as error:  # coffea wraps whatever was raised in a bare Exception
+        yield
+    except E2EError:
+        raise
+    except Exception as error:
         if isinstance(error.__cause__, E2EError):
             raise error.__cause__ from None
         if str(error).startswith("Failed processing"):
             raise
-        raise E2EError(
-            f"{checked.path}: damaged ROOT file ({error.__cause__ or error}); fetch or write it again"
-        ) from error
+        raise ntuple.damaged(path, error.__cause__ or error) from error
 
 
 class CropCutter(processor.ProcessorABC):
-    """coffea processor: events of an ntuple in, ``{"samples": [Samples], "rejected": {reason: n}}`` out."""
+    """coffea processor: events of an ntuple in, ``[(first entry, Samples)]`` out."""
 
-    def __init__(self, task: Task, source: Path, sample: str) -> None:
+    def __init__(self, task: Task, source: Path, sample: str, quarter_endcaps: bool = False) -> None:
         self.task = task
         self.source = source
         self.sample = sample
+        self.quarter_endcaps = quarter_endcaps
 
-    def process(self, events: ak.Array) -> dict[str, Any]:
+    def process(self, events: ak.Array) -> list[tuple[int, Samples]]:
+        first = events.metadata["entrystart"]
+        with ntuple.open_tree(events.metadata["filename"]) as tree:
+            return [(first, self._samples(events, tree, first))]
+
+    def postprocess(self, accumulator: list) -> list:
+        return accumulator
+
+    def _samples(self, events: ak.Array, tree: uproot.TTree, first: int) -> Samples:
         task = self.task
-        counts, columns = self._objects(events)
+        counts, columns = self._objects(events, tree, first)
         owner = np.repeat(np.arange(len(events)), counts)
         number = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
-        row, column = (
-            self._seeds(events, owner, branch, columns[branch], size)
-            for branch, size in zip(task.seeds, task.detector, strict=True)
-        )
-        top, left = row - task.crop.seed_row, column - task.crop.seed_column
-        kept = (top >= 0) & (top + task.crop.rows <= task.detector[0])
-        owner = owner[kept]
+        for branch, size in zip(task.seeds, task.detector, strict=True):
+            self._check_seeds(columns[branch], size // task.seed_cell, branch, tree, first + owner)
+        kept = _inside(task, columns[task.seeds[0]])
+        columns = {name: column[kept] for name, column in columns.items()}
+        owner, number = owner[kept], number[kept]
 
-        frames = [self._frames(events, channel.name) for channel in task.channels]
-        offsets, index, value = cut(frames, task, owner, top[kept], left[kept])
-        unknown = np.full(len(kept), np.nan)
-        samples = Samples(
+        hits = [self._hits(tree, channel, first + owner, columns) for channel in task.channels]
+        offsets, index, value = crops.interleave(hits, task.crop)
+        unknown = np.full(len(owner), np.nan)
+        return Samples(
             sample=np.full(len(owner), self.sample),
             **{
                 name: self._identity(events, branch, store.IDENTITY[name])[owner]
                 for name, branch in zip(("run", "lumi", "event"), ntuple.IDENTITY, strict=True)
             },
-            object=number[kept].astype(np.uint32),
-            target=targets(columns.get(task.truth.branch), task, len(kept))[kept],
+            object=number.astype(np.uint32),
+            target=targets(columns.get(task.truth.branch), task, len(owner)),
             kinematics={
-                quantity.name: columns.get(quantity.name, unknown)[kept].astype(np.float32)
+                quantity.name: columns.get(quantity.name, unknown).astype(np.float32)
                 for quantity in task.kinematics
             },
             offsets=offsets,
@@ -133,58 +207,52 @@ class CropCutter(processor.ProcessorABC):
             classes=task.classes,
             shape=task.shape,
         )
-        return {"samples": [samples], "rejected": {EDGE: int(np.count_nonzero(~kept))}}
 
-    def postprocess(self, accumulator: dict[str, Any]) -> dict[str, Any]:
-        return accumulator
-
-    def _objects(self, events: ak.Array) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    def _objects(
+        self, events: ak.Array, tree: uproot.TTree, first: int
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Objects per event, and the branches with one number an object, flat."""
         task = self.task
         branches = [*task.seeds, *(quantity.name for quantity in task.kinematics), task.truth.branch]
         branches = [branch for branch in branches if branch in events.fields]
         counts = {branch: ak.to_numpy(ak.num(events[branch])) for branch in branches}
-        first = branches[0]
+        seeds = branches[0]
         for branch in branches:
-            for i in np.flatnonzero(counts[branch] != counts[first])[:1]:
-                raise self._error(
-                    events,
-                    i,
-                    f"{branch} has {counts[branch][i]} objects, {first} {counts[first][i]}; "
-                    "they need one number for each object",
+            for i in np.flatnonzero(counts[branch] != counts[seeds])[:1]:
+                raise E2EError(
+                    f"{self.source}: event {ntuple.event_name(tree, first + i)}: {branch} has "
+                    f"{counts[branch][i]} objects, {seeds} {counts[seeds][i]}; they need one number for each "
+                    "object"
                 )
-        return counts[first], {branch: _flat(events[branch]) for branch in branches}
+        return counts[seeds], {branch: _flat(events[branch]) for branch in branches}
 
-    def _seeds(
-        self, events: ak.Array, owner: np.ndarray, branch: str, seed: np.ndarray, size: int
-    ) -> np.ndarray:
-        inside = (seed >= 0) & (seed < size) & (seed == np.floor(seed))  # False for NaN
+    def _check_seeds(
+        self, seeds: np.ndarray, size: int, branch: str, tree: uproot.TTree, entries: np.ndarray
+    ) -> None:
+        inside = (seeds >= 0) & (seeds < size) & (seeds == np.floor(seeds))  # False for NaN
         for i in np.flatnonzero(~inside)[:1]:
-            raise self._error(
-                events, owner[i], f"{branch} holds a seed at {seed[i]}; crystals are numbered 0 to {size - 1}"
+            cells = "crystals" if self.task.seed_cell == 1 else "towers"
+            raise E2EError(
+                f"{self.source}: event {ntuple.event_name(tree, entries[i])}: {branch} holds a seed at "
+                f"{seeds[i]}; {cells} are numbered 0 to {size - 1}"
             )
-        return seed.astype(np.int64)
 
-    def _frames(self, events: ak.Array, branch: str) -> np.ndarray:
-        """Whole-detector frames [events, rows * columns] of one channel."""
-        rows, columns = self.task.detector
-        counts = ak.to_numpy(ak.num(events[branch]))
-        for i in np.flatnonzero(counts != rows * columns)[:1]:
-            raise self._error(
-                events,
-                i,
-                f"{branch} has {counts[i]} values; a frame of {rows} x {columns} has {rows * columns}",
-            )
-        frames = _flat(events[branch]).reshape(len(events), rows * columns)
-        with np.errstate(over="ignore", invalid="ignore"):
-            suspicious = not np.isfinite(frames.sum())  # several times faster than isfinite of each value
-        if suspicious:
-            for i, cell in np.argwhere(~np.isfinite(frames))[:1]:
-                place = f"row {cell // columns}, column {cell % columns}"
-                raise self._error(
-                    events, i, f"{branch} is {frames[i, cell]} at {place}; a crystal without a hit is 0"
-                )
-        return frames
+    def _hits(
+        self, tree: uproot.TTree, channel: Channel, entries: np.ndarray, columns: dict[str, np.ndarray]
+    ) -> crops.Hits:
+        """Hits in one channel of the objects of ``columns``, which belong to ``entries``."""
+        task = self.task
+        top, left = (
+            first_cells(task, columns[branch], axis).astype(np.int64)
+            for axis, branch in enumerate(task.seeds)
+        )
+        pieces = []
+        for entry, records in ntuple.frames(self.source, tree, task, channel, entries):
+            if self.quarter_endcaps and channel == ECAL:
+                records = crops.quarter_endcaps(records, task.detector)
+            here = slice(*np.searchsorted(entries, (entry, entry + len(records))))
+            pieces.append(crops.cut(records, task, channel, entries[here] - entry, top[here], left[here]))
+        return crops.Hits.concatenate(pieces)
 
     def _identity(self, events: ak.Array, branch: str, kind: type) -> np.ndarray:
         number = ak.to_numpy(events[branch])
@@ -192,28 +260,17 @@ class CropCutter(processor.ProcessorABC):
             raise E2EError(f"{self.source}: {branch} is {number[i]}; expected a {np.dtype(kind)}")
         return number.astype(kind)
 
-    def _error(self, events: ak.Array, i: int, message: str) -> E2EError:
-        name = ":".join(str(events[branch][i]) for branch in ntuple.IDENTITY)
-        return E2EError(f"{self.source}: event {name}: {message}")
+
+def first_cells(task: Task, seeds: np.ndarray, axis: int) -> np.ndarray:
+    """First row (``axis`` 0) or column (1) of the crops around seeds, in cells; negative ones wrap around."""
+    seed = (task.crop.seed_row, task.crop.seed_column)[axis]
+    return np.asarray(seeds, float) * task.seed_cell + task.seed_cell // 2 - seed
 
 
-def cut(
-    frames: list[np.ndarray], task: Task, owner: np.ndarray, top: np.ndarray, left: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Hits of the crops whose first cell is (``top``, ``left``) of the frames of event ``owner``, each [N].
-
-    ``frames`` holds, per channel, an array [events, rows * columns]. Columns wrap around. Returns
-    offsets [N + 1], index uint32 and value float32, as ``Samples`` has them.
-    """
-    rows, columns = task.detector
-    row = top[:, None] + np.arange(task.crop.rows)
-    column = (left[:, None] + np.arange(task.crop.columns)) % columns
-    cell = ((owner[:, None] * rows + row) * columns)[:, :, None] + column[:, None, :]
-    crops = np.stack([frame.reshape(-1)[cell] for frame in frames], axis=1)
-    crops = crops.reshape(len(owner), int(np.prod(task.shape)))
-    crop, index = np.nonzero(crops)
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(crop, minlength=len(owner)))])
-    return offsets, index.astype(np.uint32), crops[crop, index].astype(np.float32)
+def _inside(task: Task, seed_rows: np.ndarray) -> np.ndarray:
+    """Whether the crops around seeds in these rows lie in the detector."""
+    top = first_cells(task, seed_rows, 0)
+    return (top >= 0) & (top + task.crop.rows <= task.detector[0])
 
 
 def targets(truth: np.ndarray | None, task: Task, count: int) -> np.ndarray:
