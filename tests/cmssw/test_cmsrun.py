@@ -231,7 +231,8 @@ def test_channels_crop_and_seeds_are_configurable(ntuples, scores, tmp_path):
     model = save_model(tmp_path / "model.onnx", task)
     cfg = cfg_with(
         tmp_path,
-        'process.source.channels = cms.vstring("EB_time", "EB_energy")',
+        'channels = [cms.PSet(name=cms.string(name)) for name in ("EB_time", "EB_energy")]',
+        "process.source.channels = cms.VPSet(*channels)",
         "process.objectFrames.rows = 25",
         "process.objectFrames.columns = 41",
         "process.objectFrames.seedRow = 3",
@@ -384,7 +385,7 @@ def test_an_unknown_parameter_is_an_error(ntuples, model, cmsrun, tmp_path, modu
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("process.source.channels = cms.vstring()", "at least one channel"),
+        ("process.source.channels = cms.VPSet()", "at least one channel"),
         ("process.objectFrames.seedRow = 32", "cannot have its seed at row 32"),
         ("process.objectFrames.rows = 171", "larger than the detector frame of 170 x 360"),
         ('process.e2eTagger.backend = "gpu"', "choose cpu or cuda"),

@@ -18,7 +18,7 @@ namespace {
   constexpr std::uint32_t kRows = 170, kColumns = 360, kCells = kRows * kColumns;
   constexpr e2e::Crop kPhoton{32, 32, 15, 15};
 
-  e2e::FrameBuilder barrel() { return {{"EB_energy", "EB_time"}, kRows, kColumns}; }
+  e2e::FrameBuilder barrel() { return {{{"EB_energy"}, {"EB_time"}}, kRows, kColumns}; }
 
   /// A value that tells the cell it comes from, and is exact in float.
   float label(std::uint32_t channel, std::uint32_t row, std::uint32_t column) {
@@ -86,8 +86,43 @@ TEST_CASE("a value that is not finite names channel, row and column") {
 }
 
 TEST_CASE("a frame too large for its index is refused") {
-  CHECK(contains(message([] { e2e::FrameBuilder({"a", "b"}, 65536, 32768); }), "32 bits"));
+  CHECK(contains(message([] { e2e::FrameBuilder({{"a"}, {"b"}}, 65536, 32768); }), "32 bits"));
   CHECK(contains(message([] { e2e::FrameBuilder({}, 170, 360); }), "at least one channel"));
+}
+
+TEST_CASE("a tower is spread evenly over its crystals, and the image starts under its shift") {
+  e2e::FrameBuilder const builder({{"HBHE_energy", 5, 10}}, 280, 360);
+  std::vector<float> towers(56 * 72, 0.f);
+  towers[3 * 72 + 0] = 25.f;   // under columns 10 to 14
+  towers[3 * 72 + 70] = 50.f;  // wraps around: under columns 0 to 4
+  auto const frame = builder.build({&towers});
+  REQUIRE(frame.size() == 50);
+  for (std::uint32_t row = 0; row < 5; ++row)
+    for (std::uint32_t column = 0; column < 5; ++column) {
+      auto const hit = row * 10 + column;
+      CHECK(frame.index()[hit] == (15 + row) * 360 + column);
+      CHECK(frame.value()[hit] == 2.f);
+      CHECK(frame.index()[hit + 5] == (15 + row) * 360 + 10 + column);
+      CHECK(frame.value()[hit + 5] == 1.f);
+    }
+  towers[5 * 72 + 71] = std::nanf("");
+  CHECK(contains(message([&] { builder.build({&towers}); }), "HBHE_energy is nan at row 5, column 71"));
+  std::vector<float> const crystals(280 * 360, 0.f);
+  CHECK(contains(message([&] { builder.build({&crystals}); }), "has 100800 values; expected 56 x 72"));
+}
+
+TEST_CASE("layers that do not fit the frame are refused") {
+  for (auto const& layer : {e2e::Layer{"h", 0, 0}, {"h", 7, 0}, {"h", 5, 3}, {"h", 5, 360}})
+    CHECK(contains(message([&] { e2e::FrameBuilder({layer}, 280, 360); }), "do not fit a detector frame of 280 x 360"));
+}
+
+TEST_CASE("the seed of a tower is its middle crystal") {
+  auto const seeds = e2e::makeSeeds({0.f, 55.f}, {71.f, 2.f}, 280, 360, 5);
+  CHECK(seeds[0].row == 2);
+  CHECK(seeds[0].column == 357);
+  CHECK(seeds[1].row == 277);
+  CHECK(seeds[1].column == 12);
+  CHECK(contains(message([] { e2e::makeSeeds({56.f}, {0.f}, 280, 360, 5); }), "row 56.000000; they are numbered 0 to 55"));
 }
 
 TEST_CASE("seeds keep the index of their object") {

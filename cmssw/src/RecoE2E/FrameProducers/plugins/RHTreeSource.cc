@@ -39,6 +39,7 @@ private:
   e2e::RHTreeReader::Branches const branches_;
   std::uint32_t const rows_;
   std::uint32_t const columns_;
+  std::uint32_t const seedCell_;
   e2e::FrameBuilder const builder_;
   edm::EDPutTokenT<e2e::DetectorFrame> const frameToken_;
   edm::EDPutTokenT<e2e::SeedCollection> const seedsToken_;
@@ -48,18 +49,39 @@ private:
   std::int64_t nextEntry_ = 0;
 };
 
+namespace {
+  std::vector<e2e::Layer> layers(edm::ParameterSet const& config) {
+    std::vector<e2e::Layer> layers;
+    for (auto const& channel : config.getParameter<std::vector<edm::ParameterSet>>("channels"))
+      layers.push_back({channel.getParameter<std::string>("name"),
+                        channel.getParameter<std::uint32_t>("cell"),
+                        channel.getParameter<std::uint32_t>("shift")});
+    return layers;
+  }
+
+  std::vector<std::string> names(std::vector<e2e::Layer> const& layers) {
+    std::vector<std::string> names;
+    for (auto const& layer : layers)
+      names.push_back(layer.name);
+    return names;
+  }
+}  // namespace
+
 RHTreeSource::RHTreeSource(edm::ParameterSet const& config, edm::InputSourceDescription const& description)
     : edm::ProducerSourceFromFiles(config, description, false),
       branches_{config.getParameter<std::string>("tree"),
-                config.getParameter<std::vector<std::string>>("channels"),
+                names(layers(config)),
                 config.getParameter<std::string>("seedRows"),
                 config.getParameter<std::string>("seedColumns")},
       rows_(config.getParameter<std::uint32_t>("rows")),
       columns_(config.getParameter<std::uint32_t>("columns")),
-      builder_(e2e::configured([this] { return e2e::FrameBuilder(branches_.images, rows_, columns_); })),
+      seedCell_(config.getParameter<std::uint32_t>("seedCell")),
+      builder_(e2e::configured([&] { return e2e::FrameBuilder(layers(config), rows_, columns_); })),
       frameToken_(produces()),
       seedsToken_(produces()),
       files_(fileNames(0)) {
+  if (seedCell_ == 0)
+    throw edm::Exception(edm::errors::Configuration) << "RHTreeSource: seedCell is 0; a seed lies in at least one cell";
   if (files_.empty())
     throw edm::Exception(edm::errors::Configuration) << "RHTreeSource: fileNames names no file";
   for (std::size_t i = 0; i < files_.size(); ++i)
@@ -73,12 +95,23 @@ void RHTreeSource::fillDescriptions(edm::ConfigurationDescriptions& descriptions
   desc.setComment("Reads ntuples of the MLAnalyzer; puts the detector frame and the seeds of the objects.");
   edm::ProducerSourceFromFiles::fillDescription(desc);
   desc.add<std::string>("tree", "fevt/RHTree")->setComment("Path of the tree in each file.");
-  desc.add<std::vector<std::string>>("channels", {"EB_energy", "EB_time"})
-      ->setComment("Branches that become the channels of the frame, in the order of the model's training.");
-  desc.add<std::uint32_t>("rows", 170)->setComment("Rows (ieta) of each image.");
-  desc.add<std::uint32_t>("columns", 360)->setComment("Columns (iphi) of each image; they wrap around.");
+  edm::ParameterSetDescription channel;
+  channel.add<std::string>("name")->setComment("Branch with the image.");
+  channel.add<std::uint32_t>("cell", 1)->setComment("Cells of the frame along each side of one value of the image.");
+  channel.add<std::uint32_t>("shift", 0)->setComment("Column of the frame under which the image starts.");
+  std::vector<edm::ParameterSet> barrel(2);
+  for (std::size_t i = 0; i < barrel.size(); ++i) {
+    barrel[i].addParameter<std::string>("name", i == 0 ? "EB_energy" : "EB_time");
+    barrel[i].addParameter<std::uint32_t>("cell", 1);
+    barrel[i].addParameter<std::uint32_t>("shift", 0);
+  }
+  desc.addVPSet("channels", channel, barrel)
+      ->setComment("The channels of the frame, in the order of the model's training.");
+  desc.add<std::uint32_t>("rows", 170)->setComment("Rows (ieta) of the frame.");
+  desc.add<std::uint32_t>("columns", 360)->setComment("Columns (iphi) of the frame; they wrap around.");
   desc.add<std::string>("seedRows", "SC_ieta")->setComment("Branch with the row of each object's seed, from 0.");
   desc.add<std::string>("seedColumns", "SC_iphi")->setComment("Branch with the column of each object's seed, from 0.");
+  desc.add<std::uint32_t>("seedCell", 1)->setComment("Cells of the frame along each side of what a seed counts.");
   descriptions.add("source", desc);
 }
 
@@ -120,7 +153,7 @@ void RHTreeSource::produce(edm::Event& event) {
   reader_->load(entry);
   try {
     event.emplace(frameToken_, builder_.build(reader_->images()));
-    event.emplace(seedsToken_, e2e::makeSeeds(reader_->seedRows(), reader_->seedColumns(), rows_, columns_));
+    event.emplace(seedsToken_, e2e::makeSeeds(reader_->seedRows(), reader_->seedColumns(), rows_, columns_, seedCell_));
   } catch (std::runtime_error const& error) {
     throw cms::Exception("InvalidNtuple") << reader_->fileName() << ", entry " << entry << ": " << error.what();
   }

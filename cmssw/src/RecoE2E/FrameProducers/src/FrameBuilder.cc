@@ -7,39 +7,62 @@
 
 namespace e2e {
 
-  FrameBuilder::FrameBuilder(std::vector<std::string> channels, std::uint32_t rows, std::uint32_t columns)
-      : channels_(std::move(channels)),
+  namespace {
+    std::string size(std::uint32_t rows, std::uint32_t columns) {
+      return std::to_string(rows) + " x " + std::to_string(columns);
+    }
+  }  // namespace
+
+  FrameBuilder::FrameBuilder(std::vector<Layer> layers, std::uint32_t rows, std::uint32_t columns)
+      : layers_(std::move(layers)),
         rows_(rows),
         columns_(columns) {
-    if (channels_.empty() || rows_ == 0 || columns_ == 0)
+    if (layers_.empty() || rows_ == 0 || columns_ == 0)
       throw std::invalid_argument("a detector frame needs at least one channel, one row and one column");
     auto const channelCells = std::uint64_t(rows_) * columns_;
-    if (channelCells > std::numeric_limits<std::uint32_t>::max() / channels_.size())
-      throw std::invalid_argument("a detector frame of " + std::to_string(channels_.size()) + " x " +
-                                  std::to_string(rows_) + " x " + std::to_string(columns_) +
-                                  " cells is too large for an index of 32 bits");
+    if (channelCells > std::numeric_limits<std::uint32_t>::max() / layers_.size())
+      throw std::invalid_argument("a detector frame of " + std::to_string(layers_.size()) + " x " +
+                                  size(rows_, columns_) + " cells is too large for an index of 32 bits");
+    for (auto const& layer : layers_) {
+      if (layer.cell == 0 || rows_ % layer.cell != 0 || columns_ % layer.cell != 0 || layer.shift % layer.cell != 0 ||
+          layer.shift >= columns_)
+        throw std::invalid_argument(layer.name + " has cells of " + size(layer.cell, layer.cell) + ", shifted by " +
+                                    std::to_string(layer.shift) + ", which do not fit a detector frame of " +
+                                    size(rows_, columns_));
+      channels_.push_back(layer.name);
+    }
   }
 
   DetectorFrame FrameBuilder::build(std::vector<std::vector<float> const*> const& images) const {
-    if (images.size() != channels_.size())
+    if (images.size() != layers_.size())
       throw std::invalid_argument(std::to_string(images.size()) + " images for a frame of " +
-                                  std::to_string(channels_.size()) + " channels");
-    std::uint32_t const cells = rows_ * columns_;
+                                  std::to_string(layers_.size()) + " channels");
     std::vector<std::uint32_t> index;
     std::vector<float> value;
-    for (std::uint32_t channel = 0; channel < images.size(); ++channel) {
+    for (std::uint32_t channel = 0; channel < layers_.size(); ++channel) {
+      auto const& [name, cell, shift] = layers_[channel];
       auto const& image = *images[channel];
-      if (image.size() != cells)
-        throw std::runtime_error(channels_[channel] + " has " + std::to_string(image.size()) + " values; expected " +
-                                 std::to_string(rows_) + " x " + std::to_string(columns_));
-      for (std::uint32_t cell = 0; cell < cells; ++cell) {
-        if (image[cell] == 0.f)
-          continue;
-        if (not std::isfinite(image[cell]))
-          throw std::runtime_error(channels_[channel] + " is " + std::to_string(image[cell]) + " at row " +
-                                   std::to_string(cell / columns_) + ", column " + std::to_string(cell % columns_));
-        index.push_back(channel * cells + cell);
-        value.push_back(image[cell]);
+      std::uint32_t const rows = rows_ / cell, columns = columns_ / cell;
+      if (image.size() != std::size_t(rows) * columns)
+        throw std::runtime_error(name + " has " + std::to_string(image.size()) + " values; expected " +
+                                 size(rows, columns));
+      auto const area = static_cast<float>(cell * cell);
+      for (std::uint32_t frameRow = 0; frameRow < rows_; ++frameRow) {
+        std::uint32_t const row = frameRow / cell;
+        auto place = (channel * rows_ + frameRow) * columns_;
+        auto column = (columns - shift / cell) % columns;
+        for (std::uint32_t i = 0; i < columns; ++i, place += cell, column = column + 1 == columns ? 0 : column + 1) {
+          auto const content = image[row * columns + column];
+          if (content == 0.f)
+            continue;
+          if (not std::isfinite(content))
+            throw std::runtime_error(name + " is " + std::to_string(content) + " at row " + std::to_string(row) +
+                                     ", column " + std::to_string(column));
+          for (std::uint32_t part = 0; part < cell; ++part) {
+            index.push_back(place + part);
+            value.push_back(content / area);
+          }
+        }
       }
     }
     return DetectorFrame(channels_, rows_, columns_, std::move(index), std::move(value));
