@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from e2e.data.ntuple import TREE
 from e2e.errors import E2EError
 from e2e.files import whole
-from e2e.tasks import ELECTRON_PHOTON, Task
+from e2e.tasks import ELECTRON_PHOTON, Channel, Task
 
 Sparse = tuple[NDArray[np.uint32], NDArray[np.float32]]
 
@@ -44,8 +44,10 @@ namespace e2e {
   class RHTreeWriter {
   public:
     RHTreeWriter(TDirectory* directory, const char* tree, const std::vector<std::string>& frames,
-                 unsigned int cells, const std::vector<std::string>& objects, int basket)
-        : frames_(frames.size(), std::vector<float>(cells)), set_(frames.size()), objects_(objects.size()) {
+                 const std::vector<unsigned int>& cells, const std::vector<std::string>& objects, int basket)
+        : set_(frames.size()), objects_(objects.size()) {
+      for (unsigned int number : cells)
+        frames_.emplace_back(number);
       directory->cd();
       tree_ = new TTree(tree, "");  // owned by the directory
       tree_->Branch("runId", &run_, "runId/i");
@@ -87,7 +89,7 @@ namespace e2e {
 class Event:
     """One entry of the tree.
 
-    ``channels`` holds, by branch name, either the dense frame [rows, columns] or its hits as a pair
+    ``channels`` holds, by branch name, either the dense frame (see ``frame_shape``) or its hits as a pair
     (index uint32 [n] = row * columns + column, strictly increasing; value float32 [n]), in the
     channel's unit. ``objects`` holds, by branch name, one number per reconstructed object, all of the
     same length; seeds (``SC_ieta``: row, ``SC_iphi``: column) among them.
@@ -107,7 +109,7 @@ def write_ntuple(
 
     The same events give the same bytes wherever the file lies: ROOT's reproducible mode fixes dates and
     UUIDs and records ``name`` (default: the file's own name) in place of the path. The object branches are
-    those of the first event; a task's seed and kinematic branches must be among them. A file without
+    those of the first event; a task's seed and required kinematic branches must be among them. A file without
     events has the task's branches and no entries.
 
     Raises E2EError, naming file, event and branch, for a missing or unexpected branch, a wrong shape, an
@@ -117,13 +119,14 @@ def write_ntuple(
     root = _root()
     events = iter(events)
     first = next(events, None)
+    shapes = {channel.name: frame_shape(task, channel) for channel in task.channels}
     required = [*task.seeds, *(q.name for q in task.kinematics if q.name not in task.optional)]
     branches = list(first.objects) if first else required
     if missing := [branch for branch in required if branch not in branches]:
         raise E2EError(f"{path}: object branch {missing[0]} is missing; task {task.name} needs it")
 
-    frames = [channel.name for channel in task.channels]
-    rows, columns = task.detector
+    frames = list(shapes)
+    cells = [rows * columns for rows, columns in shapes.values()]
     count = 0
     with whole(path) as scratch:
         try:
@@ -137,14 +140,14 @@ def write_ntuple(
             ) from None
         try:
             writer = root.e2e.RHTreeWriter(
-                file.mkdir(DIRECTORY), TREE_NAME, frames, rows * columns, branches, BASKET_BYTES
+                file.mkdir(DIRECTORY), TREE_NAME, frames, cells, branches, BASKET_BYTES
             )
             for event in chain([first] if first else [], events):
                 where = f"{path}: run {event.run} lumi {event.lumi} event {event.event}"
                 _check_names(where, "channel", event.channels, frames)
                 _check_names(where, "object branch", event.objects, branches)
                 for i, frame in enumerate(frames):
-                    index, value = _hits(f"{where}: {frame}", event.channels[frame], rows, columns)
+                    index, value = _hits(f"{where}: {frame}", event.channels[frame], *shapes[frame])
                     writer.frame(i, _buffer(index), _buffer(value), len(index))
                 for i, values in enumerate(_objects(where, event.objects, branches)):
                     writer.object(i, _buffer(values), len(values))
@@ -156,6 +159,12 @@ def write_ntuple(
         if file.TestBit(root.TFile.kWriteError):
             raise E2EError(f"{path}: ROOT could not write all {count} events; check the free space")
     return count
+
+
+def frame_shape(task: Task, channel: Channel) -> tuple[int, int]:
+    """(rows, columns) in which an ntuple stores a ``channel`` of ``task``."""
+    rows, columns = task.detector
+    return rows // channel.cell, columns // channel.cell
 
 
 @cache

@@ -1,0 +1,239 @@
+"""One bunch crossing: the collision of interest and pileup, through tracker and calorimeters, into frames.
+
+Sources of the constants in docs/simulation-jets.md.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from e2e.simulation.calorimeters import (
+    ENDCAP_FACE,
+    FRAME_ROWS,
+    HCAL_FACE,
+    HCAL_MIP,
+    HCAL_RADIUS,
+    Calorimeters,
+    deposit_cell,
+    deposit_ecal,
+    deposit_hcal,
+    empty,
+    frame_column,
+    frame_row,
+    read_out,
+    share_hadron,
+)
+from e2e.simulation.compile import compiled
+from e2e.simulation.generator import (
+    CHARGE,
+    ELECTRON,
+    ENERGY,
+    KIND,
+    MUON,
+    NEUTRAL_HADRON,
+    PHOTON,
+    PX,
+    PY,
+    PZ,
+    X,
+    Y,
+    Z,
+)
+from e2e.simulation.pileup import INTERACTIONS, MIP_ENERGY, VERTEX_SIGMA
+from e2e.simulation.shower import COLUMNS
+from e2e.simulation.tracker import ECAL_RADIUS
+from e2e.simulation.tracks import (
+    PIXEL_EFFICIENCY,
+    PIXEL_HALF_LENGTH,
+    PIXEL_RADII,
+    VERTEX_RESOLUTION,
+    impact_parameters,
+    is_found,
+    reach,
+    track_resolution,
+)
+
+# Columns of a track: measured at the vertex, and where it meets the calorimeters.
+TRACK_PT, TRACK_ETA, TRACK_PHI, TRACK_D0, TRACK_DZ, ECAL_ETA, ECAL_PHI, HCAL_ETA, HCAL_PHI = range(9)
+TRACKS = 4000
+
+
+class Frames(NamedTuple):
+    """Images of a crossing [280, 360]: tracks at the ECAL's face, energies (GeV), hits of the pixel layers.
+
+    ``track_d0`` and ``track_dz`` (cm) are means over the tracks of a cell, ``track_pt`` (GeV) their sum, as
+    in MLAnalyzer. ``calorimeters.towers`` [56, 72] holds the HCAL's energies (GeV).
+    """
+
+    tracks: NDArray[np.float64]
+    track_pt: NDArray[np.float64]
+    track_d0: NDArray[np.float64]
+    track_dz: NDArray[np.float64]
+    ecal: NDArray[np.float64]
+    pixels: NDArray[np.float64]
+    calorimeters: Calorimeters
+
+
+def empty_frames() -> Frames:
+    """Frames of nothing."""
+    images = [np.zeros((FRAME_ROWS, COLUMNS)) for _ in range(5)]
+    return Frames(*images, np.zeros((len(PIXEL_RADII), FRAME_ROWS, COLUMNS)), empty())
+
+
+@compiled
+def simulate_crossing(
+    rng: np.random.Generator,
+    particles: NDArray,
+    pool: NDArray,
+    offsets: NDArray,
+    frames: Frames,
+    tracks: NDArray,
+) -> int:
+    """Fill ``frames`` and ``tracks`` [TRACKS, 9] from the ``particles`` of a collision; the number of tracks.
+
+    Pileup is taken from the ``pool`` of inelastic collisions with their ``offsets``, each turned around the
+    beam and half of them mirrored along it. Impact parameters are counted from the vertex of the collision.
+    """
+    for image in (frames.tracks, frames.track_pt, frames.track_d0, frames.track_dz):
+        image[:] = 0.0
+    frames.pixels[:] = 0.0
+    frames.calorimeters.barrel[:] = 0.0
+    frames.calorimeters.endcaps[:] = 0.0
+    frames.calorimeters.towers[:] = 0.0
+    vertex = VERTEX_SIGMA * rng.standard_normal()
+    error_x = VERTEX_RESOLUTION * rng.standard_normal()
+    error_y = VERTEX_RESOLUTION * rng.standard_normal()
+    error_z = VERTEX_RESOLUTION * rng.standard_normal()
+    count = 0
+    for i in range(len(particles)):
+        count = _simulate_particle(rng, particles[i], 1.0, 0.0, 1.0, vertex, vertex, frames, tracks, count)
+    for _ in range(rng.poisson(INTERACTIONS)):
+        chosen = rng.integers(0, len(offsets) - 1)
+        turn = 2.0 * math.pi * rng.random()
+        mirror = 1.0 if rng.random() < 0.5 else -1.0
+        z = VERTEX_SIGMA * rng.standard_normal()
+        cosine, sine = math.cos(turn), math.sin(turn)
+        for i in range(offsets[chosen], offsets[chosen + 1]):
+            count = _simulate_particle(rng, pool[i], cosine, sine, mirror, z, vertex, frames, tracks, count)
+    for i in range(count):
+        track = tracks[i]
+        track[TRACK_D0] += error_x * math.sin(track[TRACK_PHI]) - error_y * math.cos(track[TRACK_PHI])
+        track[TRACK_DZ] += error_z
+        _draw_track(track, frames)
+    filled = frames.tracks.ravel()
+    for image in (frames.track_d0.ravel(), frames.track_dz.ravel()):
+        for i in range(len(filled)):
+            if filled[i] > 1.0:
+                image[i] /= filled[i]
+    read_out(rng, frames.calorimeters, frames.ecal)
+    return count
+
+
+@compiled
+def _draw_track(track: NDArray, frames: Frames) -> None:
+    row = frame_row(track[ECAL_ETA])
+    if row >= 0:
+        column = frame_column(track[ECAL_PHI])
+        frames.tracks[row, column] += 1.0
+        frames.track_pt[row, column] += track[TRACK_PT]
+        frames.track_d0[row, column] += track[TRACK_D0]
+        frames.track_dz[row, column] += track[TRACK_DZ]
+
+
+@compiled
+def _simulate_particle(
+    rng: np.random.Generator,
+    particle: NDArray,
+    cosine: float,
+    sine: float,
+    mirror: float,
+    z_vertex: float,
+    z_primary: float,
+    frames: Frames,
+    tracks: NDArray,
+    count: int,
+) -> int:
+    """Carry a particle, turned and mirrored, through the detector; the number of tracks after it."""
+    kind, charge = particle[KIND], particle[CHARGE]
+    px = cosine * particle[PX] - sine * particle[PY]
+    py = sine * particle[PX] + cosine * particle[PY]
+    x = cosine * particle[X] - sine * particle[Y]
+    y = sine * particle[X] + cosine * particle[Y]
+    z = mirror * particle[Z] + z_vertex
+    pt, phi = math.hypot(px, py), math.atan2(py, px)
+    sinh_eta = mirror * particle[PZ] / pt
+    energy = particle[ENERGY]
+
+    x_ecal, y_ecal, z_ecal = reach(charge, pt, x, y, z, phi, sinh_eta, ECAL_RADIUS, ENDCAP_FACE)
+    if x_ecal == 0.0 and y_ecal == 0.0:
+        return count
+    if charge != 0.0:
+        _pixel_hits(rng, charge, pt, x, y, z, phi, sinh_eta, z_primary, frames.pixels)
+    if kind in (PHOTON, ELECTRON):
+        deposit_ecal(frames.calorimeters, x_ecal, y_ecal, z_ecal, energy, False)
+        if kind == PHOTON:
+            return count
+    x_hcal, y_hcal, z_hcal = reach(charge, pt, x, y, z, phi, sinh_eta, HCAL_RADIUS, HCAL_FACE)
+    if x_hcal == 0.0 and y_hcal == 0.0:
+        x_hcal, y_hcal, z_hcal = x_ecal, y_ecal, z_ecal
+    eta_hcal = math.asinh(z_hcal / math.hypot(x_hcal, y_hcal))
+    phi_hcal = math.atan2(y_hcal, x_hcal)
+    if kind == MUON:
+        deposit_cell(frames.calorimeters, x_ecal, y_ecal, z_ecal, MIP_ENERGY)
+        deposit_hcal(frames.calorimeters.towers, eta_hcal, phi_hcal, HCAL_MIP)
+    elif kind != ELECTRON:
+        ecal, hcal, showers = share_hadron(rng, energy, kind != NEUTRAL_HADRON)
+        if showers:
+            deposit_ecal(frames.calorimeters, x_ecal, y_ecal, z_ecal, ecal, True)
+        else:
+            deposit_cell(frames.calorimeters, x_ecal, y_ecal, z_ecal, ecal)
+        deposit_hcal(frames.calorimeters.towers, eta_hcal, phi_hcal, hcal)
+    if charge == 0.0 or count == len(tracks):
+        return count
+    eta = math.asinh(sinh_eta)
+    if not is_found(rng, kind == MUON, pt, eta, math.hypot(x, y)):
+        return count
+    dxy, z_beam = impact_parameters(charge, pt, x, y, z, phi, sinh_eta)
+    sigma_pt, sigma_d0, sigma_dz = track_resolution(pt, eta)
+    track = tracks[count]
+    track[TRACK_PT] = pt / max(1.0 + sigma_pt * rng.standard_normal(), 0.1)
+    track[TRACK_ETA] = eta
+    track[TRACK_PHI] = phi
+    track[TRACK_D0] = -dxy + sigma_d0 * rng.standard_normal()
+    track[TRACK_DZ] = z_beam - z_primary + sigma_dz * rng.standard_normal()
+    track[ECAL_ETA] = math.asinh(z_ecal / math.hypot(x_ecal, y_ecal))
+    track[ECAL_PHI] = math.atan2(y_ecal, x_ecal)
+    track[HCAL_ETA] = eta_hcal
+    track[HCAL_PHI] = phi_hcal
+    return count + 1
+
+
+@compiled
+def _pixel_hits(
+    rng: np.random.Generator,
+    charge: float,
+    pt: float,
+    x: float,
+    y: float,
+    z: float,
+    phi: float,
+    sinh_eta: float,
+    z_primary: float,
+    pixels: NDArray,
+) -> None:
+    """Hits in the layers of the pixel barrel, drawn where they are seen from the primary vertex."""
+    for layer in range(len(PIXEL_RADII)):
+        radius = PIXEL_RADII[layer]
+        if x * x + y * y >= radius * radius:
+            continue
+        at_x, at_y, at_z = reach(charge, pt, x, y, z, phi, sinh_eta, radius, PIXEL_HALF_LENGTH)
+        if abs(at_z) >= PIXEL_HALF_LENGTH or (at_x == 0.0 and at_y == 0.0):
+            return
+        if rng.random() < PIXEL_EFFICIENCY:
+            row = frame_row(math.asinh((at_z - z_primary) / radius))
+            if row >= 0:
+                pixels[layer, row, frame_column(math.atan2(at_y, at_x))] += 1.0

@@ -1,0 +1,195 @@
+"""Jets from tracks and from what the calorimeters hold beyond them, and the seeds of their images.
+
+After the energy flow of Delphes 3 (arXiv 1307.6346), tower by tower; nothing but measured quantities enters.
+Momenta in GeV; sources of the constants in docs/simulation-jets.md.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import fastjet
+import numpy as np
+from numpy.typing import NDArray
+
+from e2e.simulation.calorimeters import (
+    FRAME_ROWS,
+    TOWER_COLUMNS,
+    TOWER_EDGES,
+    TOWER_NOISE,
+    TOWER_PHI,
+    TOWER_ROWS,
+    deposit_hcal,
+    hcal_response,
+    share_hadron,
+    tower_column,
+    tower_row,
+)
+from e2e.simulation.compile import compiled
+from e2e.simulation.crossing import (
+    ECAL_ETA,
+    ECAL_PHI,
+    HCAL_ETA,
+    HCAL_PHI,
+    TRACK_DZ,
+    TRACK_ETA,
+    TRACK_PHI,
+    TRACK_PT,
+    Frames,
+)
+from e2e.simulation.shower import COLUMNS
+from e2e.tasks import HCAL
+
+# Tracks further away along the beam belong to other vertices: charged-hadron subtraction, arXiv 1706.04965.
+VERTEX_DISTANCE = 0.2  # cm
+# Energy beyond the tracks makes a neutral particle if it exceeds its resolution: arXiv 1706.04965.
+SIGNIFICANCE = 1.0
+NEUTRAL_MINIMUM = 0.5  # GeV: the CMS card of Delphes 3
+# Pileup density: the median of cells of about 0.5 x 0.5 within |eta| < 2.5, FastJet manual, arXiv 1111.6097.
+_DENSITY_ETA, _DENSITY_ROWS, _DENSITY_COLUMNS = 2.5, 10, 12
+
+# Seeds as MLAnalyzer finds them: the hottest of 7 x 7 towers, at least 12 towers from the end of the HCAL.
+SEED_REACH, SEED_PADDING = 3, 12
+
+# Columns of a jet, and of its seed in the towers that lie under the ECAL (row, column).
+JET_PT, JET_ETA, JET_PHI, JET_MASS, SEED_ROW, SEED_COLUMN = range(6)
+
+_CANDIDATES = 8000
+
+fastjet._swig.ClusterSequence.set_fastjet_banner_stream(None)  # it would break into the progress bars
+
+
+def find_jets(
+    frames: Frames, tracks: NDArray, radius: float, minimum: float, maximum_eta: float
+) -> NDArray[np.float64]:
+    """Jets [n, 6] above ``minimum`` GeV within ``maximum_eta`` whose image fits, hardest first.
+
+    Anti-kT jets of ``radius`` from the tracks [m, 9] of the primary vertex and neutral towers, from which the
+    density of pileup is subtracted.
+    """
+    candidates = np.empty((_CANDIDATES, 4))
+    number = reconstruct(frames, tracks, *_mean_hadron(), candidates)
+    candidates = candidates[:number]
+    density = pileup_density(candidates)
+    found = fastjet.ClusterSequence(
+        [fastjet.PseudoJet(*momentum) for momentum in candidates.tolist()],
+        fastjet.JetDefinition(fastjet.antikt_algorithm, radius),
+    )
+    jets = []
+    for jet in found.inclusive_jets(minimum):
+        scale = 1.0 - density * math.pi * radius**2 / jet.pt()
+        if scale * jet.pt() < minimum or abs(jet.eta()) > maximum_eta:
+            continue
+        row, column = find_seed(frames.calorimeters.towers, jet.eta(), jet.phi())
+        if SEED_PADDING <= row < TOWER_ROWS - SEED_PADDING:
+            mass = math.sqrt(max(jet.m2(), 0.0))
+            jets.append((scale * jet.pt(), jet.eta(), jet.phi_std(), scale * mass, row, column))
+    return np.array(sorted(jets, reverse=True)).reshape(-1, 6)
+
+
+@compiled
+def find_seed(towers: NDArray, eta: float, phi: float) -> tuple[int, int]:
+    """Row and column, in towers of the ECAL's columns, of the hottest tower around a direction.
+
+    Without energy there, the tower of the direction itself; row -1 beyond the HCAL.
+    """
+    middle, column = tower_row(eta), tower_column(phi)
+    row, best = middle, 0.0
+    found = column
+    if middle >= 0:
+        best = towers[middle, column]
+        for i in range(max(middle - SEED_REACH, 0), min(middle + SEED_REACH + 1, TOWER_ROWS)):
+            for k in range(column - SEED_REACH, column + SEED_REACH + 1):
+                if towers[i, k % TOWER_COLUMNS] > best:
+                    best = towers[i, k % TOWER_COLUMNS]
+                    row, found = i, k % TOWER_COLUMNS
+    return row, (found + _SHIFT) % TOWER_COLUMNS
+
+
+_SHIFT = HCAL.shift // HCAL.cell
+
+
+@compiled
+def reconstruct(
+    frames: Frames,
+    tracks: NDArray,
+    energies: NDArray,
+    mean: NDArray,
+    spread: NDArray,
+    candidates: NDArray,
+) -> int:
+    """Fill ``candidates`` [n, 4] (px, py, pz, E), all massless, and return their number.
+
+    Of each tower's energy, what the tracks pointing to it are expected to leave is subtracted: ``mean``
+    [k, 2] in ECAL and HCAL, with the ``spread`` [k] of the sum, for hadrons of ``energies`` [k].
+    """
+    ecal = np.zeros((TOWER_ROWS, TOWER_COLUMNS))
+    for i in range(FRAME_ROWS):
+        for j in range(COLUMNS):
+            ecal[i // 5, (j // 5 - _SHIFT) % TOWER_COLUMNS] += frames.ecal[i, j]
+    expected_ecal, expected_hcal, variance = np.zeros_like(ecal), np.zeros_like(ecal), np.zeros_like(ecal)
+    count = 0
+    for track in tracks:
+        pt, eta = track[TRACK_PT], track[TRACK_ETA]
+        momentum = pt * math.cosh(eta)
+        at = np.searchsorted(energies, momentum)
+        at = min(max(at, 1), len(energies) - 1)
+        share = min((momentum - energies[at - 1]) / (energies[at] - energies[at - 1]), 1.0)
+        row, column = tower_row(track[ECAL_ETA]), tower_column(track[ECAL_PHI])
+        if row >= 0:
+            expected_ecal[row, column] += mean[at - 1, 0] + share * (mean[at, 0] - mean[at - 1, 0])
+            variance[row, column] += (spread[at - 1] + share * (spread[at] - spread[at - 1])) ** 2
+            hcal = mean[at - 1, 1] + share * (mean[at, 1] - mean[at - 1, 1])
+            deposit_hcal(expected_hcal, track[HCAL_ETA], track[HCAL_PHI], hcal)
+        if abs(track[TRACK_DZ]) < VERTEX_DISTANCE and count < len(candidates):
+            phi = track[TRACK_PHI]
+            candidates[count] = (pt * math.cos(phi), pt * math.sin(phi), pt * math.sinh(eta), momentum)
+            count += 1
+    towers = frames.calorimeters.towers
+    for i in range(TOWER_ROWS):
+        low = i - TOWER_ROWS // 2
+        edge, other = (low, low + 1) if low >= 0 else (-low, -low - 1)
+        eta = math.copysign(0.5 * (TOWER_EDGES[edge] + TOWER_EDGES[other]), low + 0.5)
+        for j in range(TOWER_COLUMNS):
+            light, heavy = ecal[i, j] - expected_ecal[i, j], towers[i, j] - expected_hcal[i, j]
+            if light + heavy < SIGNIFICANCE * math.sqrt(variance[i, j] + TOWER_NOISE**2):
+                continue
+            light, heavy = max(light, 0.0), max(heavy, 0.0)
+            energy = light + heavy / hcal_response(max(heavy, 1.0))
+            pt, phi = energy / math.cosh(eta), (j + 0.5) * TOWER_PHI
+            if energy > NEUTRAL_MINIMUM and count < len(candidates):
+                candidates[count] = (pt * math.cos(phi), pt * math.sin(phi), pt * math.sinh(eta), energy)
+                count += 1
+    return count
+
+
+def pileup_density(candidates: NDArray[np.float64]) -> float:
+    """Median transverse momentum per unit of area (GeV) of candidates [n, 4]."""
+    px, py, pz, _ = candidates.T
+    pt = np.hypot(px, py)
+    cells, _, _ = np.histogram2d(
+        np.arcsinh(pz / pt),
+        np.arctan2(py, px),
+        bins=(_DENSITY_ROWS, _DENSITY_COLUMNS),
+        range=((-_DENSITY_ETA, _DENSITY_ETA), (-np.pi, np.pi)),
+        weights=pt,
+    )
+    area = 2.0 * _DENSITY_ETA * 2.0 * math.pi / cells.size
+    return float(np.median(cells)) / area
+
+
+@cache
+def _mean_hadron() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Energies of charged hadrons [k], what they leave on average [k, 2], and the spread of its sum [k]."""
+    energies = np.geomspace(0.5, 1000.0, 24)
+    shown = np.empty((len(energies), 4000, 2))
+    _draw_hadrons(np.random.default_rng(0), energies, shown)
+    return energies, shown.mean(axis=1), shown.sum(axis=2).std(axis=1)
+
+
+@compiled
+def _draw_hadrons(rng: np.random.Generator, energies: NDArray, shown: NDArray) -> None:
+    for i in range(len(energies)):
+        for k in range(shown.shape[1]):
+            shown[i, k, 0], shown[i, k, 1], _ = share_hadron(rng, energies[i], True)

@@ -1,0 +1,95 @@
+"""Jet ntuples: reproducible, complete, seeds from the energies alone."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import uproot
+
+from e2e import tasks
+from e2e.data.ntuple import check
+from e2e.errors import E2EError
+from e2e.simulation.jets import SAMPLES, simulate
+from e2e.simulation.particle_flow import SEED_PADDING, find_seed
+
+EVENTS, SEED = 12, 7
+ALL = [(task, sample) for task, samples in SAMPLES.items() for sample in samples]
+
+
+@pytest.fixture(scope="module", params=ALL, ids=lambda pair: "-".join(pair))
+def pair(request: pytest.FixtureRequest) -> tuple[str, str]:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def ntuple(tmp_path_factory: pytest.TempPathFactory, pair: tuple[str, str]) -> Path:
+    path = tmp_path_factory.mktemp("jets") / "jets.root"
+    simulate(path, *pair, EVENTS, SEED, progress=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def arrays(ntuple: Path) -> dict[str, np.ndarray]:
+    with uproot.open(ntuple) as file:
+        return file["fevt/RHTree"].arrays(library="np")
+
+
+def test_same_bytes_in_two_directories(tmp_path: Path, ntuple: Path, pair: tuple[str, str]) -> None:
+    simulate(tmp_path / ntuple.name, *pair, EVENTS, SEED, progress=False)
+    assert (tmp_path / ntuple.name).read_bytes() == ntuple.read_bytes()
+    simulate(tmp_path / ntuple.name, *pair, EVENTS, SEED + 1, progress=False)
+    assert (tmp_path / ntuple.name).read_bytes() != ntuple.read_bytes()
+
+
+def test_a_valid_ntuple(ntuple: Path, pair: tuple[str, str], arrays: dict[str, np.ndarray]) -> None:
+    task = tasks.task(pair[0])
+    found = check(ntuple, task)
+    assert found.entries == EVENTS
+    assert found.simulation
+    assert {*task.optional, task.truth.branch} <= set(arrays)
+    assert set(arrays["runId"]) == {SEED}
+    assert set(arrays["lumiId"]) == {1}
+    assert arrays["eventId"].tolist() == list(range(1, EVENTS + 1))
+    assert all(len(jets) for jets in arrays["jetPt"])
+
+
+def test_kinematics_are_those_of_the_sample(arrays: dict[str, np.ndarray], pair: tuple[str, str]) -> None:
+    sample = SAMPLES[pair[0]][pair[1]]
+    pt, eta, mass = (np.concatenate(arrays[name]) for name in ("jetPt", "jetEta", "jetM"))
+    assert ((pt >= sample.minimum) & (pt < sample.maximum)).all()
+    assert (abs(eta) < sample.maximum_eta).all()
+    assert (mass >= 0).all()
+    assert (mass < pt).all()
+
+
+def test_seeds_are_hottest_and_follow_from_the_energies_alone(arrays: dict[str, np.ndarray]) -> None:
+    for towers, rows, columns, etas, phis in zip(
+        *(arrays[name] for name in ("HBHE_energy", "jetSeed_ieta", "jetSeed_iphi", "jetEta", "jetPhi")),
+        strict=True,
+    ):
+        towers = towers.reshape(56, 72).astype(np.float64)
+        for row, column, eta, phi in zip(rows.astype(int), columns.astype(int), etas, phis, strict=True):
+            assert find_seed(towers, eta, phi) == (row, column)
+            assert SEED_PADDING <= row < 56 - SEED_PADDING
+            around = towers[row - 1 : row + 2][:, np.arange(column - 3, column) % 72]
+            assert towers[row, (column - 2) % 72] >= around.max() or around.max() == 0
+
+
+@pytest.mark.parametrize(
+    ("task", "sample", "events", "seed", "message"),
+    [
+        ("quark_gluon", "tau", 1, 1, "unknown sample 'tau' of task 'quark_gluon'; choose one of: qcd"),
+        ("electron_photon", "qcd", 1, 1, "unknown sample 'qcd' of task 'electron_photon'"),
+        ("quark_gluon", "qcd", -1, 1, "-1 events with seed 1"),
+        ("quark_gluon", "qcd", 1, 2**32, "1 events .* give events >= 0"),
+    ],
+)
+def test_errors(tmp_path: Path, task: str, sample: str, events: int, seed: int, message: str) -> None:
+    with pytest.raises(E2EError, match=f"jets.root: {message}"):
+        simulate(tmp_path / "jets.root", task, sample, events, seed, progress=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_events(tmp_path: Path) -> None:
+    simulate(tmp_path / "jets.root", "quark_gluon", "qcd", 0, 1, progress=False)
+    assert check(tmp_path / "jets.root", tasks.QUARK_GLUON).entries == 0
