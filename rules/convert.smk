@@ -18,8 +18,17 @@ rule convert:
     resources:
         mem_mb=3000,
     params:
-        code=library("tasks.py", "data/convert.py", "data/ntuple.py", "data/store.py"),
+        code=library(
+            "tasks.py",
+            "data/convert.py",
+            "data/crops.py",
+            "data/ntuple.py",
+            "data/public.py",
+            "data/image_files.py",
+            "data/store.py",
+        ),
         channels=channels,
+        executor=config["convert"],
     script:
         "../workflow/scripts/convert.py"
 

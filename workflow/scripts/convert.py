@@ -1,9 +1,19 @@
+from contextlib import nullcontext
+
 from script import logged
 
 with logged(snakemake.log[0]):
-    from e2e.data.convert import convert
+    from e2e.data import public
+    from e2e.data.convert import cluster, convert
     from e2e.tasks import task
 
-    wildcards = snakemake.wildcards
-    chosen = task(wildcards.task, snakemake.params.channels)
-    convert(chosen, snakemake.input.source, snakemake.output[0], sample=wildcards.sample)
+    chosen = task(snakemake.wildcards.task, snakemake.params.channels)
+    paths = snakemake.input.source, snakemake.output[0]
+    sample = snakemake.wildcards.sample
+    if public.layout(paths[0]):
+        public.convert(chosen, *paths, sample=sample)
+    else:
+        settings = dict(snakemake.params.executor)
+        dask = settings.pop("executor") == "dask"
+        with cluster(**settings) if dask else nullcontext() as executor:
+            convert(chosen, *paths, sample=sample, executor=executor)
