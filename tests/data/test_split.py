@@ -93,8 +93,8 @@ METADATA = Metadata(
 )
 
 
-def write_store(path, sample: str, run: int, events: int = 300, target: float = 1.0) -> None:
-    """A store of two objects an event; the hit of each tells its event and object."""
+def write_store(path, sample: str, run: int, events: int = 300, target: float = 1.0, **changes) -> None:
+    """A store of two objects an event; ``changes`` are of its metadata."""
     n = 2 * events
     event = np.arange(n, dtype=np.uint64) // 2 + 1
     samples = Samples(
@@ -109,10 +109,10 @@ def write_store(path, sample: str, run: int, events: int = 300, target: float = 
         index=(np.arange(n) % 2).astype(np.uint32),
         value=event.astype(np.float32),
         channels=METADATA.channels,
-        classes=METADATA.classes,
+        classes=changes.get("classes", METADATA.classes),
         shape=METADATA.shape,
     )
-    store.write(path, [samples], replace(METADATA, sample=sample))
+    store.write(path, [samples], replace(METADATA, sample=sample, **changes))
 
 
 @pytest.fixture
@@ -159,18 +159,46 @@ def test_adding_files_moves_nothing(stores, tmp_path):
     pd.testing.assert_frame_equal(one, again)
 
 
+def test_file_of_one_part_stays_in_it(stores, tmp_path):
+    write_store(tmp_path / "public.parquet", "public", 9, part="test")
+    split.write_split([*stores, tmp_path / "public.parquet"], tmp_path / "s.parquet", tmp_path / "s.json")
+    split.write_split(stores, tmp_path / "others.parquet", tmp_path / "others.json")
+    table = pd.read_parquet(tmp_path / "s.parquet")
+    assert set(table.part[table.file == "public.parquet"]) == {"test"}
+    assert table[table.file != "public.parquet"].equals(pd.read_parquet(tmp_path / "others.parquet"))
+
+
+def test_file_of_an_unknown_part_is_refused(tmp_path):
+    write_store(tmp_path / "a.parquet", "public", 9, part="testing")
+    with pytest.raises(E2EError, match=r"'public' of electron_000\.root says it is of part 'testing'"):
+        split.write_split([tmp_path / "a.parquet"], tmp_path / "s.parquet", tmp_path / "s.json")
+
+
+def test_task_without_classes(tmp_path):
+    write_store(tmp_path / "a.parquet", "mass", 1, target=9.5, classes=())
+    split.write_split([tmp_path / "a.parquet"], tmp_path / "s.parquet", tmp_path / "s.json")
+    for counts in json.loads((tmp_path / "s.json").read_text())["parts"].values():
+        assert set(counts) == {"events", "objects", "without truth"}
+    assert (pd.read_parquet(tmp_path / "s.parquet").target == 9.5).all()
+
+
+def test_hits_are_not_read(stores, tmp_path, monkeypatch):
+    monkeypatch.setattr(store.StoreFile, "_hits", lambda *_: pytest.fail("hits were read"))
+    split.write_split(stores, tmp_path / "s.parquet", tmp_path / "s.json")
+
+
 def test_read_part_gives_the_objects_with_truth(stores, tmp_path):
     path = tmp_path / "split.parquet"
     split.write_split(stores, path, tmp_path / "split.json")
     table = pd.read_parquet(path)
     seen = 0
     for part in split.PARTS:
-        samples = split.read_part(stores[::-1], path, part)
-        expected = table[(table.part == part) & table.target.notna()]
-        assert samples.identity().equals(expected[list(store.IDENTITY)].reset_index(drop=True))
-        np.testing.assert_array_equal(samples.target, expected.target)
-        np.testing.assert_array_equal(samples.images().sum((1, 2, 3)), expected.event)
-        seen += len(samples)
+        for file, objects in split.read_part(stores[::-1], path, part):
+            expected = table[(table.part == part) & table.target.notna() & (table.file == file.path.name)]
+            assert objects.index.tolist() == expected.row.tolist()
+            columns = [*store.IDENTITY, "target"]
+            assert objects[columns].reset_index(drop=True).equals(expected[columns].reset_index(drop=True))
+            seen += len(objects)
     assert seen == 1200
 
 
@@ -201,16 +229,19 @@ def test_a_stale_split_is_refused(stores, tmp_path):
     path = tmp_path / "split.parquet"
     split.write_split(stores, path, tmp_path / "split.json")
     with pytest.raises(E2EError, match=r"other store files \(differing: cosmics_000.parquet\)"):
-        split.read_part(stores[:2], path, "train")
+        list(split.read_part(stores[:2], path, "train"))
     write_store(stores[1], "photon", 1002, target=0.0)
     with pytest.raises(E2EError, match=r"objects of .*photon_000.parquet have changed"):
-        split.read_part(stores, path, "train")
+        list(split.read_part(stores, path, "train"))
 
 
-def test_parts_without_objects_or_names(stores, tmp_path):
-    path = tmp_path / "split.parquet"
-    split.write_split(stores[2:], path, tmp_path / "split.json")
-    with pytest.raises(E2EError, match="no object with truth in part 'test'"):
-        split.read_part(stores[2:], path, "test")
+def test_a_file_without_objects_is_of_every_split(stores, tmp_path):
+    write_store(tmp_path / "empty.parquet", "nothing", 1, events=0)
+    paths = [*stores, tmp_path / "empty.parquet"]
+    split.write_split(paths, tmp_path / "s.parquet", tmp_path / "s.json")
+    assert len(list(split.read_part(paths, tmp_path / "s.parquet", "train"))) == 3
+
+
+def test_parts_have_names(stores, tmp_path):
     with pytest.raises(E2EError, match="choose one of: train, validation, test"):
-        split.read_part(stores[2:], path, "testing")
+        list(split.read_part(stores, tmp_path / "split.parquet", "testing"))

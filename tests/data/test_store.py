@@ -126,8 +126,11 @@ def test_layout_of_the_file(tmp_path):
         assert column.compression == "ZSTD"
         assert not column.has_dictionary_page
     schema = file.schema_arrow
-    assert schema.field("index").type == pa.list_(pa.uint32())
-    assert schema.field("value").type == pa.list_(pa.float32())
+    for name, kind in (("index", pa.uint32()), ("value", pa.float32())):
+        field = schema.field(name)
+        assert field.type.value_type == kind
+        assert not field.nullable
+        assert not field.type.value_field.nullable
     assert list(schema.metadata) == [store.KEY]
     assert b'"name": "EB_time", "shift": 0, "unit": "ns"' in schema.metadata[store.KEY]
 

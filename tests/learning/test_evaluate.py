@@ -37,7 +37,7 @@ def results(toy, trained, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def test_part(toy):
-    return data.read(toy.stores, toy.split, "test", "electron_photon")
+    return data.stream(toy.stores, toy.split, "test", "electron_photon")
 
 
 @pytest.mark.parametrize("name", ["bdt", "resnet"])
@@ -45,7 +45,7 @@ def test_scores_are_those_of_the_test_part_alone(results, toy, test_part, name):
     scores = pd.read_parquet(results / name / "scores.parquet")
     assert list(scores) == [*KEY, "target", "score", "logit", "pho_pT", "pho_E", "pho_eta", "pho_phi"]
     assert set(part(*(scores[column] for column in KEY[:4]))) == {PARTS.index("test")}
-    assert scores[KEY].equals(test_part.identity())
+    assert scores[KEY].equals(test_part.objects[KEY])
     np.testing.assert_array_equal(scores["target"], test_part.target)
     np.testing.assert_allclose(scores["score"], 1 / (1 + np.exp(-scores["logit"])), atol=1e-6)
 
@@ -60,8 +60,9 @@ def test_metrics_are_those_of_the_scores(results, test_part, name):
     assert 0.5 < low < value < high <= 1
     assert metrics["objects"]["test"] == len(scores)
     assert metrics["bootstrap"]["events"] == len(scores[KEY[:4]].drop_duplicates())
-    energy = total_energy(test_part)
-    np.testing.assert_allclose(energy, test_part.images()[:, 0].sum(axis=(1, 2)), rtol=1e-4)
+    energy = total_energy(test_part.chunks(100))
+    images = test_part.samples(np.arange(len(test_part))).images()
+    np.testing.assert_allclose(energy, images[:, 0].sum(axis=(1, 2)), rtol=1e-4)
     trivial = roc_auc_score(test_part.target, energy)
     assert metrics["total_energy_alone"]["value"] == pytest.approx(max(trivial, 1 - trivial), abs=1e-6)
     assert [entry["signal_efficiency"] for entry in metrics["background_rejection"]] == [0.5, 0.7, 0.9]
@@ -87,8 +88,8 @@ def test_equal_classifiers_do_not_differ_and_a_better_one_does(test_part):
     generator = np.random.default_rng(0)
     good = generator.normal(2 * test_part.target)
     noisy = good + generator.normal(0, 2, len(good))
-    assert compare(test_part, good, 3 * good + 1)["difference"]["interval_95"] == [0, 0]
-    versus = compare(test_part, good, noisy)
+    assert compare(test_part.objects, good, 3 * good + 1)["difference"]["interval_95"] == [0, 0]
+    versus = compare(test_part.objects, good, noisy)
     assert versus["difference"]["interval_95"][0] > 0
     assert versus["p_value"] < 0.01
 
@@ -126,14 +127,14 @@ def test_sigmoid_is_that_of_torch():
 
 def test_contributions_add_up_to_the_logit(trained, test_part):
     network, _ = model.load(trained)
-    few = test_part[:6]
+    few = test_part.samples(np.arange(6))
     frames = few.images()
     contributions = integrated_gradients(network, frames)
     assert contributions.shape == frames.shape
     assert not contributions[frames == 0].any()
     with torch.no_grad():
         empty = network(torch.zeros(1, *few.shape)).item()
-    expected = logits(network, few) - empty
+    expected = logits(network, [few]) - empty
     assert np.ptp(expected) > 0.1
     np.testing.assert_allclose(
         contributions.sum(axis=(1, 2, 3)), expected, atol=0.03 * np.abs(expected).max()
@@ -141,7 +142,18 @@ def test_contributions_add_up_to_the_logit(trained, test_part):
 
 
 def test_bins_without_both_classes_are_left_out(test_part):
-    few = test_part[np.r_[0:3, len(test_part) - 3 : len(test_part)]]
-    measured = measure(few, np.arange(6, dtype=np.float32))
+    few = test_part.objects.iloc[[0, 1, 2, -3, -2, -1]]
+    measured = measure(few, np.arange(6, dtype=np.float32), np.arange(6))
     assert json.dumps(measured, allow_nan=False)
     assert len(measured["dependence"]["pho_eta"]) < 6
+
+
+def test_objects_of_unknown_kinematics_are_in_no_bin(test_part):
+    objects = test_part.objects.assign(jetM=np.float32(np.nan))
+    objects.loc[::2, "pho_pT"] = np.nan
+    logit = np.random.default_rng(0).normal(2 * test_part.target).astype(np.float32)
+    measured = measure(objects, logit, logit)
+    assert json.dumps(measured, allow_nan=False)
+    assert measured["dependence"]["jetM"] == []
+    for name, counted in (("pho_pT", len(objects) // 2), ("pho_eta", len(objects))):
+        assert sum(entry["objects"] for entry in measured["dependence"][name]) == counted

@@ -47,12 +47,12 @@ def equal(first: Path, second: Path) -> bool:
 def test_network_learns(toy, trained):
     network, info = model.load(trained)
     assert info["training_data"]["objects"] == len(
-        data.read(toy.stores, toy.split, "train", "electron_photon")
+        data.stream(toy.stores, toy.split, "train", "electron_photon")
     )
     assert info["training_data"]["simulation"] is True
     assert (info["task"], info["architecture"]) == ("electron_photon", "resnet")
-    test = data.read(toy.stores, toy.split, "test", "electron_photon")
-    logit = logits(network, test)
+    test = data.stream(toy.stores, toy.split, "test", "electron_photon")
+    logit = logits(network, test.chunks(512))
     assert np.mean((logit > 0) == (test.target == 1)) > 0.65
     history = pd.read_csv(trained.with_name("history.csv"))
     assert history["epoch"].tolist() == [1, 2, 3, 4]
@@ -134,8 +134,8 @@ def test_early_stopping_keeps_the_best_epoch(toy, fit, tmp_path):
 
 
 def test_loss_that_is_not_finite_is_an_error_and_leaves_no_model(toy, fit, tmp_path, monkeypatch):
-    images = data.Samples.images
-    monkeypatch.setattr(data.Samples, "images", lambda *arguments: images(*arguments) * np.nan)
+    frames = data.frames
+    monkeypatch.setattr(data, "frames", lambda *arguments: frames(*arguments) * np.nan)
     with pytest.raises(E2EError, match=r"loss is nan in epoch 1: lower trainer.learning_rate"):
         fit(toy, tmp_path)
     assert not (tmp_path / "model.pt").exists()
@@ -144,25 +144,6 @@ def test_loss_that_is_not_finite_is_an_error_and_leaves_no_model(toy, fit, tmp_p
 def test_one_class_is_an_error(make_toy, fit, tmp_path):
     with pytest.raises(E2EError, match="no photon in part 'train'"):
         fit(make_toy(50, ("electron",)), tmp_path)
-
-
-def test_other_task_is_an_error(toy):
-    with pytest.raises(E2EError, match="holds task 'electron_photon', not 'tau'"):
-        data.read(toy.stores, toy.split, "train", "tau")
-
-
-def test_identity_of_the_data_does_not_depend_on_order(toy):
-    identity = data.identity(toy.stores, 7)
-    assert data.identity(toy.stores[::-1], 7) == identity
-    assert data.identity(toy.stores[:1], 7) != identity
-    assert identity["objects"] == 7
-
-
-def test_batches_are_the_objects_themselves(toy):
-    samples = data.read(toy.stores, toy.split, "validation", "electron_photon")
-    frames, target = data.Objects(samples).__getitems__([5, 0, 5])
-    np.testing.assert_array_equal(frames, samples.images()[[5, 0, 5]])
-    np.testing.assert_array_equal(target, samples.target[[5, 0, 5]])
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", None])
@@ -187,6 +168,6 @@ def test_two_processes_train_one_network(toy, call, tmp_path):
     errors = process.communicate()[1]
     assert process.returncode == 0, errors
     network, _ = model.load(tmp_path / "ddp" / "model.pt")
-    test = data.read(toy.stores, toy.split, "test", "electron_photon")
-    assert np.mean((logits(network, test) > 0) == (test.target == 1)) > 0.65
+    test = data.stream(toy.stores, toy.split, "test", "electron_photon")
+    assert np.mean((logits(network, test.chunks(512)) > 0) == (test.target == 1)) > 0.65
     assert len(pd.read_csv(tmp_path / "ddp" / "history.csv")) == 4

@@ -2,12 +2,13 @@
 
 The part of an event depends on (sample, run, lumi, event) and on nothing else: not on the order or
 number of files, on other events, or on the machine. All objects of an event fall into one part.
+A file that says of itself that it is of one part stays in that part as a whole.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from e2e.data import store
-from e2e.data.store import IDENTITY, Samples
+from e2e.data.store import IDENTITY, Metadata, StoreFile
 from e2e.errors import E2EError
 from e2e.files import whole, write_json
 
@@ -53,25 +53,37 @@ def part(sample: np.ndarray, run: np.ndarray, lumi: np.ndarray, event: np.ndarra
     return np.searchsorted(np.cumsum(FRACTIONS)[:-1], fraction, side="right").astype(np.uint8)
 
 
+def _parts(objects: pd.DataFrame, metadata: Metadata) -> np.ndarray:
+    """Names of the parts [N] of the objects of a file; raises E2EError where it claims one that is none."""
+    if metadata.part is None:
+        return np.array(PARTS)[part(*(objects[name].to_numpy() for name in EVENT))]
+    if metadata.part not in PARTS:
+        raise E2EError(
+            f"sample {metadata.sample!r} of {metadata.source} says it is of part {metadata.part!r}; "
+            f"parts are {', '.join(PARTS)}"
+        )
+    return np.full(len(objects), metadata.part)
+
+
 def write_split(paths: Sequence[str | Path], output: str | Path, summary: str | Path) -> None:
     """Write the part of every object of the store files ``paths``.
 
     ``output`` (parquet) has one row an object: sample, run, lumi, event, object, file (base name of
     the store), row (position in it), part, target. ``summary`` (JSON) counts objects per part and
-    class, and events per part. Raises E2EError when an object occurs twice, since copies of an
-    event under one identity are a fault of the input.
+    class (if the task has any), and events per part. Hits are not read. Raises E2EError when an object
+    occurs twice, since copies of an event under one identity are a fault of the input.
     """
     names = [Path(path).name for path in paths]
     if len(set(names)) < len(names):
         raise E2EError(f"store files of equal names cannot be split together: {', '.join(map(str, paths))}")
+    files = [StoreFile(path) for path in paths]
     tables = []
-    for path, name in zip(paths, names, strict=True):
-        samples = store.read(path)
-        place = {"file": name, "row": np.arange(len(samples), dtype=np.uint32)}
-        tables.append(samples.identity().assign(**place, target=samples.target))
+    for file, name in zip(files, names, strict=True):
+        objects = file.objects()
+        place = {"file": name, "row": np.arange(len(objects), dtype=np.uint32)}
+        own = {"part": _parts(objects, file.metadata), "target": objects["target"]}
+        tables.append(objects[list(IDENTITY)].assign(**place, **own))
     table = pd.concat(tables, ignore_index=True)
-    code = part(*(table[name].to_numpy() for name in EVENT))
-    table.insert(table.columns.get_loc("target"), "part", np.array(PARTS)[code])
 
     twice = table[table.duplicated(list(IDENTITY), keep=False)].sort_values(list(IDENTITY), kind="stable")
     if len(twice):
@@ -98,7 +110,7 @@ def write_split(paths: Sequence[str | Path], output: str | Path, summary: str | 
     with whole(output) as scratch:
         arrow = pa.Table.from_pandas(table, schema, preserve_index=False).replace_schema_metadata()
         pq.write_table(arrow, scratch, compression="zstd", use_dictionary=False)
-    write_json(summary, _summary(table, store.read_metadata(paths[0]).classes))
+    write_json(summary, _summary(table, files[0].metadata.classes))
 
 
 def _summary(table: pd.DataFrame, classes: Sequence[str]) -> dict:
@@ -119,26 +131,26 @@ def _summary(table: pd.DataFrame, classes: Sequence[str]) -> dict:
     }
 
 
-def read_part(paths: Sequence[str | Path], split: str | Path, name: str) -> Samples:
-    """The objects with truth of one part (``train``, ``validation`` or ``test``).
+def read_part(
+    paths: Sequence[str | Path], split: str | Path, name: str
+) -> Iterator[tuple[StoreFile, pd.DataFrame]]:
+    """The store files of a split, and of each the objects with truth of one part (``PARTS``).
 
-    ``paths`` are the store files the split was made from. Raises E2EError when ``split`` does not
-    belong to them, or when the part is empty.
+    ``paths`` are the files the split was made from. A table has the columns of ``StoreFile.objects``;
+    its index is the row in the file. Raises E2EError when ``split`` does not belong to the files.
     """
     if name not in PARTS:
         raise E2EError(f"no part {name!r}; choose one of: {', '.join(PARTS)}")
     table = pd.read_parquet(split)
-    paths = {Path(path).name: path for path in paths}
-    if set(paths) != set(table.file):
-        differing = ", ".join(sorted(set(paths) ^ set(table.file)))
-        raise E2EError(f"{split}: made from other store files (differing: {differing}); make the split anew")
-    chosen = []
-    for file, rows in table.groupby("file", sort=False):
-        samples = store.read(paths[file])
-        if not samples.identity().equals(rows[list(IDENTITY)].reset_index(drop=True)):
-            raise E2EError(f"{split}: objects of {paths[file]} have changed since; make the split anew")
-        chosen.append(samples[((rows.part == name) & rows.target.notna()).to_numpy()])
-    selected = Samples.concatenate(chosen)
-    if not len(selected):
-        raise E2EError(f"{split}: no object with truth in part {name!r}; convert more events")
-    return selected
+    files = {Path(path).name: StoreFile(path) for path in paths}
+    if differing := {file for file in files if files[file].rows} ^ set(table.file):  # some may be empty
+        raise E2EError(
+            f"{split}: made from other store files (differing: {', '.join(sorted(differing))}); "
+            "make the split anew"
+        )
+    for file_name, rows in table.groupby("file", sort=False):
+        file = files[file_name]
+        objects = file.objects()
+        if not objects[list(IDENTITY)].equals(rows[list(IDENTITY)].reset_index(drop=True)):
+            raise E2EError(f"{split}: objects of {file.path} have changed since; make the split anew")
+        yield file, objects[(rows.part == name).to_numpy() & objects.target.notna()]

@@ -1,10 +1,14 @@
-"""The parts of a sample store as Lightning sees them, and the identity of what a model was trained on."""
+"""Streams of a sample store as torch and Lightning see them, and the identity of what a model was trained on.
+
+A batch travels as sparse hits; its frames are made where the network is (``frames``).
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,35 +16,39 @@ import lightning
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, DistributedSampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from e2e.data import split, store
-from e2e.data.store import Samples
+from e2e.data.stream import Stream
 from e2e.errors import E2EError
 
+Hits = tuple[
+    Tensor, Tensor
+]  # place in the batch int64 [n], ((object * C + channel) * H + row) * W + column; value
 
-def read(stores: Sequence[str | Path], split_path: str | Path, part: str, task: str) -> Samples:
+
+def stream(stores: Sequence[str | Path], split_path: str | Path, part: str, task: str) -> Stream:
     """One part of the stores, with truth; raises E2EError if it lacks a class or is of another task."""
     for path in stores:
         found = store.read_metadata(path).task
         if found != task:
             raise E2EError(f"{path}: holds task {found!r}, not {task!r}; convert the ntuples for this task")
-    samples = split.read_part(stores, split_path, part)
-    for target, name in enumerate(samples.classes):
-        if not np.any(samples.target == target):
+    objects = Stream(stores, split_path, part)
+    for target, name in enumerate(objects.classes):
+        if not np.any(objects.target == target):
             raise E2EError(f"{split_path}: no {name} in part {part!r}; add files with {name}s or more events")
-    return samples
+    return objects
 
 
 def identity(stores: Sequence[str | Path], objects: int) -> dict[str, Any]:
     """What a model was trained on: ``sha256``, number of ``objects``, and whether it is ``simulation``.
 
-    The checksum covers the sorted checksums of the ntuples behind the stores and the rule of the
-    split, so it does not depend on names, order or place of the files.
+    The checksum covers the sorted checksums of the ntuples behind the stores, the part that a file keeps
+    to, and the rule of the split, so it does not depend on names, order or place of the files.
     """
     metadata = [store.read_metadata(path) for path in stores]
     content = {
-        "sources": sorted(entry.source_sha256 for entry in metadata),
+        "sources": sorted(" ".join(filter(None, (entry.source_sha256, entry.part))) for entry in metadata),
         "split": dict(zip(split.PARTS, split.FRACTIONS, strict=True)),
     }
     return {
@@ -51,50 +59,118 @@ def identity(stores: Sequence[str | Path], objects: int) -> dict[str, Any]:
 
 
 class Objects(Dataset):
-    """Objects in memory; a whole batch of frames and targets is made at once from its positions."""
+    """Batches of a stream: an item is the batch of the objects at the given positions."""
 
-    def __init__(self, samples: Samples):
-        self.samples = samples
-        self.target = torch.from_numpy(np.ascontiguousarray(samples.target))
+    def __init__(self, stream: Stream):
+        self.stream = stream
 
     def __len__(self) -> int:
-        return len(self.samples)
+        return len(self.stream)
 
-    def __getitems__(self, positions: list[int]) -> tuple[Tensor, Tensor]:
-        """Frames float32 [N, C, H, W] in the units of the channels, and targets float32 [N]."""
-        return torch.from_numpy(self.samples.images(np.asarray(positions))), self.target[positions]
+    def __getitem__(self, positions: np.ndarray) -> tuple[Hits, Tensor]:
+        """Hits of the objects, and their targets float32 [N]."""
+        samples = self.stream.samples(positions)
+        place = np.repeat(np.arange(len(samples)) * int(np.prod(samples.shape)), np.diff(samples.offsets))
+        place += samples.index
+        return (torch.from_numpy(place), torch.from_numpy(samples.value)), torch.from_numpy(samples.target)
+
+
+def frames(hits: Hits, objects: int, shape: tuple[int, int, int]) -> Tensor:
+    """Frames float32 [``objects``, C, H, W], in the units of the channels, on the device of the hits."""
+    place, value = hits
+    made = torch.zeros(objects, *shape, device=value.device)
+    made.view(-1)[place] = value
+    return made
+
+
+class Batches(Sampler):
+    """Positions of the objects of each batch of one of several devices.
+
+    ``batch_size`` is that of all devices together. With ``shuffle`` the order depends on ``seed`` and epoch
+    alone: not on the number of devices, of workers, or on what was read before, so a resumed training
+    sees the order of an uninterrupted one. The objects left over from whole batches are then left out, since
+    a short batch would spoil batch statistics. Without, all objects come in the order of the stream; the
+    first of them once more where that gives every device its share of the last batch.
+    """
+
+    def __init__(
+        self, stream: Stream, batch_size: int, shuffle: bool, seed: int = 0, device: int = 0, devices: int = 1
+    ):
+        self.stream, self.shuffle, self.seed = stream, shuffle, seed
+        self.device, self.devices = device, devices
+        self.batch_size = min(max(batch_size // devices, 1) * devices, len(stream))
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of the next iteration; Lightning does so."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        whole, rest = divmod(len(self.stream), self.batch_size)
+        return whole + (rest > 0 and not self.shuffle)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        if self.shuffle:
+            generator = torch.Generator().manual_seed(self.seed + self.epoch)
+            order = self.stream.order(torch.randperm(len(self.stream), generator=generator).numpy())
+        else:
+            order = np.arange(len(self.stream))
+            order = np.concatenate([order, order[: -len(order) % self.devices]])
+        for start in range(0, len(self) * self.batch_size, self.batch_size):
+            yield order[start : start + self.batch_size][self.device :: self.devices]
+
+
+class Loader(DataLoader):
+    """Batches of a stream, each made in a thread while the one before is worked on.
+
+    A thread is enough, since reading and unpacking do not hold Python's lock. Where they need more than a
+    core, ``num_workers`` processes do the same: they are spawned, because readers hang in forked ones.
+    """
+
+    def __init__(self, stream: Stream, batches: Batches, num_workers: int = 0):
+        super().__init__(
+            Objects(stream),
+            sampler=batches,
+            batch_size=None,
+            num_workers=num_workers,
+            multiprocessing_context="spawn" if num_workers else None,
+            persistent_workers=num_workers > 0,
+            # It draws a seed for workers, which must not come out of the stream of the augmentation.
+            generator=torch.Generator(),
+        )
+
+    def __iter__(self) -> Iterator[tuple[Hits, Tensor]]:
+        batches = super().__iter__()
+        with ThreadPoolExecutor(1) as thread:
+            coming = thread.submit(next, batches, None)
+            while (batch := coming.result()) is not None:
+                coming = thread.submit(next, batches, None)
+                yield batch
 
 
 class Parts(lightning.LightningDataModule):
-    """Training and validation part. ``batch_size`` is that of all devices together."""
+    """Training and validation part; a batch is frames [N, C, H, W] and targets [N] on the device.
 
-    def __init__(self, training: Samples, validation: Samples, batch_size: int, seed: int):
+    ``batch_size`` is that of all devices together.
+    """
+
+    def __init__(self, training: Stream, validation: Stream, batch_size: int, seed: int):
         super().__init__()
-        self.training, self.validation = Objects(training), Objects(validation)
+        self.training, self.validation = training, validation
         self.batch_size, self.seed = batch_size, seed
 
-    def train_dataloader(self) -> DataLoader:
+    def train_dataloader(self) -> Loader:
         return self._loader(self.training, shuffle=True)
 
-    def val_dataloader(self) -> DataLoader:
+    def val_dataloader(self) -> Loader:
         return self._loader(self.validation, shuffle=False)
 
-    def _loader(self, objects: Objects, shuffle: bool) -> DataLoader:
-        devices = self.trainer.world_size
-        # The order depends on seed and epoch alone, so a resumed run sees that of an uninterrupted one.
-        sampler = DistributedSampler(objects, devices, self.trainer.global_rank, shuffle, self.seed)
-        # Short last batches are left out of training, where they would spoil batch statistics.
-        return DataLoader(
-            objects,
-            batch_size=min(max(self.batch_size // devices, 1), len(sampler)),
-            sampler=sampler,
-            drop_last=shuffle,
-            collate_fn=_as_is,
-            # The loader draws a seed for workers, which must not come out of the stream of the augmentation.
-            generator=torch.Generator(),
-            pin_memory=self.trainer.strategy.root_device.type == "cuda",
-        )
+    def on_after_batch_transfer(
+        self, batch: tuple[Hits, Tensor], dataloader_idx: int
+    ) -> tuple[Tensor, Tensor]:
+        hits, target = batch
+        return frames(hits, len(target), self.training.shape), target
 
-
-def _as_is(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    return batch
+    def _loader(self, stream: Stream, shuffle: bool) -> Loader:
+        device, devices = self.trainer.global_rank, self.trainer.world_size
+        return Loader(stream, Batches(stream, self.batch_size, shuffle, self.seed, device, devices))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from torch import nn
 
 from e2e import tasks
 from e2e.data.split import PARTS
-from e2e.data.store import Samples
+from e2e.data.store import IDENTITY, Samples
+from e2e.data.stream import Stream
 from e2e.errors import E2EError
 from e2e.files import whole, write_json
 from e2e.learning import data, model
@@ -30,7 +31,7 @@ REPLICAS = 1000
 CURVE_REPLICAS = 200  # enough for a band
 BOOTSTRAP_SEED = 20_240_701  # the same for all classifiers: they are compared on the same resampled events
 BINS = 6  # of each kinematic quantity, of equal numbers of objects
-BATCH = 512
+BATCH = 512  # objects in memory as frames
 SHOWN = (
     0.1,
     0.5,
@@ -61,23 +62,24 @@ def evaluate(
         torch.set_num_threads(threads)
     network, info = model.load(model_pt)
     task = tasks.task(info["task"])
-    parts = {part: len(data.read(stores, split, part, task.name)) for part in PARTS[:2]}
-    samples = data.read(stores, split, PARTS[2], task.name)
-    logit = logits(network, samples)
+    streams = {part: data.stream(stores, split, part, task.name) for part in PARTS}
+    test = streams[PARTS[2]]
+    logit = logits(network, test.chunks(BATCH))
     if not np.all(np.isfinite(logit)):
         raise E2EError(f"{model_pt}: logits of the test part are not all finite; train it again")
-    write_scores(scores, samples, logit)
+    write_scores(scores, test.objects, logit)
 
-    other = _reference_logits(reference, samples)
+    other = _reference_logits(reference, test.objects)
+    energy = total_energy(test.chunks(BATCH))
     content = {
         "model": info["architecture"],
         "seed": info["trainer"]["seed"],
         "epoch": info["epoch"],
         "parameters": sum(weights.numel() for weights in network.parameters()),
         "training_data": info["training_data"],
-        "objects": {**parts, PARTS[2]: len(samples)},
-        **measure(samples, logit),
-        "versus_bdt": compare(samples, logit, other),
+        "objects": {part: len(stream) for part, stream in streams.items()},
+        **measure(test.objects, logit, energy),
+        "versus_bdt": compare(test.objects, logit, other),
     }
     write_json(metrics, content)
 
@@ -85,15 +87,15 @@ def evaluate(
     discriminants = {
         info["architecture"]: logit,
         "BDT on shower shapes": other,
-        "total energy": total_energy(samples),
+        "total energy": energy,
     }
-    curves = {name: _curve(samples, discriminant) for name, discriminant in discriminants.items()}
-    shown = samples[_examples(samples, logit)]
+    curves = {name: _curve(test.objects, discriminant) for name, discriminant in discriminants.items()}
+    shown = test.samples(_examples(test, logit))
     frames = shown.images()
     with whole(figures) as folder:
         folder.mkdir()
         evaluation.roc(folder / "roc.png", CURVE, curves, simulation)
-        evaluation.scores(folder / "scores.png", samples.target, sigmoid(logit), samples.classes, simulation)
+        evaluation.scores(folder / "scores.png", test.target, sigmoid(logit), test.classes, simulation)
         evaluation.calibration(folder / "calibration.png", content["calibration"], simulation)
         evaluation.dependence(folder / "kinematics.png", content["dependence"], task.kinematics, simulation)
         contributions = integrated_gradients(network, frames)
@@ -108,58 +110,59 @@ def sigmoid(logit: NDArray) -> NDArray:
     return 0.5 * (1.0 + np.tanh(0.5 * logit))
 
 
-def logits(network: nn.Module, samples: Samples) -> NDArray[np.float32]:
-    """Logits [N] of all samples, on the device of the network."""
+def logits(network: nn.Module, chunks: Iterable[Samples]) -> NDArray[np.float32]:
+    """Logits [N] of all objects of ``chunks``, each of which goes through the network at once."""
     device = next(network.parameters()).device
-    pieces = []
     with torch.inference_mode():
-        for start in range(0, len(samples), BATCH):
-            frames = torch.from_numpy(samples.images(slice(start, start + BATCH)))
-            pieces.append(network(frames.to(device)).float().cpu().numpy())
+        pieces = [
+            network(torch.from_numpy(samples.images()).to(device)).float().cpu().numpy() for samples in chunks
+        ]
     return np.concatenate(pieces)
 
 
-def write_scores(path: str | Path, samples: Samples, logit: NDArray[np.float32]) -> None:
+def write_scores(path: str | Path, objects: pd.DataFrame, logit: NDArray[np.float32]) -> None:
     """Write sample, run, lumi, event, object, target, score, logit and the kinematics, a row an object."""
     columns = {
-        **samples.identity(),
-        "target": samples.target,
+        **objects[[*IDENTITY, "target"]],
         "score": sigmoid(logit),
         "logit": logit,
-        **samples.kinematics,
+        **_kinematics(objects),
     }
     table = pa.table({name: pa.array(np.asarray(column)) for name, column in columns.items()})
     with whole(path) as scratch:
         pq.write_table(table, scratch, compression="zstd", use_dictionary=False)
 
 
-def measure(samples: Samples, logit: NDArray[np.float32]) -> dict[str, Any]:
+def measure(objects: pd.DataFrame, logit: NDArray[np.float32], energy: NDArray[np.float64]) -> dict[str, Any]:
     """Figures of merit of logits [N] of a test part, each with 68 % and 95 % intervals.
 
+    ``objects`` is the table of its stream, and ``energy`` their ``total_energy``.
+
     AUC; background efficiency and rejection at fixed signal efficiencies; calibration; AUC in bins of
-    the kinematics; and the AUC of the crop's total energy alone, which shows how much a trivial
-    difference between the samples would give away.
+    the kinematics, where these are known; and the AUC of the crop's total energy alone, which shows how
+    much a trivial difference between the samples would give away.
     """
-    bootstrap = EventBootstrap(events(samples.identity()), REPLICAS, BOOTSTRAP_SEED)
-    roc = Roc(logit, samples.target)
-    calibration = Calibration(sigmoid(logit), samples.target)
-    energy = Roc(total_energy(samples), samples.target)
-    bins = {name: _bins(column, samples.target) for name, column in samples.kinematics.items()}
+    target = objects["target"].to_numpy()
+    bootstrap = EventBootstrap(events(objects), REPLICAS, BOOTSTRAP_SEED)
+    roc = Roc(logit, target)
+    calibration = Calibration(sigmoid(logit), target)
+    alone = Roc(energy, target)
+    bins = {name: _bins(column.to_numpy(), target) for name, column in _kinematics(objects).items()}
     estimates = bootstrap.estimate(
         {
             "auc": roc.auc,
             "background": lambda weights: roc.background(weights, SIGNAL_EFFICIENCIES),
             "calibration": calibration.error,
             "signal fraction": lambda weights: calibration.curve(weights)[2],
-            "total energy": lambda weights: _either_way(energy.auc(weights)),
+            "total energy": lambda weights: _either_way(alone.auc(weights)),
             **{
-                f"{name} {i}": _auc_within(inside, logit, samples.target)
+                f"{name} {i}": _auc_within(inside, logit, target)
                 for name, entries in bins.items()
                 for i, (_, _, inside) in enumerate(entries)
             },
         }
     )
-    objects, mean, _ = (values[0] for values in calibration.curve(np.ones((1, len(samples)))))
+    counts, mean, _ = (values[0] for values in calibration.curve(np.ones((1, len(objects)))))
     return {
         "auc": estimates["auc"].summary(),
         "background_rejection": [
@@ -175,11 +178,11 @@ def measure(samples: Samples, logit: NDArray[np.float32]) -> dict[str, Any]:
             "error_if_perfect": calibration.floor(200, BOOTSTRAP_SEED),
             "bins": [
                 {
-                    "objects": int(objects[i]),
+                    "objects": int(counts[i]),
                     "mean_score": float(mean[i]),
                     "signal_fraction": estimates["signal fraction"][i].summary(),
                 }
-                for i in range(len(objects))
+                for i in range(len(counts))
             ],
         },
         "dependence": {
@@ -199,33 +202,40 @@ def measure(samples: Samples, logit: NDArray[np.float32]) -> dict[str, Any]:
     }
 
 
-def compare(samples: Samples, logit: NDArray, reference: NDArray) -> dict[str, Any]:
+def compare(objects: pd.DataFrame, logit: NDArray, reference: NDArray) -> dict[str, Any]:
     """AUC(logit) - AUC(reference), by a paired bootstrap: both on the same resampled events."""
-    bootstrap = EventBootstrap(events(samples.identity()), REPLICAS, BOOTSTRAP_SEED)
-    ours, theirs = Roc(logit, samples.target), Roc(reference, samples.target)
+    bootstrap = EventBootstrap(events(objects), REPLICAS, BOOTSTRAP_SEED)
+    target = objects["target"].to_numpy()
+    ours, theirs = Roc(logit, target), Roc(reference, target)
     difference = bootstrap.estimate({"auc": lambda weights: ours.auc(weights) - theirs.auc(weights)})["auc"]
     return {
-        "auc": auc(logit, samples.target),
-        "auc_bdt": auc(reference, samples.target),
+        "auc": auc(logit, target),
+        "auc_bdt": auc(reference, target),
         "difference": difference.summary(),
         "p_value": difference.p_value(),
     }
 
 
-def _curve(samples: Samples, discriminant: NDArray) -> dict[str, Estimate]:
+def _curve(objects: pd.DataFrame, discriminant: NDArray) -> dict[str, Estimate]:
     """AUC, and background efficiency at the signal efficiencies ``CURVE``."""
-    roc = Roc(discriminant, samples.target)
-    bootstrap = EventBootstrap(events(samples.identity()), CURVE_REPLICAS, BOOTSTRAP_SEED)
+    roc = Roc(discriminant, objects["target"].to_numpy())
+    bootstrap = EventBootstrap(events(objects), CURVE_REPLICAS, BOOTSTRAP_SEED)
     return bootstrap.estimate({"auc": roc.auc, "background": lambda weights: roc.background(weights, CURVE)})
 
 
-def total_energy(samples: Samples) -> NDArray[np.float64]:
-    """Sum [N] of the first channel (GeV) over the crop."""
-    cells = samples.shape[1] * samples.shape[2]
-    hits = np.concatenate(
-        [[0.0], np.cumsum(np.where(samples.index < cells, samples.value, 0.0), dtype=float)]
-    )
-    return hits[samples.offsets[1:]] - hits[samples.offsets[:-1]]
+def total_energy(chunks: Iterable[Samples]) -> NDArray[np.float64]:
+    """Sum [N] of the first channel (GeV) over the crop, of all objects of ``chunks``."""
+    sums = []
+    for samples in chunks:
+        owner = np.repeat(np.arange(len(samples)), np.diff(samples.offsets))
+        first = samples.index < samples.shape[1] * samples.shape[2]
+        sums.append(np.bincount(owner[first], samples.value[first], minlength=len(samples)))
+    return np.concatenate(sums)
+
+
+def _kinematics(objects: pd.DataFrame) -> pd.DataFrame:
+    """What a table holds besides identity and target."""
+    return objects.drop(columns=[*IDENTITY, "target"])
 
 
 def _either_way(area: NDArray) -> NDArray:
@@ -234,10 +244,16 @@ def _either_way(area: NDArray) -> NDArray:
 
 
 def _bins(column: NDArray, target: NDArray) -> list[tuple[float, float, NDArray[np.bool_]]]:
-    """Edges and objects of ``BINS`` bins of equal numbers, without those that lack a class."""
-    edges = np.quantile(column, np.linspace(0, 1, BINS + 1))
+    """Edges and objects of ``BINS`` bins of equal numbers, without those that lack a class.
+
+    Objects of unknown value (NaN) are in none.
+    """
+    known = np.isfinite(column)
+    if not known.any():
+        return []
+    edges = np.quantile(column[known], np.linspace(0, 1, BINS + 1))
     number = np.clip(np.searchsorted(edges, column, side="right") - 1, 0, BINS - 1)
-    bins = [(float(edges[i]), float(edges[i + 1]), number == i) for i in range(BINS)]
+    bins = [(float(edges[i]), float(edges[i + 1]), known & (number == i)) for i in range(BINS)]
     return [entry for entry in bins if len(np.unique(target[entry[2]])) == 2]
 
 
@@ -246,23 +262,23 @@ def _auc_within(inside: NDArray, logit: NDArray, target: NDArray) -> Callable[[N
     return lambda weights: roc.auc(weights[:, inside])
 
 
-def _reference_logits(path: str | Path, samples: Samples) -> NDArray[np.float64]:
-    """Logits of the scores file ``path`` in the order of ``samples``."""
-    key = list(samples.identity().columns)
+def _reference_logits(path: str | Path, objects: pd.DataFrame) -> NDArray[np.float64]:
+    """Logits of the scores file ``path`` in the order of ``objects``."""
+    key = list(IDENTITY)
     table = pd.read_parquet(path)
-    if len(table) != len(samples) or table.duplicated(key).any():
+    if len(table) != len(objects) or table.duplicated(key).any():
         raise E2EError(f"{path}: not the test part of these stores; make it again")
-    merged = samples.identity().merge(table, on=key, how="left", validate="one_to_one")
+    merged = objects[key].merge(table, on=key, how="left", validate="one_to_one")
     if merged["logit"].isna().any():
         raise E2EError(f"{path}: not the test part of these stores; make it again")
     return merged["logit"].to_numpy()
 
 
-def _examples(samples: Samples, logit: NDArray) -> NDArray[np.integer]:
+def _examples(stream: Stream, logit: NDArray) -> NDArray[np.integer]:
     """Positions of objects of each class whose logits are at the quantiles ``SHOWN`` of their class."""
     chosen = []
-    for target in reversed(range(len(samples.classes))):
-        positions = np.flatnonzero(samples.target == target)
+    for target in reversed(range(len(stream.classes))):
+        positions = np.flatnonzero(stream.target == target)
         order = positions[np.argsort(logit[positions], kind="stable")]
         chosen += [order[int(quantile * (len(order) - 1))] for quantile in SHOWN]
     return np.array(chosen)

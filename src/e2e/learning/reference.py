@@ -13,10 +13,10 @@ from threadpoolctl import threadpool_limits
 from e2e import tasks
 from e2e.data import store
 from e2e.data.split import PARTS
-from e2e.data.store import Samples
+from e2e.data.stream import Stream
 from e2e.files import write_json
 from e2e.learning import data
-from e2e.learning.evaluate import measure, write_scores
+from e2e.learning.evaluate import measure, total_energy, write_scores
 from e2e.learning.shower_shapes import shower_shapes
 from e2e.tasks import Crop
 
@@ -42,8 +42,8 @@ def reference(
     a part that is empty or lacks a class.
     """
     task = tasks.task(store.read_metadata(stores[0]).task)
-    parts = {part: data.read(stores, split, part, task.name) for part in PARTS}
-    tables = {part: _table(samples, task.crop) for part, samples in parts.items()}
+    parts = {part: data.stream(stores, split, part, task.name) for part in PARTS}
+    tables = {part: _table(stream, task.crop) for part, stream in parts.items()}
     classifier = HistGradientBoostingClassifier(
         max_iter=ITERATIONS,
         learning_rate=LEARNING_RATE,
@@ -62,20 +62,20 @@ def reference(
             y_val=parts["validation"].target,
         )
         logit = classifier.decision_function(tables["test"]).astype(np.float32)
-    write_scores(scores, parts["test"], logit)
+    test = parts["test"]
+    write_scores(scores, test.objects, logit)
     content = {
         "model": "HistGradientBoosting on shower shapes",
         "seed": seed,
         "iterations": int(classifier.n_iter_),
         "features": list(tables["train"].columns),
         "training_data": data.identity(stores, len(parts["train"])),
-        "objects": {part: len(samples) for part, samples in parts.items()},
+        "objects": {part: len(stream) for part, stream in parts.items()},
     }
-    write_json(metrics, content | measure(parts["test"], logit))
+    write_json(metrics, content | measure(test.objects, logit, total_energy(test.chunks(CHUNK))))
 
 
-def _table(samples: Samples, crop: Crop) -> pd.DataFrame:
-    """Shower shapes of ``samples``, one column each; a shape that an object lacks has a value of its own."""
-    chunks = (samples.images(slice(start, start + CHUNK)) for start in range(0, len(samples), CHUNK))
-    tables = [pd.DataFrame(shower_shapes(frames, crop)) for frames in chunks]
+def _table(stream: Stream, crop: Crop) -> pd.DataFrame:
+    """Shower shapes of a stream, one column each; a shape that an object lacks has a value of its own."""
+    tables = [pd.DataFrame(shower_shapes(samples.images(), crop)) for samples in stream.chunks(CHUNK)]
     return pd.concat(tables, ignore_index=True).fillna(MISSING)

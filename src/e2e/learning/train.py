@@ -85,8 +85,8 @@ def train(
     if threads:
         torch.set_num_threads(threads)
     parts = data.Parts(
-        data.read(stores, split, "train", task),
-        data.read(stores, split, "validation", task),
+        data.stream(stores, split, "train", task),
+        data.stream(stores, split, "validation", task),
         settings.batch_size,
         settings.seed,
     )
@@ -131,7 +131,7 @@ def _trainer(
     settings: Settings, accelerator: str, callbacks: list[Callback], folder: str | Path
 ) -> lightning.Trainer:
     """A trainer that prints a progress bar and nothing else, and writes checkpoints and nothing else."""
-    # Loaders are in memory and need no workers; the other remarks speak to those who write training loops.
+    # Loaders read in a thread and need no workers; the other remarks speak to those who write training loops.
     warnings.filterwarnings("ignore", module="lightning")
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
