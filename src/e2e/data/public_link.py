@@ -110,8 +110,8 @@ def persistently(link: Link, action: Callable[[], T], position: Callable[[], int
                 place = f" at byte {furthest}" if furthest else ""
                 resumed = ": it goes on from there" if furthest else ""
                 raise E2EError(
-                    f"{link}: {interruption}{place}, {failures} times in a row; check the network, or try again "
-                    f"later{resumed}"
+                    f"{link}: {interruption}{place}, {failures} times in a row; check the network, or try "
+                    f"again later{resumed}"
                 ) from None
             time.sleep(max(interruption.wait, min(FIRST_DELAY * 2 ** (failures - 1), LONGEST_DELAY)))
 
