@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +24,16 @@ from e2e.simulation.crossing import TRACKS, Frames, empty_frames, simulate_cross
 from e2e.simulation.generator import (
     CODE,
     ETA,
+    MASS,
     PHI,
+    PRONGS,
     PT,
     Collision,
     minimum_bias,
     parton_collisions,
+    tau_collisions,
 )
+from e2e.simulation.guns import ditau_gun, top_gun
 from e2e.simulation.particle_flow import (
     JET_ETA,
     JET_MASS,
@@ -42,7 +47,7 @@ from e2e.simulation.particle_flow import (
 MATCHING_RADIUS = 0.4  # MLAnalyzer
 POOL = 500  # inelastic collisions of which a file's pileup is made
 
-# Hard QCD, flat enough in transverse momentum to fill all of 70 to 340 GeV: weights of Pythia are not kept.
+# Ranges of the phase space are filled nearly evenly; weights of Pythia are not kept.
 _QCD = (
     "HardQCD:all = on",
     "PhaseSpace:pTHatMin = 60.",
@@ -50,6 +55,18 @@ _QCD = (
     "PhaseSpace:bias2Selection = on",
     "PhaseSpace:bias2SelectionPow = 4.5",
 )
+_SOFT_QCD = (
+    "HardQCD:all = on",
+    "PhaseSpace:pTHatMin = 12.",
+    "PhaseSpace:pTHatMax = 90.",
+    "PhaseSpace:bias2Selection = on",
+    "PhaseSpace:bias2SelectionPow = 5.",
+)
+# Z bosons and photons of these masses (GeV) in turn, so that their taus have momenta of all the range.
+_DITAU_MASSES = ((80, 120), (120, 180), (180, 260))
+# Jets whose image lies in the detector come from no generated object beyond: 1.74 of the jets and the radius.
+_REACH = 1.74 + MATCHING_RADIUS
+TAU_MINIMUM = 10.0  # GeV: visible transverse momentum of a tau, before the resolution of 15 GeV jets
 
 
 @dataclass(frozen=True)
@@ -58,43 +75,91 @@ class Sample:
 
     Jets are anti-kT of ``radius`` with ``minimum`` to ``maximum`` GeV of transverse momentum within
     ``maximum_eta``. ``truth`` gives, for jets [n, 6] and generated objects [m, 6], which jets are kept [n]
-    and their branches.
+    and their branches. Where ``flat`` is a number, jets are kept such that as many lie in each of so many
+    bins from ``minimum`` to ``maximum``. A particle of a gun gets an ``underlying`` inelastic collision.
     """
 
     collisions: Callable[[int], Iterator[Collision]]
     truth: Callable[[NDArray, NDArray], tuple[NDArray[np.bool_], dict[str, NDArray]]]
     minimum: float
     maximum: float = math.inf
-    maximum_eta: float = 2.0
     radius: float = 0.4
+    flat: int = 0
+    underlying: bool = False
 
 
-def match(jets: NDArray[np.float64], objects: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which of the generated objects [m, 6] lie within MATCHING_RADIUS of each jet [n, 6]: [n, m]."""
+def _ditau_collisions(seed: int) -> Iterator[Collision]:
+    """Collisions with a Z boson or photon that decays to taus, of each range of masses in turn."""
+    ranges = [
+        tau_collisions(
+            seed + i,
+            (
+                "WeakSingleBoson:ffbar2gmZ = on",
+                "23:onMode = off",
+                "23:onIfAny = 15",
+                f"PhaseSpace:mHatMin = {low}.",
+                f"PhaseSpace:mHatMax = {high}.",
+            ),
+        )
+        for i, (low, high) in enumerate(_DITAU_MASSES)
+    ]
+    for generator in cycle(ranges):
+        yield next(generator)
+
+
+def distances(jets: NDArray[np.float64], objects: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Distance in eta and phi [n, m] of jets [n, 6] and generated objects [m, 6]."""
     d_eta = jets[:, None, JET_ETA] - objects[None, :, ETA]
     d_phi = (jets[:, None, JET_PHI] - objects[None, :, PHI] + np.pi) % (2.0 * np.pi) - np.pi
-    return np.hypot(d_eta, d_phi) < MATCHING_RADIUS
+    return np.hypot(d_eta, d_phi)
 
 
-def _partons(
-    jets: NDArray[np.float64], objects: NDArray[np.float64]
-) -> tuple[NDArray[np.bool_], dict[str, NDArray]]:
-    """All jets; a jet with no parton of the hard process, or with two, has the code 0."""
-    close = match(jets, objects)
+def _partons(jets: NDArray[np.float64], partons: NDArray[np.float64]) -> tuple[NDArray, dict[str, NDArray]]:
+    """All jets; one near no parton of the hard process, or near two, has the code 0."""
+    close = distances(jets, partons) < MATCHING_RADIUS
     alone = close.sum(axis=1) == 1
-    parton = np.where(alone, close.argmax(axis=1), 0)
-    code = np.abs(objects[parton, CODE]) * alone
-    truth = {
-        "jetPdgIds": code,
-        "jetIsQuark": (code > 0) & (code < 4),
-        "gen_pt": objects[parton, PT] * alone,
-    }
+    parton = partons[close.argmax(axis=1)] * alone[:, None]
+    code = np.abs(parton[:, CODE])
+    truth = {"jetPdgIds": code, "jetIsQuark": (code > 0) & (code < 4), "gen_pt": parton[:, PT]}
     return np.ones(len(jets), bool), truth
 
 
+def _mother(jets: NDArray[np.float64], mothers: NDArray[np.float64]) -> tuple[NDArray, dict[str, NDArray]]:
+    """The jet nearest to the particle of a gun, with the particle's mass and momentum."""
+    distance = distances(jets, mothers)[:, 0]
+    nearest = (distance == distance.min()) & (distance < MATCHING_RADIUS)
+    names = {"a_m": MASS, "a_pt": PT, "a_eta": ETA, "a_phi": PHI}
+    return nearest, {name: np.full(len(jets), mothers[0, column]) for name, column in names.items()}
+
+
+def _of_tau(
+    is_tau: bool, jets: NDArray[np.float64], found: NDArray[np.float64]
+) -> tuple[NDArray, dict[str, NDArray]]:
+    """Jets near one generated object: the visible part of a hadronic tau, or a parton of the hard process."""
+    if is_tau:
+        found = found[found[:, PT] > TAU_MINIMUM]
+    close = distances(jets, found) < MATCHING_RADIUS
+    alone = close.sum(axis=1) == 1
+    if not alone.any():
+        return alone, {}
+    generated = found[close.argmax(axis=1)]
+    names = {"gen_pdgId": CODE, "gen_pt": PT, "gen_eta": ETA, "gen_phi": PHI, "gen_m": MASS}
+    truth = {name: generated[:, column] for name, column in names.items()}
+    truth |= {"gen_Prongs": generated[:, PRONGS], "jet_IsTau": np.full(len(jets), float(is_tau))}
+    return alone, truth | {"jet_Pt": jets[:, JET_PT], "jet_M": jets[:, JET_MASS]}
+
+
+_TAU_JETS = {"minimum": 15.0, "maximum": 60.0, "flat": 9}
+
 SAMPLES: dict[str, dict[str, Sample]] = {
-    "quark_gluon": {
-        "qcd": Sample(partial(parton_collisions, settings=_QCD), _partons, minimum=70.0, maximum=340.0)
+    "quark_gluon": {"qcd": Sample(partial(parton_collisions, settings=_QCD), _partons, 70.0, 340.0)},
+    "mass_regression": {
+        "a_tautau": Sample(ditau_gun, _mother, 20.0, underlying=True),
+        "top": Sample(top_gun, _mother, 200.0, radius=0.8, underlying=True),
+    },
+    "tau": {
+        "tau": Sample(_ditau_collisions, partial(_of_tau, True), **_TAU_JETS),
+        "qcd": Sample(partial(parton_collisions, settings=_SOFT_QCD), partial(_of_tau, False), **_TAU_JETS),
     },
 }
 
@@ -125,14 +190,22 @@ def _events(task: tasks.Task, sample: Sample, events: int, seed: int, bar: tqdm)
     rng = np.random.default_rng(detector)
     pool, offsets = minimum_bias(int(soft.generate_state(1)[0]), POOL)
     frames, tracks = empty_frames(), np.empty((TRACKS, 9))
-    number = 0
+    number, flat = 0, _Flat(sample)
     for collision in sample.collisions(int(hard.generate_state(1)[0])):
-        found = simulate_crossing(rng, collision.particles, pool, offsets, frames, tracks)
-        jets = find_jets(frames, tracks[:found], sample.radius, sample.minimum, sample.maximum_eta)
+        generated = collision.objects[np.abs(collision.objects[:, ETA]) < _REACH]
+        if not len(generated):
+            continue
+        particles = collision.particles
+        if sample.underlying:
+            chosen = rng.integers(POOL)
+            particles = np.concatenate([particles, pool[offsets[chosen] : offsets[chosen + 1]]])
+        found = simulate_crossing(rng, particles, pool, offsets, frames, tracks)
+        jets = find_jets(frames, tracks[:found], sample.radius, sample.minimum)
         jets = jets[jets[:, JET_PT] < sample.maximum]
         if not len(jets):
             continue
-        keep, truth = sample.truth(jets, collision.objects)
+        keep, truth = sample.truth(jets, generated)
+        keep = flat.choose(jets, keep)
         if not keep.any():
             continue
         number += 1
@@ -147,6 +220,29 @@ def _events(task: tasks.Task, sample: Sample, events: int, seed: int, bar: tqdm)
         bar.update()
         if number == events:
             return
+
+
+class _Flat:
+    """Chooses jets such that none of a sample's bins of transverse momentum runs ahead of the others."""
+
+    AHEAD = 2
+
+    def __init__(self, sample: Sample) -> None:
+        self.sample = sample
+        self.counts = np.zeros(max(sample.flat, 1), int)
+
+    def choose(self, jets: NDArray[np.float64], keep: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Of the jets [n, 6] to ``keep`` [n], those that are kept."""
+        if not self.sample.flat:
+            return keep
+        low, high = self.sample.minimum, self.sample.maximum
+        chosen = np.zeros(len(jets), bool)
+        for i in np.flatnonzero(keep):
+            place = int((jets[i, JET_PT] - low) / (high - low) * self.sample.flat)
+            if self.counts[place] < self.counts.min() + self.AHEAD:
+                self.counts[place] += 1
+                chosen[i] = True
+        return chosen
 
 
 def _reconstructed(jets: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

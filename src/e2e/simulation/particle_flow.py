@@ -60,10 +60,8 @@ _CANDIDATES = 8000
 fastjet._swig.ClusterSequence.set_fastjet_banner_stream(None)  # it would break into the progress bars
 
 
-def find_jets(
-    frames: Frames, tracks: NDArray, radius: float, minimum: float, maximum_eta: float
-) -> NDArray[np.float64]:
-    """Jets [n, 6] above ``minimum`` GeV within ``maximum_eta`` whose image fits, hardest first.
+def find_jets(frames: Frames, tracks: NDArray, radius: float, minimum: float) -> NDArray[np.float64]:
+    """Jets [n, 6] above ``minimum`` GeV whose image lies in the detector, hardest first.
 
     Anti-kT jets of ``radius`` from the tracks [m, 9] of the primary vertex and neutral towers, from which the
     density of pileup is subtracted.
@@ -79,7 +77,7 @@ def find_jets(
     jets = []
     for jet in found.inclusive_jets(minimum):
         scale = 1.0 - density * math.pi * radius**2 / jet.pt()
-        if scale * jet.pt() < minimum or abs(jet.eta()) > maximum_eta:
+        if scale * jet.pt() < minimum:
             continue
         row, column = find_seed(frames.calorimeters.towers, jet.eta(), jet.phi())
         if SEED_PADDING <= row < TOWER_ROWS - SEED_PADDING:
