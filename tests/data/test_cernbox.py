@@ -318,6 +318,14 @@ def test_all_files_of_a_folder(server, tmp_path):
     assert set(data_lock.read(tmp_path / "data.lock")[TOKEN]) == {NAME, "b.root"}
 
 
+def test_names_are_those_of_data_files(server):
+    server.links[TOKEN]["README.txt"] = b"hello"
+    assert cernbox.names(TOKEN, server.url) == [NAME, "b.root"]
+    server.links["text"] = {"README.txt": b"hello"}
+    with pytest.raises(E2EError, match=r"no file of type \.h5, .*; it holds README\.txt"):
+        cernbox.names("text", server.url)
+
+
 def test_one_bad_file_does_not_spoil_the_others(server, tmp_path):
     server.links[TOKEN]["bad.hdf5"] = b"no HDF5"
     with pytest.raises(E2EError, match=r"bad\.hdf5 starts with"):

@@ -30,6 +30,7 @@ from e2e.errors import E2EError
 from e2e.files import sha256
 
 URL = "https://cernbox.cern.ch"
+SUFFIXES = (".h5", ".hdf5", ".parquet", ".root")
 SHOWN = 10  # names of files that an error lists
 PROPERTIES = (
     '<?xml version="1.0"?><d:propfind xmlns:d="DAV:"><d:prop>'
@@ -48,6 +49,17 @@ def listing(token: str, folder: str = "", url: str = URL) -> list[Remote]:
     if isinstance(found, E2EError):
         raise found
     return found
+
+
+def names(token: str, url: str = URL) -> list[str]:
+    """Names of the data files that a link shares, leaving out its folders and what has another suffix.
+
+    Raises E2EError as ``listing`` does, and when there is none.
+    """
+    found = [remote.name for remote in listing(token, url=url)]
+    if data := [name for name in found if name.endswith(SUFFIXES)]:
+        return data
+    raise E2EError(f"{Link(token, url)}: no file of type {', '.join(SUFFIXES)}; it holds {_shown(found)}")
 
 
 def fetch(
@@ -96,16 +108,16 @@ def fetch_all(
     threads: int = 4,
     progress: bool = True,
 ) -> list[Path]:
-    """Bring several files of a link into ``folder``, by default all of the shared folder, some at a time.
+    """Bring several files of a link into ``folder``, by default all its data files, ``threads`` at a time.
 
     All are tried; then E2EError says, for each that could not be brought, why.
     """
-    names = [remote.name for remote in listing(token, url=url)] if files is None else files
-    paths = [Path(folder) / PurePosixPath(name).name for name in names]
+    files = names(token, url) if files is None else files
+    paths = [Path(folder) / PurePosixPath(file).name for file in files]
     with ThreadPoolExecutor(threads) as pool:
         jobs = [
-            pool.submit(fetch, token, name, path, lock, url, progress)
-            for name, path in zip(names, paths, strict=True)
+            pool.submit(fetch, token, file, path, lock, url, progress)
+            for file, path in zip(files, paths, strict=True)
         ]
     problems = [error for job in jobs if (error := job.exception())]
     for problem in problems:
@@ -122,14 +134,17 @@ def _find(opened: requests.Session, link: Link, file: str) -> Remote:
     found = _listing(opened, link, _folder(path))
     if isinstance(found, E2EError):  # a server that lists nothing may still give it
         return Remote(path.name, (link.dav(file), link.download))
-    names = [remote.name for remote in found]
-    if path.name in names:
-        return found[names.index(path.name)]
-    close = difflib.get_close_matches(path.name, names, n=3, cutoff=0.5)
+    there = [remote.name for remote in found]
+    if path.name in there:
+        return found[there.index(path.name)]
+    close = difflib.get_close_matches(path.name, there, n=3, cutoff=0.5)
     question = f"did you mean {' or '.join(close)}? " if close else ""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    there = ", ".join(names[:SHOWN]) + more if names else "no file"
-    raise E2EError(f"{link}: no file {file}; {question}it holds {there}")
+    raise E2EError(f"{link}: no file {file}; {question}it holds {_shown(there)}")
+
+
+def _shown(files: list[str]) -> str:
+    more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
+    return ", ".join(files[:SHOWN]) + more if files else "no file"
 
 
 def _folder(path: PurePosixPath) -> str:

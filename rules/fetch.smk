@@ -1,0 +1,43 @@
+localrules:
+    fetch,
+    listing,
+
+
+# The names of a link's files, where the configuration gives none: the network is not touched while planning.
+checkpoint listing:
+    output:
+        "results/{task}/downloads/{sample}.txt",
+    log:
+        "results/{task}/logs/listing/{sample}.log",
+    conda:
+        "../envs/e2e.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        token=token,
+    script:
+        "../workflow/scripts/listing.py"
+
+
+# One job a file, so that files come in parallel. Neither code nor server is a parameter: what has been fetched
+# and checked once stays. A transfer that was cut off leaves `<file>.<tag>.part`, from which the next job goes on.
+rule fetch:
+    output:
+        "results/{task}/downloads/{sample}/{file}",
+    log:
+        "results/{task}/logs/fetch/{sample}/{file}.log",
+    benchmark:
+        "results/{task}/resources/fetch/{sample}/{file}.tsv"
+    wildcard_constraints:
+        file=r"[^/]+",
+    conda:
+        "../envs/e2e.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        token=token,
+        file=public_file,
+    script:
+        "../workflow/scripts/fetch.py"

@@ -1,0 +1,13 @@
+from script import REPOSITORY, logged
+
+with logged(snakemake.log[0]):
+    from e2e.data.cernbox import fetch
+
+    settings = snakemake.config["cernbox"]
+    fetch(
+        snakemake.params.token,
+        snakemake.params.file,
+        snakemake.output[0],
+        lock=REPOSITORY / settings["lock"],
+        url=settings["url"],
+    )
