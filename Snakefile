@@ -14,6 +14,7 @@ report: "workflow/report/workflow.rst"
 
 include: "rules/common.smk"
 include: "rules/simulate.smk"
+include: "rules/fetch.smk"
 include: "rules/convert.smk"
 include: "rules/train.smk"
 include: "rules/evaluate.smk"

@@ -48,20 +48,64 @@ wildcard_constraints:
 
 def sources(task):
     """The file behind each store of a task, by `sample_index`, in a fixed order."""
-    settings = settings_of(task)
-    if settings["source"] == "simulation":
-        files = range(settings["simulation"]["files"])
-        names = [f"{sample}_{i:03d}" for sample in samples(task) for i in files]
-        return {name: f"results/{task}/ntuples/{name}.root" for name in names}
     return {
         f"{sample}_{i:03d}": path
         for sample in samples(task)
-        for i, path in enumerate(settings["files"][sample])
+        for i, path in enumerate(sample_files(task, sample))
     }
+
+
+def sample_files(task, sample):
+    settings = settings_of(task)
+    if settings["source"] == "files":
+        return settings["files"][sample]
+    if settings["source"] == "cernbox":
+        names = public_files(task, sample)
+        return [
+            f"results/{task}/downloads/{sample}/{Path(name).name}" for name in names
+        ]
+    files = range(settings["simulation"]["files"])
+    return [f"results/{task}/ntuples/{sample}_{i:03d}.root" for i in files]
+
+
+def public_files(task, sample):
+    """Names of a sample's files behind its link: as configured, or all that were found there."""
+    link = settings_of(task)["cernbox"][sample]
+    if "files" in link:
+        return link["files"]
+    listing = checkpoints.listing.get(task=task, sample=sample)
+    return Path(listing.output[0]).read_text().splitlines()
+
+
+def public_file(wildcards):
+    names = public_files(wildcards.task, wildcards.sample)
+    return next(name for name in names if Path(name).name == wildcards.file)
+
+
+def token(wildcards):
+    return settings_of(wildcards.task)["cernbox"][wildcards.sample]["token"]
+
+
+def part(wildcards):
+    """The part of the split that a public sample keeps to, where the configuration says so."""
+    links = settings_of(wildcards.task).get("cernbox", {})
+    return links.get(wildcards.sample, {}).get("part")
 
 
 def source(wildcards):
     return sources(wildcards.task)[f"{wildcards.sample}_{wildcards.index}"]
+
+
+def has_ntuples(task):
+    """Whether cmsRun can read what a task is made from: ntuples, but not the crops of public files."""
+    settings = settings_of(task)
+    if settings["source"] == "files":
+        return all(
+            path.endswith(".root")
+            for paths in settings["files"].values()
+            for path in paths
+        )
+    return settings["source"] == "simulation"
 
 
 def ntuples(wildcards):
@@ -144,14 +188,10 @@ def final_outputs():
     for task, models in MODELS.items():
         for model in models:
             folder = f"results/{task}/{model}"
-            outputs += [
-                f"{folder}/{name}"
-                for name in (
-                    "metrics.json",
-                    "agreement.json",
-                    "benchmark/benchmark.json",
-                )
-            ]
-            if BACKEND == "apptainer":
+            names = ["metrics.json", "model.json"]
+            if has_ntuples(task):
+                names += ["agreement.json", "benchmark/benchmark.json"]
+            outputs += [f"{folder}/{name}" for name in names]
+            if BACKEND == "apptainer" and has_ntuples(task):
                 outputs.append(f"{folder}/cmsrun/apptainer/equals_standalone.json")
     return outputs

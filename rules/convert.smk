@@ -28,6 +28,7 @@ rule convert:
             "data/store.py",
         ),
         channels=channels,
+        part=part,
         executor=config["convert"],
     script:
         "../workflow/scripts/convert.py"

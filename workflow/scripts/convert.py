@@ -11,7 +11,7 @@ with logged(snakemake.log[0]):
     paths = snakemake.input.source, snakemake.output[0]
     sample = snakemake.wildcards.sample
     if public.layout(paths[0]):
-        public.convert(chosen, *paths, sample=sample)
+        public.convert(chosen, *paths, sample=sample, part=snakemake.params.part)
     else:
         settings = dict(snakemake.params.executor)
         dask = settings.pop("executor") == "dask"
