@@ -25,6 +25,7 @@ from e2e.simulation.shower import (
     RADIATION_LENGTH,
     RADIUS_FACTOR,
     ROWS,
+    TILT,
     incomplete_gamma,
     mean_profile,
     radial_profile,
@@ -65,8 +66,8 @@ BOCK_A, BOCK_A_SLOPE, BOCK_B, BOCK_D, BOCK_D_SLOPE, BOCK_W = 0.6165, 0.3183, 0.2
 # from CERN/LHCC 97-31. Pions of 50 GeV set the scale of the HCAL: EPJ C 55 (2008) 159.
 GROOM_SCALE, GROOM_POWER = 1.0, -0.18
 ECAL_E_OVER_H, HCAL_E_OVER_H, CALIBRATION_ENERGY = 1.6, 1.4, 50.0
-# Resolution of the barrel for single hadrons: EPJ C 60 (2009) 359.
-HADRON_STOCHASTIC, HADRON_CONSTANT = 0.847, 0.074
+# Resolution for hadrons: arXiv 1706.04965.
+HADRON_STOCHASTIC, HADRON_CONSTANT = 1.10, 0.09
 HCAL_MIP = 2.0  # GeV: a muon through the HCAL, EPJ C 60 (2009) 359
 
 # Noise: a crystal of the endcaps, a tower of the HCAL; and the energies from which on they are read out.
@@ -105,36 +106,49 @@ def quadrant(x: float, y: float) -> float:
 _OFFSETS, _REACH = 8, 3
 
 
-def _shares(radii: NDArray, weights: NDArray, pitch: float) -> NDArray[np.float64]:
-    """Table of the sum of profiles of ``radii`` (cm) with ``weights``, in cells of ``pitch`` cm."""
+def _shares(radii: NDArray, weights: NDArray, shifts: NDArray, pitch: float) -> NDArray[np.float64]:
+    """Table of the sum of profiles of ``radii`` (cm) with ``weights``, in cells of ``pitch`` cm.
+
+    The axis of each profile lies ``shifts`` cm off the hit, along both directions.
+    """
     table = np.zeros((_OFFSETS, _OFFSETS, 2 * _REACH + 1, 2 * _REACH + 1))
     edges = np.arange(-_REACH, _REACH + 2)
     for i in range(_OFFSETS):
         for j in range(_OFFSETS):
-            x, y = (edges - (k + 0.5) / _OFFSETS for k in (i, j))
-            for radius, weight in zip(radii, weights, strict=True):
-                corners = np.array([[quadrant(a, b) for b in y * pitch / radius] for a in x * pitch / radius])
+            x, y = ((edges - (k + 0.5) / _OFFSETS) * pitch for k in (i, j))
+            for radius, weight, shift in zip(radii, weights, shifts, strict=True):
+                corners = np.array(
+                    [[quadrant(a, b) for b in (y - shift) / radius] for a in (x - shift) / radius]
+                )
                 table[i, j] += weight * np.diff(np.diff(corners, axis=0), axis=1)
     return table
 
 
 def _photon_shares(pitch: float) -> NDArray[np.float64]:
-    """Shares of an electromagnetic shower of 10 GeV, after hep-ex/0001020, summed over its depth."""
+    """Shares of an electromagnetic shower of 10 GeV, after hep-ex/0001020, summed over its depth.
+
+    A photon's shower begins 9/7 X0 deep on average, and its axis crosses the tilted crystals.
+    """
     energy, step = 10.0, 1.0
-    alpha, depth = mean_profile(energy)
-    middle = np.arange(0.0, CRYSTAL_DEPTH / RADIATION_LENGTH, step) + 0.5 * step
-    beta = (alpha - 1.0) / depth
-    ends = np.array([incomplete_gamma(alpha, beta * (t + 0.5 * step)) for t in (-0.5 * step, *middle)])
-    radii, weights = [], []
-    for t, share in zip(middle, np.diff(ends) / ends[-1], strict=True):
-        core, tail, weight = radial_profile(energy, t * beta / alpha)
+    alpha, maximum = mean_profile(energy)
+    beta = (alpha - 1.0) / maximum
+    edges = np.arange(0.0, CRYSTAL_DEPTH / RADIATION_LENGTH - 9.0 / 7.0, step)
+    shares = np.diff([incomplete_gamma(alpha, beta * t) for t in edges])
+    middle = edges[:-1] + 0.5 * step
+    off_axis = TILT * RADIATION_LENGTH * (middle - np.average(middle, weights=shares))
+    radii, weights, shifts = [], [], []
+    for t, share, shift in zip(middle, shares, off_axis, strict=True):
+        core, tail, weight = radial_profile(energy, t / maximum)
         radii += [core, tail]
         weights += [share * weight, share * (1.0 - weight)]
-    return _shares(np.array(radii) * MOLIERE_RADIUS * RADIUS_FACTOR, np.array(weights), pitch)
+        shifts += [shift, shift]
+    return _shares(
+        np.array(radii) * MOLIERE_RADIUS * RADIUS_FACTOR, np.array(weights), np.array(shifts), pitch
+    )
 
 
 def _hadron_shares(pitch: float) -> NDArray[np.float64]:
-    shares = _shares(np.array([HADRON_RADIUS * INTERACTION_LENGTH]), np.ones(1), pitch)
+    shares = _shares(np.array([HADRON_RADIUS * INTERACTION_LENGTH]), np.ones(1), np.zeros(1), pitch)
     return shares / shares.sum(axis=(2, 3), keepdims=True)
 
 
@@ -300,10 +314,11 @@ def share_hadron(rng: np.random.Generator, energy: float, charged: bool) -> tupl
         )
     elif charged:
         ionisation = min(MIP_ENERGY, energy)
-    width = math.hypot(HADRON_STOCHASTIC / math.sqrt(energy), HADRON_CONSTANT)
-    scale = max(1.0 + width * rng.standard_normal(), 0.0)
     ecal = share * energy * pion_response(energy, ECAL_E_OVER_H)
-    hcal = (1.0 - share) * (energy - ionisation) * hcal_response(energy) * scale
+    hcal = (1.0 - share) * (energy - ionisation)
+    if hcal > 0.0:
+        width = math.hypot(HADRON_STOCHASTIC / math.sqrt(hcal), HADRON_CONSTANT)
+        hcal *= hcal_response(energy) * max(1.0 + width * rng.standard_normal(), 0.0)
     return ecal + ionisation, hcal, showers
 
 

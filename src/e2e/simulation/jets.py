@@ -35,16 +35,29 @@ from e2e.simulation.generator import (
 )
 from e2e.simulation.guns import ditau_gun, top_gun
 from e2e.simulation.particle_flow import (
+    JET_CHARGED,
     JET_ETA,
     JET_MASS,
     JET_PHI,
     JET_PT,
+    JET_PTD,
+    JET_WIDTH,
     SEED_COLUMN,
     SEED_ROW,
     find_jets,
+    particle_jets,
 )
 
 MATCHING_RADIUS = 0.4  # MLAnalyzer
+# Branches of the jets of generated particles, for validation, and the least momentum (GeV) of one.
+PARTICLE_JETS = {
+    "gen_jetPt": JET_PT,
+    "gen_jetM": JET_MASS,
+    "gen_jetCharged": JET_CHARGED,
+    "gen_jetWidth": JET_WIDTH,
+    "gen_jetPtD": JET_PTD,
+}
+TRUE_MINIMUM = 5.0
 POOL = 500  # inelastic collisions of which a file's pileup is made
 
 # Ranges of the phase space are filled nearly evenly; weights of Pythia are not kept.
@@ -63,7 +76,7 @@ _SOFT_QCD = (
     "PhaseSpace:bias2SelectionPow = 5.",
 )
 # Z bosons and photons of these masses (GeV) in turn, so that their taus have momenta of all the range.
-_DITAU_MASSES = ((80, 120), (120, 180), (180, 260))
+_DITAU_MASSES = ((100, 160), (160, 260))
 # Jets whose image lies in the detector come from no generated object beyond: 1.74 of the jets and the radius.
 _REACH = 1.74 + MATCHING_RADIUS
 TAU_MINIMUM = 10.0  # GeV: visible transverse momentum of a tau, before the resolution of 15 GeV jets
@@ -107,16 +120,18 @@ def _ditau_collisions(seed: int) -> Iterator[Collision]:
         yield next(generator)
 
 
-def distances(jets: NDArray[np.float64], objects: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Distance in eta and phi [n, m] of jets [n, 6] and generated objects [m, 6]."""
-    d_eta = jets[:, None, JET_ETA] - objects[None, :, ETA]
-    d_phi = (jets[:, None, JET_PHI] - objects[None, :, PHI] + np.pi) % (2.0 * np.pi) - np.pi
+def distances(
+    jets: NDArray[np.float64], eta: NDArray[np.float64], phi: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Distances [n, m] of jets [n, 6] from directions ``eta`` and ``phi`` [m]."""
+    d_eta = jets[:, None, JET_ETA] - eta
+    d_phi = (jets[:, None, JET_PHI] - phi + np.pi) % (2.0 * np.pi) - np.pi
     return np.hypot(d_eta, d_phi)
 
 
 def _partons(jets: NDArray[np.float64], partons: NDArray[np.float64]) -> tuple[NDArray, dict[str, NDArray]]:
     """All jets; one near no parton of the hard process, or near two, has the code 0."""
-    close = distances(jets, partons) < MATCHING_RADIUS
+    close = distances(jets, partons[:, ETA], partons[:, PHI]) < MATCHING_RADIUS
     alone = close.sum(axis=1) == 1
     parton = partons[close.argmax(axis=1)] * alone[:, None]
     code = np.abs(parton[:, CODE])
@@ -126,7 +141,7 @@ def _partons(jets: NDArray[np.float64], partons: NDArray[np.float64]) -> tuple[N
 
 def _mother(jets: NDArray[np.float64], mothers: NDArray[np.float64]) -> tuple[NDArray, dict[str, NDArray]]:
     """The jet nearest to the particle of a gun, with the particle's mass and momentum."""
-    distance = distances(jets, mothers)[:, 0]
+    distance = distances(jets, mothers[:, ETA], mothers[:, PHI])[:, 0]
     nearest = (distance == distance.min()) & (distance < MATCHING_RADIUS)
     names = {"a_m": MASS, "a_pt": PT, "a_eta": ETA, "a_phi": PHI}
     return nearest, {name: np.full(len(jets), mothers[0, column]) for name, column in names.items()}
@@ -138,7 +153,7 @@ def _of_tau(
     """Jets near one generated object: the visible part of a hadronic tau, or a parton of the hard process."""
     if is_tau:
         found = found[found[:, PT] > TAU_MINIMUM]
-    close = distances(jets, found) < MATCHING_RADIUS
+    close = distances(jets, found[:, ETA], found[:, PHI]) < MATCHING_RADIUS
     alone = close.sum(axis=1) == 1
     if not alone.any():
         return alone, {}
@@ -209,7 +224,7 @@ def _events(task: tasks.Task, sample: Sample, events: int, seed: int, bar: tqdm)
         if not keep.any():
             continue
         number += 1
-        branches = _reconstructed(jets) | truth
+        branches = _reconstructed(jets) | truth | _of_particles(jets, particles, sample.radius)
         yield Event(
             run=seed,
             lumi=1,
@@ -225,7 +240,7 @@ def _events(task: tasks.Task, sample: Sample, events: int, seed: int, bar: tqdm)
 class _Flat:
     """Chooses jets such that none of a sample's bins of transverse momentum runs ahead of the others."""
 
-    AHEAD = 2
+    AHEAD = 10
 
     def __init__(self, sample: Sample) -> None:
         self.sample = sample
@@ -255,6 +270,19 @@ def _reconstructed(jets: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         "jetPhi": jets[:, JET_PHI],
         "jetM": jets[:, JET_MASS],
     }
+
+
+def _of_particles(
+    jets: NDArray[np.float64], particles: NDArray[np.float64], radius: float
+) -> dict[str, NDArray[np.float64]]:
+    """Branches of the jets of generated particles nearest to jets [n, 6]; 0 where none is near."""
+    true = particle_jets(particles, radius, TRUE_MINIMUM)
+    if not len(true):
+        return {name: np.zeros(len(jets)) for name in PARTICLE_JETS}
+    distance = distances(jets, true[:, JET_ETA], true[:, JET_PHI])
+    near = distance.min(axis=1) < 0.5 * radius
+    nearest = true[distance.argmin(axis=1)] * near[:, None]
+    return {name: nearest[:, column] for name, column in PARTICLE_JETS.items()}
 
 
 def _hits(task: tasks.Task, frames: Frames) -> dict[str, Sparse]:

@@ -38,6 +38,7 @@ from e2e.simulation.crossing import (
     TRACK_PT,
     Frames,
 )
+from e2e.simulation.generator import CHARGE, ENERGY, PX, PY, PZ
 from e2e.simulation.shower import COLUMNS
 from e2e.tasks import HCAL
 
@@ -52,8 +53,10 @@ _DENSITY_ETA, _DENSITY_ROWS, _DENSITY_COLUMNS = 2.5, 10, 12
 # Seeds as MLAnalyzer finds them: the hottest of 7 x 7 towers, at least 12 towers from the end of the HCAL.
 SEED_REACH, SEED_PADDING = 3, 12
 
-# Columns of a jet, and of its seed in the towers that lie under the ECAL (row, column).
+# Columns of a jet, and of its seed in the towers under the ECAL (row, column); of a jet of particles.
 JET_PT, JET_ETA, JET_PHI, JET_MASS, SEED_ROW, SEED_COLUMN = range(6)
+JET_CHARGED, JET_WIDTH, JET_PTD = range(4, 7)
+CHARGED_MINIMUM = 0.5  # GeV: arXiv 1602.00988
 
 _CANDIDATES = 8000
 
@@ -84,6 +87,36 @@ def find_jets(frames: Frames, tracks: NDArray, radius: float, minimum: float) ->
             mass = math.sqrt(max(jet.m2(), 0.0))
             jets.append((scale * jet.pt(), jet.eta(), jet.phi_std(), scale * mass, row, column))
     return np.array(sorted(jets, reverse=True)).reshape(-1, 6)
+
+
+def particle_jets(particles: NDArray[np.float64], radius: float, minimum: float) -> NDArray[np.float64]:
+    """True jets [n, 7] of generated ``particles``, without pileup, above ``minimum`` GeV.
+
+    JET_CHARGED counts charged particles above 0.5 GeV. JET_WIDTH is the mean distance of the particles from
+    the axis, weighted with their transverse momenta pT; JET_PTD is sqrt(sum pT^2) / sum pT of JME-13-002.
+    """
+    found = fastjet.ClusterSequence(
+        [_indexed(i, momentum) for i, momentum in enumerate(particles[:, PX : ENERGY + 1].tolist())],
+        fastjet.JetDefinition(fastjet.antikt_algorithm, radius),
+    )
+    jets = []
+    for jet in found.inclusive_jets(minimum):
+        of_jet = particles[[one.user_index() for one in jet.constituents()]]
+        pt = np.hypot(of_jet[:, PX], of_jet[:, PY])
+        charged = np.count_nonzero((of_jet[:, CHARGE] != 0) & (pt > CHARGED_MINIMUM))
+        d_eta = np.arcsinh(of_jet[:, PZ] / pt) - jet.eta()
+        d_phi = np.angle(np.exp(1j * (np.arctan2(of_jet[:, PY], of_jet[:, PX]) - jet.phi())))
+        width = np.average(np.hypot(d_eta, d_phi), weights=pt)
+        mass = math.sqrt(max(jet.m2(), 0.0))
+        disorder = math.sqrt(np.sum(pt**2)) / pt.sum()
+        jets.append((jet.pt(), jet.eta(), jet.phi_std(), mass, charged, width, disorder))
+    return np.array(jets).reshape(-1, 7)
+
+
+def _indexed(index: int, momentum: list[float]) -> fastjet.PseudoJet:
+    pseudojet = fastjet.PseudoJet(*momentum)
+    pseudojet.set_user_index(index)
+    return pseudojet
 
 
 @compiled
