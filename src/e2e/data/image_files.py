@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from e2e.errors import E2EError
 
-BATCH_BYTES = 64 * 2**20  # of images as the file holds them; a few copies of a batch are in memory at once
+BATCH_BYTES = 32 * 2**20  # of images as the file holds them; a few copies of a batch are in memory at once
 
 
 class ImageFile(ABC):
