@@ -69,7 +69,7 @@ def impact_parameters(
     """(dxy, z) where the helix through (x, y, z) with direction ``phi`` there is closest to the beam line."""
     curvature = -charge * LIGHT * 1e-4 * FIELD / pt
     centre = math.hypot(x - math.sin(phi) / curvature, y + math.cos(phi) / curvature)
-    dxy = math.copysign(centre - 1.0 / abs(curvature), curvature)
+    dxy = math.copysign(1.0, curvature) * (centre - 1.0 / abs(curvature))
     return dxy, z - (x * math.cos(phi) + y * math.sin(phi)) * sinh_eta
 
 

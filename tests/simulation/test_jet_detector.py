@@ -1,0 +1,159 @@
+"""Tracks and calorimeters of the jet simulation: helices, resolutions, sharing, energy kept."""
+
+import math
+
+import numpy as np
+import pytest
+
+from e2e.simulation import calorimeters, tracks
+from e2e.simulation.calorimeters import TOWER_PHI, deposit_ecal, deposit_hcal, empty, frame_column, frame_row
+from e2e.simulation.shower import FIRST_PHI
+from e2e.simulation.tracker import ECAL_RADIUS
+from e2e.simulation.tracks import impact_parameters, reach, track_resolution
+
+
+@pytest.mark.parametrize("charge", [-1.0, 1.0])
+@pytest.mark.parametrize("pt", [1.0, 5.0, 50.0])
+def test_bending_to_the_barrel_follows_the_helix(charge: float, pt: float) -> None:
+    x, y, z = reach(charge, pt, 0.0, 0.0, 0.0, 0.3, 0.5, ECAL_RADIUS, calorimeters.ENDCAP_FACE)
+    assert math.hypot(x, y) == pytest.approx(ECAL_RADIUS)
+    radius = pt / (0.299792458 * 3.8) * 100.0  # cm
+    turn = math.asin(ECAL_RADIUS / (2.0 * radius))
+    # In a field along +z, positive particles turn towards smaller phi.
+    assert math.atan2(y, x) == pytest.approx(0.3 - charge * turn)
+    assert z == pytest.approx(0.5 * 2.0 * radius * turn)
+
+
+def test_neutral_particles_go_straight() -> None:
+    x, y, z = reach(0.0, 1.0, 0.0, 0.0, 2.0, 1.0, 0.5, ECAL_RADIUS, calorimeters.ENDCAP_FACE)
+    assert (math.atan2(y, x), z) == pytest.approx((1.0, 2.0 + 0.5 * ECAL_RADIUS))
+
+
+@pytest.mark.parametrize("side", [-1.0, 1.0])
+def test_bending_to_the_endcap_follows_the_helix(side: float) -> None:
+    pt, sinh_eta = 3.0, side * math.sinh(2.0)
+    x, y, z = reach(1.0, pt, 0.0, 0.0, 0.0, 0.0, sinh_eta, ECAL_RADIUS, calorimeters.ENDCAP_FACE)
+    assert z == side * calorimeters.ENDCAP_FACE
+    radius = pt / (0.299792458 * 3.8) * 100.0
+    turn = calorimeters.ENDCAP_FACE / math.sinh(2.0) / radius
+    assert (x, y) == pytest.approx((radius * math.sin(turn), radius * (math.cos(turn) - 1.0)))
+
+
+def test_soft_particles_curl_up() -> None:
+    # 0.3 GeV turns within 53 cm; straight up it would take more than a turn to the endcap.
+    assert reach(1.0, 0.3, 0.0, 0.0, 0.0, 0.0, 0.1, ECAL_RADIUS, calorimeters.ENDCAP_FACE) == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("charge", [-1.0, 1.0])
+def test_impact_parameters_of_a_helix(charge: float) -> None:
+    # A particle from the beam line, carried along its helix, points back to where it came from.
+    x, y, z = reach(charge, 2.0, 0.0, 0.0, 1.0, 0.7, 0.2, 5.0, 300.0)
+    phi = 2.0 * math.atan2(y, x) - 0.7  # a chord makes equal angles with both tangents
+    dxy, at = impact_parameters(charge, 2.0, x, y, z, phi, 0.2)
+    assert dxy == pytest.approx(0.0, abs=1e-9)
+    assert at == pytest.approx(1.0, abs=0.01)
+    # Born 1 mm beside the beam line, going straight away from the side.
+    dxy, _ = impact_parameters(charge, 50.0, -0.1 * math.sin(0.7), 0.1 * math.cos(0.7), 0.0, 0.7, 0.2)
+    assert dxy == pytest.approx(0.1, rel=1e-3)
+
+
+def test_track_resolutions_are_the_published_ones() -> None:
+    # arXiv 1405.6569, muons of 100 GeV: 2.8 % in pT, 10 um in d0, 30 um in dz; at 1 GeV 90, 150 um.
+    pt, d0, dz = track_resolution(100.0, 0.5)
+    assert pt == pytest.approx(0.028, rel=0.02)
+    assert (d0, dz) == pytest.approx((10e-4, 30e-4), rel=0.2)
+    pt, d0, dz = track_resolution(1.0, 0.5)
+    assert pt == pytest.approx(0.015, rel=0.02)
+    assert (d0, dz) == pytest.approx((90e-4, 150e-4), rel=0.05)
+
+
+def test_track_efficiency() -> None:
+    rng = np.random.default_rng(1)
+
+    def efficiency(pt: float, eta: float, radius: float = 0.0) -> float:
+        return float(np.mean([tracks.is_found(rng, False, pt, eta, radius) for _ in range(4000)]))
+
+    assert efficiency(2.0, 0.0) == pytest.approx(0.94, abs=0.015)
+    assert efficiency(2.0, -2.0) == pytest.approx(0.85, abs=0.02)
+    assert efficiency(2.0, 0.0, radius=30.0) < 0.6
+    assert efficiency(0.4, 0.0) == efficiency(2.0, 2.6) == efficiency(2.0, 0.0, radius=70.0) == 0.0
+
+
+def test_rows_of_a_frame_lie_over_the_towers() -> None:
+    # Five rows to a tower, everywhere: the middle of a tower lies in its middle crystal.
+    edges = calorimeters.TOWER_EDGES
+    for row, eta in enumerate(0.5 * (edges[1:] + edges[:-1])):
+        assert calorimeters.tower_row(eta) == 28 + row
+        assert calorimeters.tower_row(-eta) == 27 - row
+        assert frame_row(eta) // 5 == 28 + row
+        assert frame_row(-eta) // 5 == 27 - row
+    assert frame_row(3.1) == frame_row(-3.1) == calorimeters.tower_row(3.1) == -1
+
+
+def test_columns_wrap_around() -> None:
+    assert frame_column(FIRST_PHI + 1e-6) == frame_column(FIRST_PHI + 2 * math.pi + 1e-6) == 0
+    assert frame_column(FIRST_PHI - 1e-6) == 359
+    assert calorimeters.tower_column(-1e-6) == 71
+    # The HCAL's first column lies two towers further on in the ECAL's.
+    assert frame_column(0.5 * TOWER_PHI) // 5 - calorimeters.tower_column(0.5 * TOWER_PHI) == 2
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.9, -1.35, 1.9, 2.6])
+@pytest.mark.parametrize("phi", [0.01, 1.0, -0.01])
+def test_towers_share_all_of_the_energy(eta: float, phi: float) -> None:
+    towers = np.zeros((56, 72))
+    deposit_hcal(towers, eta, phi, 10.0)
+    assert towers.sum() == pytest.approx(10.0)
+    assert (towers >= 0).all()
+    hit = towers[calorimeters.tower_row(eta), calorimeters.tower_column(phi)]
+    assert hit == towers.max()
+    assert 0 < hit < 10.0
+    assert np.count_nonzero(towers) == 9
+
+
+def test_a_photon_in_the_crystals() -> None:
+    crystals = empty()
+    deposit_ecal(crystals, ECAL_RADIUS, 0.0, 20.0, 10.0, False)
+    assert 9.6 < crystals.barrel.sum() < 10.0
+    row, column = np.unravel_index(crystals.barrel.argmax(), crystals.barrel.shape)
+    assert (row + 55, column) == (frame_row(math.asinh(20.0 / ECAL_RADIUS)), frame_column(0.0))
+    assert not crystals.endcaps.any()
+    crystals = empty()
+    deposit_ecal(crystals, -60.0, 40.0, -calorimeters.ENDCAP_FACE, 10.0, False)
+    assert 9.5 < crystals.endcaps[0].sum() < 10.0
+    assert not crystals.endcaps[1].any()
+    assert not crystals.barrel.any()
+
+
+def test_hadrons_shower_or_ionise() -> None:
+    rng = np.random.default_rng(2)
+    drawn = [calorimeters.share_hadron(rng, 20.0, True) for _ in range(8000)]
+    ecal, hcal, showers = np.array(drawn).T
+    # 23 cm of crystal with an interaction length of 20.27 cm.
+    assert showers.mean() == pytest.approx(1.0 - math.exp(-23.0 / 20.27), abs=0.02)
+    assert set(ecal[showers == 0]) == {0.234}
+    assert (hcal >= 0).all()
+    assert 0.85 < (ecal + hcal).mean() / 20.0 < 0.95
+    neutral = np.array([calorimeters.share_hadron(rng, 20.0, False)[0] for _ in range(2000)])
+    assert (neutral == 0).mean() == pytest.approx(math.exp(-23.0 / 20.27), abs=0.04)
+
+
+def test_noise_alone_leaves_few_hits() -> None:
+    rng = np.random.default_rng(3)
+    cells, frame = empty(), np.zeros((280, 360))
+    calorimeters.read_out(rng, cells, frame)
+    # Above 95 of 42 MeV: 1.2 %; above 300 of 150 MeV: 2.3 % of the crystals; above 0.7 of 0.2 GeV: 0.02 %.
+    assert np.count_nonzero(frame[55:225]) / 61200 == pytest.approx(0.0118, abs=0.002)
+    assert 200 < np.count_nonzero(frame) - np.count_nonzero(frame[55:225]) < 500
+    assert np.count_nonzero(cells.towers) < 10
+
+
+def test_coarse_towers_share_evenly() -> None:
+    rng = np.random.default_rng(4)
+    cells, frame = empty(), np.zeros((280, 360))
+    cells.towers[55, 11] = 50.0
+    cells.towers[30, 11] = 50.0
+    calorimeters.read_out(rng, cells, frame)
+    assert cells.towers[55, 10] == cells.towers[55, 11] == pytest.approx(25.0, abs=1.0)
+    assert cells.towers[30, 11] == pytest.approx(50.0, abs=2.0)
+    assert cells.towers[30, 10] < 2.0
