@@ -72,9 +72,8 @@ class PythonCmsRun:
     def table(self, source, model, scratch):
         convert(TASK, source, scratch, progress=False)
         objects = store.read(scratch)
-        score, logit = run(session(model), objects.images())
         identity = {name: getattr(objects, name) for name in ("run", "lumi", "event", "object")}
-        return {**identity, "score": score, "logit": logit}
+        return {**identity, **run(session(model), objects.images())}
 
     def written(self, table):
         return table

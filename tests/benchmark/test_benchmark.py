@@ -16,6 +16,7 @@ from e2e.benchmark.ways import in_cmsrun, in_python
 from e2e.data import store
 from e2e.data.convert import convert
 from e2e.deploy.cmssw import Cost
+from e2e.deploy.contract import load_contract
 from e2e.deploy.runtime import CPU
 from e2e.errors import E2EError
 from e2e.files import sha256
@@ -108,7 +109,7 @@ def test_python_ways_keep_percentiles_and_raw_samples(made):
         assert 0 < p50 <= p90 <= p99
         assert found["load_ms"]["median"] > 0
         assert found["objects_per_s"]["median"] > 0
-        assert found["max_abs_diff"] <= 1e-5
+        assert found["max_diff"] <= 1e-5
     walls = samples.query("way == 'cmsRun' and quantity == 'wall_s of 250 events'")
     assert len(walls) == 3 * 3
 
@@ -158,11 +159,11 @@ def test_figures_are_drawn(made):
 @pytest.fixture
 def summary(model, ntuple, reference, tmp_path):
     """A function that measures one point with a cmsRun, and summarises it."""
-    (batch,) = prepare(TASK, [ntuple], pd.read_parquet(reference), [4], 25, tmp_path)
+    (batch,) = prepare(load_contract(model), [ntuple], pd.read_parquet(reference), [4], 25, tmp_path)
 
     def summarise(cmsrun):
         measure = partial(in_cmsrun, cmsrun, model, CPU, 1, batch, tmp_path)
-        point = Point("cmsRun", "CPU", 1, batch, measure, unavailable=None)
+        point = Point("cmsRun", "CPU", 1, batch, load_contract(model), measure, unavailable=None)
         for _ in range(3):
             point.repeat()
         return point.summary()
@@ -194,7 +195,7 @@ def test_fast_but_wrong_scores_are_a_failed_point(summary, python_cmsrun):
 
     failed = summary(Wrong())
     assert failed["status"] == "failed"
-    assert "scores differ from the reference by" in failed["reason"]
+    assert "score differs from the reference by" in failed["reason"]
 
 
 def test_times_within_the_noise_are_a_failed_point(summary, python_cmsrun):
@@ -233,12 +234,12 @@ def test_wrong_model_is_one_clear_error(trained, ntuple, reference, python_cmsru
     assert not list(tmp_path.iterdir())
 
 
-def test_inputs_are_the_test_objects_repeated(ntuple, reference, samples, tmp_path):
+def test_inputs_are_the_test_objects_repeated(model, ntuple, reference, samples, tmp_path):
     table = pd.read_parquet(reference).query("event % 2 == 0")  # the test part
-    (one, five) = prepare(TASK, [ntuple], table, [5, 1], 30, tmp_path)
+    (one, five) = prepare(load_contract(model), [ntuple], table, [5, 1], 30, tmp_path)
     assert (one.size, one.calls, one.events) == (1, 30, 300)
     assert (five.size, five.calls, five.events) == (5, 30, 300)
-    assert five.scores.shape == (300, 5)
+    assert five.values.shape == (300, 5)
     images = samples.images()
     frames = np.load(five.frames)
     assert frames.shape == (30, 5, *TASK.shape)
@@ -248,13 +249,13 @@ def test_inputs_are_the_test_objects_repeated(ntuple, reference, samples, tmp_pa
         for place in range(5):
             np.testing.assert_array_equal(frames[event, place], images[own[place % len(own)]])
             expected = table.query("event == @number")["score"].to_numpy()[place % len(own)]
-            assert five.scores[event, place] == expected
+            assert five.values[event, place] == expected
     assert np.load(one.frames).any(axis=(2, 3, 4)).all()  # no frame is empty
 
 
-def test_ntuple_of_a_batch_holds_the_frames_of_its_calls(ntuple, reference, tmp_path):
+def test_ntuple_of_a_batch_holds_the_frames_of_its_calls(model, ntuple, reference, tmp_path):
     """What cmsRun reads, once converted, is what the Python ways are given."""
-    (batch,) = prepare(TASK, [ntuple], pd.read_parquet(reference), [3], 20, tmp_path)
+    (batch,) = prepare(load_contract(model), [ntuple], pd.read_parquet(reference), [3], 20, tmp_path)
     convert(TASK, batch.ntuple, tmp_path / "batch.parquet", progress=False)
     converted = store.read(tmp_path / "batch.parquet")
     assert len(converted) == batch.events * 3
@@ -263,20 +264,20 @@ def test_ntuple_of_a_batch_holds_the_frames_of_its_calls(ntuple, reference, tmp_
     np.testing.assert_array_equal(converted.event, np.repeat(np.arange(batch.events) + 1, 3))
 
 
-def test_large_batches_have_fewer_events(ntuple, reference, tmp_path):
-    batches = prepare(TASK, [ntuple], pd.read_parquet(reference), [1, 32, 128], 60, tmp_path)
+def test_large_batches_have_fewer_events(model, ntuple, reference, tmp_path):
+    batches = prepare(load_contract(model), [ntuple], pd.read_parquet(reference), [1, 32, 128], 60, tmp_path)
     assert [batch.calls for batch in batches] == [60, 31, 20]
     assert [batch.events for batch in batches] == [600, 125, 31]
 
 
-def test_reference_of_other_events_is_an_error(ntuple, reference, tmp_path):
+def test_reference_of_other_events_is_an_error(model, ntuple, reference, tmp_path):
     table = pd.read_parquet(reference).assign(run=99)
     with pytest.raises(E2EError, match="none of the 39 scored objects is in the ntuples"):
-        prepare(TASK, [ntuple], table, [1], 20, tmp_path)
+        prepare(load_contract(model), [ntuple], table, [1], 20, tmp_path)
 
 
-def test_worker_that_fails_says_why(ntuple, reference, tmp_path):
-    (batch,) = prepare(TASK, [ntuple], pd.read_parquet(reference), [1], 20, tmp_path)
+def test_worker_that_fails_says_why(model, ntuple, reference, tmp_path):
+    (batch,) = prepare(load_contract(model), [ntuple], pd.read_parquet(reference), [1], 20, tmp_path)
     with pytest.raises(E2EError, match=r"ONNX Runtime ended with code 1: .*cannot load it"):
         in_python("ONNX Runtime", tmp_path / "absent.onnx", CPU, batch, tmp_path)
 

@@ -46,8 +46,7 @@ def ways(trained, model, samples, tmp_path):
 
 
 def scored(model, samples, frames) -> pd.DataFrame:
-    score, logit = run(session(model), np.ascontiguousarray(frames))
-    return samples.identity().assign(score=score, logit=logit)
+    return samples.identity().assign(**run(session(model), np.ascontiguousarray(frames)))
 
 
 def test_record_of_three_ways_that_agree(ways, model, samples, tmp_path):
@@ -125,7 +124,7 @@ def test_logit_alone_fails_where_the_score_is_saturated(ways):
 
 
 def test_missing_object_fails(ways):
-    with pytest.raises(E2EError, match=r"cmsRun has no score for 1 of 39 objects .* event 4 object 0"):
+    with pytest.raises(E2EError, match=r"cmsRun has nothing for 1 of 39 objects .* event 4 object 0"):
         ways(ways.table.query("event != 4"))
 
 
@@ -147,7 +146,7 @@ def test_constant_scores_are_no_agreement(ways, tmp_path):
     constant = ways.table.assign(score=0.5, logit=0.0)
     for name in ("torch", "onnx"):
         constant.to_parquet(tmp_path / f"{name}.parquet")
-    with pytest.raises(E2EError, match=r"all 39 scores of PyTorch are 0\.5"):
+    with pytest.raises(E2EError, match=r"score of PyTorch is 0\.5 for all 39 objects"):
         ways(constant)
 
 
@@ -191,7 +190,7 @@ def test_backends_that_differ_or_lack_objects_fail(ways, tmp_path):
     fewer = write_tree(tmp_path / "fewer.root", ways.table.iloc[:-1])
     with pytest.raises(E2EError, match="differ in logit"):
         backends_equal(a, b)
-    with pytest.raises(E2EError, match=r"fewer\.root has no score for 1 of 39"):
+    with pytest.raises(E2EError, match=r"fewer\.root has nothing for 1 of 39"):
         backends_equal(a, fewer)
     with pytest.raises(E2EError, match=r"a\.root: has 1 objects that .*fewer\.root lacks"):
         backends_equal(fewer, a)

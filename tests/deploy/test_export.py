@@ -1,4 +1,5 @@
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -11,15 +12,18 @@ import pytest
 import torch
 from torch import nn
 
+from e2e import tasks
 from e2e.deploy import contract as contracts
 from e2e.deploy import export as exporting
-from e2e.deploy.contract import INPUT, OUTPUTS, load_contract
-from e2e.deploy.export import ScoredNetwork, check_versions, example_frames, export, verify
+from e2e.deploy.contract import INPUT, MASS, load_contract
+from e2e.deploy.export import check_versions, example_frames, export, verify
+from e2e.deploy.network import Deployed, deployed
 from e2e.deploy.runtime import CUDA, run, session
 from e2e.errors import E2EError
 from e2e.files import sha256
 from e2e.learning.model import load
 from e2e.tasks import ELECTRON_PHOTON as TASK
+from e2e.tasks import Task
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -54,9 +58,11 @@ def test_impossible_versions_leave_no_file(trained, tmp_path, opset, ir_version,
 @pytest.mark.parametrize("batch", [0, 1, 2, 7, 64])
 def test_graph_gives_the_scores_of_the_network_at_any_batch(trained, model, samples, batch):
     frames = np.resize(samples.images(), (batch, *TASK.shape))
-    score, logit = run(session(model), frames)
+    found = run(session(model), frames)
+    score, logit = found["score"], found["logit"]
     with torch.no_grad():
         expected = load(trained)[0](torch.from_numpy(frames))
+    assert list(found) == ["score", "logit"]
     assert score.shape == logit.shape == (batch,)
     np.testing.assert_allclose(logit, expected, atol=1e-5)
     np.testing.assert_allclose(score, torch.sigmoid(expected), atol=1e-6)
@@ -64,9 +70,9 @@ def test_graph_gives_the_scores_of_the_network_at_any_batch(trained, model, samp
 
 
 def test_export_of_another_network_is_caught(model):
-    other = ScoredNetwork(nn.Sequential(nn.Flatten(), nn.Linear(2048, 1), nn.Flatten(0))).eval()
-    with pytest.raises(E2EError, match="differ by"):
-        verify(other, model, TASK)
+    other = Deployed(nn.Sequential(nn.Flatten(), nn.Linear(2048, 1), nn.Flatten(0)), TASK).eval()
+    with pytest.raises(E2EError, match=r"differ by .* in score, .* in logit at batch 1"):
+        verify(other, model)
 
 
 class FrozenBatch(nn.Module):
@@ -87,10 +93,14 @@ class DependsOnData(nn.Module):
 
 @pytest.mark.parametrize(
     ("network", "message"),
-    [(FrozenBatch(), "takes batches of 2 only"), (DependsOnData(), "cannot be exported to ONNX")],
+    [
+        (FrozenBatch(), "takes batches of 2 only"),
+        (DependsOnData(), "cannot be exported to ONNX"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(2048, 1)), r"gives score of shape \(0, 1\) for 0 objects"),
+    ],
 )
 def test_network_that_does_not_fit_in_a_graph_is_refused(trained, tmp_path, monkeypatch, network, message):
-    monkeypatch.setattr(exporting, "load", lambda path: (network, load(trained)[1]))
+    monkeypatch.setattr(exporting, "deployed", lambda path: (Deployed(network, TASK), load(trained)[1]))
     with pytest.raises(E2EError, match=message):
         export_to(trained, tmp_path)
     assert not list(tmp_path.iterdir())
@@ -108,8 +118,8 @@ def test_file_says_what_it_takes_and_where_it_comes_from(model):
     assert properties["task"] == "electron_photon"
     assert properties["model"] == "tiny"
     assert json.loads(properties["input"])["channels"] == [
-        {"name": "EB_energy", "unit": "GeV"},
-        {"name": "EB_time", "unit": "ns"},
+        {"name": "EB_energy", "unit": "GeV", "cell": 1, "shift": 0},
+        {"name": "EB_time", "unit": "ns", "cell": 1, "shift": 0},
     ]
     assert json.loads(properties["classes"]) == ["photon", "electron"]
     assert json.loads(properties["training_data"])["sha256"] == "0" * 64
@@ -118,7 +128,7 @@ def test_file_says_what_it_takes_and_where_it_comes_from(model):
 
     opened = session(model)
     assert [(entry.name, entry.shape) for entry in opened.get_inputs()] == [(INPUT, ["N", 2, 32, 32])]
-    assert [entry.name for entry in opened.get_outputs()] == list(OUTPUTS)
+    assert [entry.name for entry in opened.get_outputs()] == ["score", "logit"]
 
 
 def test_file_holds_no_path_of_this_machine(model):
@@ -135,6 +145,117 @@ def test_contract_reads_back(model):
     assert contract.to_json() == written
     assert written["input"]["shape"] == ["N", 2, 32, 32]
     assert written["crop"] == {"rows": 32, "columns": 32, "seed_row": 15, "seed_column": 15}
+    assert written["seeds"] == {"rows": "SC_ieta", "columns": "SC_iphi", "cell": 1}
+    assert written["outputs"] == [{"name": name, "unit": "1", "shape": ["N"]} for name in ("score", "logit")]
+    assert written["calibration"] == {"temperature": 1.0}
+    assert written["near_ties"] is False
+
+
+# --- other tasks
+
+
+class Linear(nn.Module):
+    """Logit or mass that weighs every cell differently; ``dynamic_graph`` as asked."""
+
+    def __init__(self, task: Task, dynamic_graph: bool = False):
+        super().__init__()
+        torch.manual_seed(1)
+        self.weights = nn.Linear(math.prod(task.shape), 1)
+        self.dynamic_graph = dynamic_graph
+
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        return self.weights(frames.flatten(1)).squeeze(1)
+
+
+@pytest.fixture
+def export_of(trained, tmp_path, monkeypatch):
+    """A function that exports a network of a task, and gives the path of the model."""
+
+    def exported(network: Deployed) -> Path:
+        info = {"training_data": {"sha256": "0" * 64, "objects": 40, "simulation": True}}
+        monkeypatch.setattr(exporting, "deployed", lambda path: (network.eval(), info))
+        return export_to(trained, tmp_path / "linear")
+
+    return exported
+
+
+def test_regression_gives_a_mass(export_of):
+    task = tasks.task("mass_regression", 5)
+    network = Deployed(Linear(task), task)
+    path = export_of(network)
+    contract = load_contract(path)
+    assert contract.task == task
+    assert contract.outputs == (MASS,)
+    written = json.loads(path.with_suffix(".json").read_text())
+    assert written["outputs"] == [{"name": "mass", "unit": "GeV", "shape": ["N"]}]
+    assert written["input"]["channels"][4] == {"name": "HBHE_energy", "unit": "GeV", "cell": 5, "shift": 10}
+    assert written["seeds"] == {"rows": "jetSeed_ieta", "columns": "jetSeed_iphi", "cell": 5}
+    assert written["classes"] == []
+    assert "calibration" not in written
+    frames = example_frames(task, 5)
+    found = run(session(path), frames)
+    assert list(found) == ["mass"]
+    with torch.no_grad():
+        np.testing.assert_allclose(found["mass"], network(torch.from_numpy(frames))[0], rtol=1e-5)
+
+
+def test_temperature_divides_the_logit_inside_the_graph(export_of):
+    task = tasks.task("quark_gluon")
+    bare, calibrated = (Deployed(Linear(task), task, temperature).eval() for temperature in (1.0, 1.6))
+    frames = example_frames(task, 9)
+    path = export_of(calibrated)
+    assert load_contract(path).temperature == 1.6
+    found = run(session(path), frames)
+    with torch.no_grad():
+        logit = bare(torch.from_numpy(frames))[1].numpy() / 1.6
+    assert np.ptp(logit) > 0.1
+    np.testing.assert_allclose(found["logit"], logit, atol=1e-5)
+    np.testing.assert_allclose(found["score"], 1 / (1 + np.exp(-logit)), atol=1e-6)
+
+
+def test_temperature_and_channels_are_those_of_the_training(trained, tmp_path):
+    content = torch.load(trained, weights_only=True)
+    torch.save({**content, "temperature": 1.25, "channels": 2}, tmp_path / "model.pt")
+    network, _ = deployed(tmp_path / "model.pt")
+    assert (network.temperature, network.task, network.near_ties) == (1.25, TASK, False)
+    assert deployed(trained)[0].temperature == 1.0
+
+
+def test_near_ties_are_promised_by_the_network(export_of):
+    task = tasks.task("tau", 4)
+    path = export_of(Deployed(Linear(task, dynamic_graph=True), task))
+    assert load_contract(path).near_ties
+    assert json.loads(path.with_suffix(".json").read_text())["near_ties"] is True
+
+
+@pytest.mark.parametrize("name", tasks.TASKS)
+def test_example_frames_are_like_real_ones(name):
+    task = tasks.task(name)
+    frames = example_frames(task, 40)
+    assert frames.shape == (40, *task.shape)
+    assert not frames[0].any()
+    hit = {channel.name: frames[1:, i] != 0 for i, channel in enumerate(task.channels)}
+    for i, channel in enumerate(task.channels):
+        values = frames[1:, i][hit[channel.name]]
+        assert 0.0005 < hit[channel.name].mean() < 0.1
+        assert (values.min() < 0) == (channel.unit in ("cm", "ns"))
+    if name in ("mass_regression", "tau"):
+        np.testing.assert_array_equal(*(hit[f"ECAL_tracks{part}_atECALfixIP"] for part in ("Pt", "Dz")))
+        towers = frames[:, 4].reshape(40, 25, 5, 25, 5)
+        assert (towers == towers[:, :, :1, :, :1]).all()
+
+
+@pytest.mark.parametrize(
+    ("output", "a", "b", "difference"),
+    [
+        (MASS, 10.0, 10.01, 0.01 / 10.01),
+        (MASS, 0.0, 0.0, 0.0),
+        (MASS, -2.0, 2.0, 2.0),
+        (contracts.LOGIT, 10.0, 10.01, 0.01),
+    ],
+)
+def test_difference_is_relative_where_the_tolerance_is(output, a, b, difference):
+    assert output.difference([a], [b]) == pytest.approx(difference)
 
 
 def copied(model: Path, folder: Path) -> Path:
@@ -164,10 +285,13 @@ def test_contract_of_another_model_is_refused(model, tmp_path):
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("input", {"name": "frames", "shape": ["N", 3, 32, 32], "channels": []}, "input is"),
+        ("input", {"name": "frames", "shape": ["N", 3, 32, 32], "channels": [{"name": "EB"}]}, "input is"),
         ("format", 2, "format is 2"),
         ("task", "top_tagging", "unknown task"),
         ("sha256", None, "no key 'sha256'"),
+        ("seeds", None, "no key 'seeds'"),
+        ("calibration", None, "no key 'calibration'"),
+        ("outputs", [{"name": "mass", "unit": "GeV", "shape": ["N"]}], "outputs is"),
     ],
 )
 def test_contract_of_another_version_is_refused(model, tmp_path, key, value, message):
@@ -240,6 +364,6 @@ def test_onnx_runtime_1_17_gives_the_same_scores(model, samples, tmp_path):
     command = [python, "-c", RUN_IN_OLD_RUNTIME, model, tmp_path / "frames.npy", tmp_path / "old.npz"]
     subprocess.run(command, check=True)
     old = np.load(tmp_path / "old.npz")
-    score, logit = run(session(model), frames)
-    np.testing.assert_allclose(old["score"], score, rtol=0, atol=1e-5)
-    np.testing.assert_allclose(old["logit"], logit, rtol=0, atol=1e-4)
+    found = run(session(model), frames)
+    np.testing.assert_allclose(old["score"], found["score"], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(old["logit"], found["logit"], rtol=0, atol=1e-4)

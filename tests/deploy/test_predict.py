@@ -32,7 +32,7 @@ def test_ntuple_gets_the_scores_of_the_network(trained, model, ntuple, samples, 
     assert set(table["target"]) == {0, 1}
     assert set(table["sample"]) == {"showers"}
     assert (table["pho_pT"] == 50).all()
-    assert table.attrs == {"model_sha256": sha256(model)}
+    assert table.attrs == {"model_sha256": sha256(model), "near_ties": False}
 
 
 def test_store_file_gets_the_scores_of_its_ntuple(model, ntuple, tmp_path):
@@ -45,7 +45,7 @@ def test_store_file_gets_the_scores_of_its_ntuple(model, ntuple, tmp_path):
 
 def test_scores_do_not_depend_on_the_batch_they_are_made_in(model, samples, tmp_path, monkeypatch):
     whole = scores(model, samples, tmp_path / "a.parquet")
-    monkeypatch.setattr("e2e.deploy.predict.BATCH", 8)
+    monkeypatch.setattr("e2e.deploy.predict.BATCH_CELLS", 8 * 2 * 32 * 32)
     pieces = scores(model, samples, tmp_path / "b.parquet", threads=2)
     np.testing.assert_allclose(whole["logit"], pieces["logit"], rtol=0, atol=1e-5)
 
@@ -99,7 +99,9 @@ def test_model_of_another_input_shape_is_refused(model, samples, tmp_path):
 def test_score_that_is_no_number_names_the_object(model, samples, tmp_path):
     value = samples.value.copy()
     value[samples.offsets[5]] = np.nan
-    with pytest.raises(E2EError, match="run 7 lumi 1 event 3 object 1 is not a number"):
+    with pytest.raises(
+        E2EError, match=r"score nan, logit nan for .* run 7 lumi 1 event 3 object 1;"
+    ):
         scores(model, replace(samples, value=value), tmp_path / "scores.parquet")
     assert not list(tmp_path.iterdir())
 

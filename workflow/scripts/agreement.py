@@ -9,4 +9,6 @@ with logged(snakemake.log[0]):
         snakemake.input.cmsrun,
         snakemake.output.record,
         snakemake.output.figure,
+        model_pt=snakemake.input.get("model"),
+        stores=snakemake.input.get("stores", ()),
     )

@@ -13,6 +13,7 @@ import pandas as pd
 from e2e.data import ntuple, store
 from e2e.data.convert import convert
 from e2e.data.ntuple_writer import Event, Sparse, write_ntuple
+from e2e.deploy.contract import Contract
 from e2e.errors import E2EError
 from e2e.tasks import Task
 
@@ -29,7 +30,7 @@ class Batch:
     """``events`` events of ``size`` objects in an ntuple for cmsRun, the first ``calls`` as crops for Python.
 
     The ntuple has run 1, lumi 1, and events from 1 on. ``frames`` is a .npy file, float32
-    [calls, size, C, H, W]; ``scores`` [events, size] are those of the reference.
+    [calls, size, C, H, W]; ``values`` [events, size] of the model's first ``output`` are the reference's.
     """
 
     size: int
@@ -37,16 +38,17 @@ class Batch:
     events: int
     ntuple: Path
     frames: Path
-    scores: np.ndarray
+    output: str
+    values: np.ndarray
 
 
 @dataclass(frozen=True)
 class TestEvent:
-    """Hits of an event, branches of those of its objects that the reference scored, and their scores."""
+    """Hits of an event, branches of those of its objects that the reference has, and its values for them."""
 
     frames: dict[str, Sparse]
     objects: dict[str, np.ndarray]
-    scores: np.ndarray
+    values: np.ndarray
 
     def with_objects(self, number: int, rows: slice | np.ndarray) -> Event:
         """The event under another number, with the objects ``rows``."""
@@ -54,7 +56,7 @@ class TestEvent:
 
 
 def prepare(
-    task: Task,
+    contract: Contract,
     ntuples: Sequence[str | Path],
     reference: pd.DataFrame,
     sizes: Sequence[int],
@@ -70,6 +72,8 @@ def prepare(
     Raises:
         E2EError: no event of ``reference`` is in ``ntuples``.
     """
+    task, output = contract.task, contract.outputs[0].name
+    reference = reference.rename(columns={output: "value"})
     found = list(islice(_test_events(task, ntuples, reference, calls), calls))
     if not found:
         raise E2EError(f"none of the {len(reference)} scored objects is in the ntuples ({ntuples[0]}, ...)")
@@ -77,7 +81,7 @@ def prepare(
     write_ntuple(source, (event.with_objects(i, slice(None)) for i, event in enumerate(found)), task=task)
     convert(task, source, source.with_suffix(".parquet"), progress=False)
     images = store.read(source.with_suffix(".parquet")).images()
-    first = np.cumsum([0, *(len(event.scores) for event in found)])  # image of each event's first object
+    first = np.cumsum([0, *(len(event.values) for event in found)])  # image of each event's first object
 
     batches = []
     for size in sorted(sizes):
@@ -86,20 +90,20 @@ def prepare(
             for objects, most in ((CALLED_OBJECTS, calls), (RUN_OBJECTS, RUN_FACTOR * calls))
         )
         chosen = np.arange(of_run) % len(found)
-        rows = [np.arange(size) % len(event.scores) for event in found]
+        rows = [np.arange(size) % len(event.values) for event in found]
         path = folder / f"batch_{size}.root"
         write_ntuple(path, (found[i].with_objects(n + 1, rows[i]) for n, i in enumerate(chosen)), task=task)
         np.save(path.with_suffix(".npy"), np.stack([images[first[i] + rows[i]] for i in chosen[:of_call]]))
-        scores = np.stack([found[i].scores[rows[i]] for i in chosen])
-        batches.append(Batch(size, of_call, of_run, path, path.with_suffix(".npy"), scores))
+        values = np.stack([found[i].values[rows[i]] for i in chosen])
+        batches.append(Batch(size, of_call, of_run, path, path.with_suffix(".npy"), output, values))
     return batches
 
 
 def _test_events(
     task: Task, ntuples: Sequence[str | Path], reference: pd.DataFrame, most: int
 ) -> Iterator[TestEvent]:
-    """Events of the ntuples that ``reference`` scored, in equal shares from each file."""
-    scored = dict(iter(reference.groupby(["run", "lumi", "event"])[["object", "score"]]))
+    """Events of the ntuples that are in ``reference``, in equal shares from each file."""
+    scored = dict(iter(reference.groupby(["run", "lumi", "event"])[["object", "value"]]))
     share = -(-most // len(ntuples))
     for path in ntuples:
         ntuple.check(path, task)
@@ -117,7 +121,7 @@ def _test_events(
                 yield TestEvent(
                     {name: _hits(frame) for name, frame in frames.items()},
                     {name: values[0][rows] for name, values in branches.items()},
-                    scored[key]["score"].to_numpy(),
+                    scored[key]["value"].to_numpy(),
                 )
 
 

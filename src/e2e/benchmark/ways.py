@@ -1,9 +1,9 @@
 """The ways of running a model that are compared: each function makes one measurement on one batch.
 
 A measurement has ``calls_ms`` (the time of each call; for cmsRun the mean time of the tagger in an
-event), ``peak_rss_bytes``, ``scores`` [events, objects], and what only this way has: ``objects_per_s``
-and the times to load and of the first call in Python, the wall time of each run and the time of each
-module in an event in cmsRun.
+event), ``peak_rss_bytes``, ``values`` [events, objects] of the model's first output, and what only this
+way has: ``objects_per_s`` and the times to load and of the first call in Python, the wall time of each
+run and the time of each module in an event in cmsRun.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from e2e.deploy.runtime import CUDA
 from e2e.errors import E2EError
 from e2e.files import read_json
 
-# Runs cmsRun on the electron/photon configuration with these arguments; its output goes to the log.
+# Runs cmsRun on the packages' configuration with these arguments; its output goes to the log.
 CmsRun = Callable[[Sequence[str], Path], Cost]
 
 FRAMEWORK = "cmsRun"
@@ -46,7 +46,7 @@ def in_python(way: str, model: Path, provider: str, batch: Batch, folder: Path) 
         "provider": provider,
         "frames": str(batch.frames),
         "calls": calls,
-        "scores": str(folder / "scores.npy"),
+        "values": str(folder / "values.npy"),
     }
     done = subprocess.run(
         [sys.executable, "-m", "e2e.benchmark.worker", json.dumps(request)],
@@ -59,7 +59,7 @@ def in_python(way: str, model: Path, provider: str, batch: Batch, folder: Path) 
         raise E2EError(f"{way} ended with code {done.returncode}: {''.join(last) or 'no message'}")
     answer = json.loads(done.stdout)
     seconds, _, _ = line(np.arange(1, calls + 1) * batch.size, np.cumsum(answer["calls_ms"]) / 1e3)
-    return {**answer, "objects_per_s": 1 / seconds, "scores": np.load(request["scores"])}
+    return {**answer, "objects_per_s": 1 / seconds, "values": np.load(request["values"])}
 
 
 def in_cmsrun(
@@ -92,12 +92,12 @@ def in_cmsrun(
         label: (time - module_times[few][label]) / (many - few) for label, time in module_times[many].items()
     }
     table = read_scores(scores).sort_values(["event", "object"])
-    if len(table) != batch.scores.size:
-        raise E2EError(f"cmsRun scored {len(table)} of {batch.scores.size} objects")
+    if len(table) != batch.values.size:
+        raise E2EError(f"cmsRun scored {len(table)} of {batch.values.size} objects")
     return {
         "calls_ms": [modules_ms["e2eTagger"]],
         "modules_ms": modules_ms,
         "walls_s": walls,
         "peak_rss_bytes": cost.peak_rss_bytes,
-        "scores": table["score"].to_numpy().reshape(batch.scores.shape),
+        "values": table[batch.output].to_numpy().reshape(batch.values.shape),
     }

@@ -1,8 +1,8 @@
 """`python -m e2e.benchmark.worker REQUEST`: times a model run one way, in a process of its own.
 
 REQUEST is JSON: ``way``, ``model`` (file), ``provider``, ``frames`` (.npy, [events, N, C, H, W]),
-``calls`` and ``scores`` (where the scores of each call go, .npy). The answer, JSON on stdout, holds the
-time of each call. A process of its own, because peak memory is that of a process, and because
+``calls`` and ``values`` (where the first output of each call goes, .npy). The answer, JSON on stdout,
+holds the time of each call. A process of its own, because peak memory is that of a process, and because
 libraries in one process share thread pools and caches.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-Call = Callable[[np.ndarray], np.ndarray]  # frames [N, C, H, W] -> scores [N]
+Call = Callable[[np.ndarray], np.ndarray]  # frames [N, C, H, W] -> first output [N]
 Opener = Callable[[str, str], Call]  # model file, provider -> call
 
 WARM_UP = 3  # calls; the first of them is reported by itself
@@ -29,7 +29,7 @@ def onnx_runtime() -> Opener:
 
     def opener(model: str, provider: str) -> Call:
         opened = session(model, provider)
-        return lambda frames: run(opened, frames)[0]
+        return lambda frames: next(iter(run(opened, frames).values()))
 
     return opener
 
@@ -38,26 +38,26 @@ def session_per_event() -> Opener:
     """A session made for each call: what the E2E prototype does."""
     from e2e.deploy.runtime import run, session
 
-    return lambda model, provider: lambda frames: run(session(model, provider), frames)[0]
+    return lambda model, provider: lambda frames: next(iter(run(session(model, provider), frames).values()))
 
 
 def pytorch() -> Opener:
     """The network as it was trained, one operator after the other."""
     import torch
 
+    from e2e.deploy.network import deployed
     from e2e.deploy.runtime import CUDA
-    from e2e.learning.model import load
 
     torch.set_num_threads(1)
     torch.backends.cudnn.allow_tf32 = False  # as in e2e.deploy.runtime
 
     def opener(model: str, provider: str) -> Call:
         device = "cuda" if provider == CUDA else "cpu"
-        network = load(model)[0].to(device)
+        network = deployed(model)[0].to(device)
 
         @torch.inference_mode()
         def call(frames: np.ndarray) -> np.ndarray:
-            return torch.sigmoid(network(torch.from_numpy(frames).to(device))).cpu().numpy()
+            return network(torch.from_numpy(frames).to(device))[0].cpu().numpy()
 
         return call
 
@@ -74,7 +74,7 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
     call, load_ms = _timed(lambda: opener(request["model"], request["provider"]))
     first_ms, *_ = [_timed(lambda: call(inputs[0]))[1] for _ in range(WARM_UP)]
     timed = [_timed(lambda batch=batch: call(batch)) for batch in inputs]
-    np.save(request["scores"], np.stack([scores for scores, _ in timed]))
+    np.save(request["values"], np.stack([values for values, _ in timed]))
     return {
         "load_ms": load_ms,
         "first_ms": first_ms,

@@ -1,7 +1,9 @@
-"""Do PyTorch, ONNX Runtime in Python and cmsRun give the same scores, object by object?"""
+"""Do PyTorch, ONNX Runtime in Python and cmsRun give the same outputs, object by object?"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,8 @@ import numpy as np
 import pandas as pd
 import uproot
 
-from e2e.deploy.contract import OUTPUTS, TOLERANCES
+from e2e.data import store
+from e2e.deploy.contract import LOGIT, MASS, SCORE, Output
 from e2e.errors import E2EError
 from e2e.files import whole, write_json
 from e2e.plots import style
@@ -27,47 +30,56 @@ def agreement(
     cmsrun_root: str | Path,
     output_json: str | Path,
     figure: str | Path,
+    model_pt: str | Path | None = None,
+    stores: Sequence[str | Path] = (),
 ) -> dict[str, Any]:
-    """Compare three ways of scoring on every object of ``torch_scores``; write the record and the figure.
+    """Compare three ways of running a model on every object of ``torch_scores``; write record and figure.
 
     The first two are scores tables (parquet), the third is the file of E2EScoreWriter. They are joined
     by run, lumi, event and object; ONNX Runtime and cmsRun may have scored further objects.
 
-    Raises:
-        E2EError: naming the object, where one is missing, appears twice or has a score that is not
-            finite; where any pair differs by more than 1e-5 in score or 1e-4 in logit (the worst
-            object, with all its values); or where the scores are constant. Nothing is written then.
-    """
-    reference = _table(torch_scores, "PyTorch")
-    ways = {"PyTorch": reference, "ONNX Runtime": _table(onnx_scores, "ONNX Runtime")}
-    ways["cmsRun"] = read_scores(cmsrun_root)
-    joined = _join(ways)
+    Of a model that knows near-ties, as many objects as ``ties.allowed`` may differ by more than the tolerance
+    if each is shown to be one: ``model_pt`` and the ``stores`` with its objects are for this. They are listed
+    in the record, whose other numbers are those of the other objects.
 
-    pairs = _compare(joined, TOLERANCES)
-    spread = joined["score"].std().to_dict()
-    for way, deviation in spread.items():
-        if not deviation > TOLERANCES["score"]:
+    Raises:
+        E2EError: naming the object, where one is missing, appears twice or has an output that is not
+            finite; where any pair differs by more than the tolerance of an output (the worst
+            object, with all its values); or where score or mass is constant. Nothing is written then.
+    """
+    reference, onnx = _table(torch_scores, "PyTorch"), _table(onnx_scores, "ONNX Runtime")
+    ways = {"PyTorch": reference, "ONNX Runtime": onnx, "cmsRun": read_scores(cmsrun_root)}
+    outputs = _outputs(reference.columns)
+    joined = _join(ways, outputs)
+    for way, values in joined[outputs[0].name].items():
+        if not values.std() > outputs[0].tolerance:
             raise E2EError(
-                f"all {len(joined)} scores of {way} are {joined['score', way].iloc[0]:.6g}: constant scores "
-                "are no agreement; look at the model and at the frames it is given"
+                f"{outputs[0].name} of {way} is {values.iloc[0]:.6g} for all {len(joined)} objects: a "
+                "constant is no agreement; look at the model and at the frames it is given"
             )
+    ties = pd.DataFrame(index=joined.index[:0])
+    if model_pt is not None and onnx.attrs.get("near_ties"):
+        ties = _near_ties(joined, outputs, model_pt, stores)
+    compared = joined.drop(ties.index)
+    pairs = _compare(compared, outputs)
     record = {
         "n_objects": len(joined),
-        "max_abs_diff": max(pair["score"]["max"] for pair in pairs.values()),
-        "max_abs_diff_logit": max(pair["logit"]["max"] for pair in pairs.values()),
-        "tolerances": TOLERANCES,
+        **_largest(pairs, outputs),
+        "tolerances": {output.name: output.tolerance for output in outputs},
         "pairs": pairs,
-        "scores": {
-            way: {
-                name: float(getattr(joined["score", way], name)()) for name in ("mean", "std", "min", "max")
-            }
-            for way in ways
+        "near_ties": [
+            {**dict(zip(IDENTITY, map(int, identity), strict=True)), "differences": row.to_dict()}
+            for identity, row in ties.iterrows()
+        ],
+        "masses" if outputs == (MASS,) else "scores": {
+            way: {name: float(getattr(values, name)()) for name in ("mean", "std", "min", "max")}
+            for way, values in joined[outputs[0].name].items()
         },
-        "model_sha256": ways["ONNX Runtime"].attrs.get("model_sha256"),
+        "model_sha256": onnx.attrs.get("model_sha256"),
     }
     origin = style.origin(bool(reference["target"].notna().any()))
     with whole(figure) as scratch:
-        differences(joined, TOLERANCES, origin, scratch)
+        differences(compared, outputs, origin, scratch)
         write_json(output_json, record)
     return record
 
@@ -76,24 +88,25 @@ def backends_equal(scores_a: str | Path, scores_b: str | Path, tolerance: float 
     """Compare the score files of two cmsRun backends, which must hold the same objects.
 
     Raises:
-        E2EError: an object is in one file only, appears twice or has a score that is not finite, or
-            a score or logit differs by more than ``tolerance``.
+        E2EError: an object is in one file only, appears twice or has an output that is not finite, or
+            an output differs by more than ``tolerance``.
     """
     ways = {str(path): read_scores(path) for path in (scores_a, scores_b)}
-    joined = _join(ways)
+    outputs = tuple(replace(output, tolerance=tolerance) for output in _outputs(ways[str(scores_a)].columns))
+    joined = _join(ways, outputs)
     if extra := len(ways[str(scores_b)]) - len(joined):
         raise E2EError(f"{scores_b}: has {extra} objects that {scores_a} lacks; run both on the same files")
-    (pair,) = _compare(joined, dict.fromkeys(OUTPUTS, tolerance)).values()
     return {
         "n_objects": len(joined),
-        "max_abs_diff": pair["score"]["max"],
-        "max_abs_diff_logit": pair["logit"]["max"],
+        **_largest(_compare(joined, outputs), outputs),
         "tolerance": tolerance,
     }
 
 
 def read_scores(path: str | Path) -> pd.DataFrame:
-    """The tree of E2EScoreWriter as a table: run, lumi, event, object, score, logit.
+    """The tree of E2EScoreWriter as a table: run, lumi, event, object, and the outputs of the model.
+
+    A job without events knows no outputs, and its empty table has none.
 
     Raises:
         E2EError: the file is missing or unreadable, or does not hold exactly one such tree.
@@ -108,7 +121,9 @@ def read_scores(path: str | Path) -> pd.DataFrame:
                     f"{path}: holds {len(trees)} trees called {TREE}, expected one; give a file that cmsRun "
                     "wrote with one E2EScoreWriter"
                 )
-            return _checked(file[trees[0]].arrays([*IDENTITY, *OUTPUTS], library="pd"), path)
+            tree = file[trees[0]]
+            names = [output.name for output in _outputs(tree.keys())] if tree.num_entries else []
+            return _checked(tree.arrays([*IDENTITY, *names], library="pd"), path)
     except FileNotFoundError:
         raise E2EError(f"{path}: no such file; run cmsRun first") from None
     except (OSError, ValueError, uproot.KeyInFileError) as error:
@@ -120,9 +135,14 @@ def _table(path: str | Path, way: str) -> pd.DataFrame:
         table = pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise E2EError(f"{path}: scores of {way} cannot be read ({str(error).splitlines()[0]})") from None
-    if missing := {*IDENTITY, *OUTPUTS, "target"} - set(table):
+    if missing := {*IDENTITY, *(output.name for output in _outputs(table.columns)), "target"} - set(table):
         raise E2EError(f"{path}: not a scores table: column {min(missing)} is missing")
     return _checked(table, path)
+
+
+def _outputs(columns: Iterable[str]) -> tuple[Output, ...]:
+    """Outputs of the model that made a table with these columns."""
+    return (MASS,) if MASS.name in columns else (SCORE, LOGIT)
 
 
 def _checked(table: pd.DataFrame, path: str | Path) -> pd.DataFrame:
@@ -132,57 +152,108 @@ def _checked(table: pd.DataFrame, path: str | Path) -> pd.DataFrame:
         raise E2EError(
             f"{path}: {_name(twice[IDENTITY].iloc[0])} appears more than once; give each file once"
         )
-    bad = table[~np.isfinite(table[list(OUTPUTS)]).all(axis=1)]
+    names = [name for name in (SCORE.name, LOGIT.name, MASS.name) if name in table]
+    bad = table[~np.isfinite(table[names]).all(axis=1)]
     if len(bad):
-        values = ", ".join(f"{output} {bad.iloc[0][output]:g}" for output in OUTPUTS)
+        values = ", ".join(f"{name} {bad.iloc[0][name]:g}" for name in names)
         raise E2EError(f"{path}: {_name(bad[IDENTITY].iloc[0])} has {values}; look for NaN among its hits")
     return table
 
 
-def _join(ways: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Columns (score | logit, way) of the objects of the first way, all of which must be in the others."""
+def _join(ways: dict[str, pd.DataFrame], outputs: Sequence[Output]) -> pd.DataFrame:
+    """Columns (output, way) of the objects of the first way, all of which must be in the others."""
     first, *others = ways
-    joined = ways[first].set_index(IDENTITY)[list(OUTPUTS)]
+    names = [output.name for output in outputs]
+    joined = ways[first].set_index(IDENTITY).reindex(columns=names)
     if not len(joined):
         raise E2EError(f"{first} scored no objects: there is nothing to compare")
     tables = [joined]
     for way in others:
-        table = ways[way].set_index(IDENTITY)[list(OUTPUTS)]
+        table = ways[way].set_index(IDENTITY)
         missing = joined.index.difference(table.index)
         if len(missing):
             worst = dict(zip(IDENTITY, missing[0], strict=True))
             raise E2EError(
-                f"{way} has no score for {len(missing)} of {len(joined)} objects of {first}, "
+                f"{way} has nothing for {len(missing)} of {len(joined)} objects of {first}, "
                 f"the first being {_name(worst)}; run it on all files"
             )
-        tables.append(table.loc[joined.index])
+        if lacking := [name for name in names if name not in table]:
+            raise E2EError(f"{way} has no {lacking[0]}, but {first} has; give results of one model")
+        tables.append(table.loc[joined.index, names])
     return pd.concat(dict(zip(ways, tables, strict=True)), axis=1).swaplevel(axis=1).astype(np.float64)
 
 
-def _compare(joined: pd.DataFrame, tolerances: dict[str, float]) -> dict[str, Any]:
+def _pairs(joined: pd.DataFrame, output: Output) -> dict[tuple[str, str], pd.Series]:
+    """Difference of each object between each pair of ways."""
+    values = joined[output.name]
+    return {
+        (a, b): pd.Series(output.difference(values[a], values[b]), joined.index)
+        for a, b in combinations(values.columns, 2)
+    }
+
+
+def _compare(joined: pd.DataFrame, outputs: Sequence[Output]) -> dict[str, Any]:
     """Largest and mean difference of each pair of ways; raises E2EError where one exceeds its tolerance."""
     pairs: dict[str, Any] = {}
-    for name, tolerance in tolerances.items():
-        for a, b in combinations(joined[name].columns, 2):
-            difference = (joined[name, a] - joined[name, b]).abs()
-            if difference.max() > tolerance:
+    for output in outputs:
+        kind = "relative tolerance" if output.relative else "tolerance"
+        for (a, b), difference in _pairs(joined, output).items():
+            if difference.max() > output.tolerance:
                 worst = difference.idxmax()
                 values = "; ".join(
                     f"{way}: "
-                    + ", ".join(f"{output} {joined.loc[worst, (output, way)]:.8g}" for output in OUTPUTS)
-                    for way in joined[name].columns
+                    + ", ".join(f"{one.name} {joined.loc[worst, (one.name, way)]:.8g}" for one in outputs)
+                    for way in joined[output.name].columns
                 )
                 raise E2EError(
-                    f"{a} and {b} differ in {name} by up to {difference.max():.3g} (tolerance {tolerance:g}, "
-                    f"exceeded by {(difference > tolerance).sum()} of {len(joined)} objects), most for "
-                    f"{_name(dict(zip(IDENTITY, worst, strict=True)))}: {values}; "
-                    "compare channel order, crop and units of the frames that each is given"
+                    f"{a} and {b} differ in {output.name} by up to {difference.max():.3g} ({kind} "
+                    f"{output.tolerance:g}, exceeded by {(difference > output.tolerance).sum()} of "
+                    f"{len(joined)} objects), most for {_name(dict(zip(IDENTITY, worst, strict=True)))}: "
+                    f"{values}; compare channel order, crop and units of the frames that each is given"
                 )
-            pairs.setdefault(f"{a} - {b}", {})[name] = {
+            pairs.setdefault(f"{a} - {b}", {})[output.name] = {
                 "max": float(difference.max()),
                 "mean": float(difference.mean()),
             }
     return pairs
+
+
+def _largest(pairs: dict[str, Any], outputs: Sequence[Output]) -> dict[str, float]:
+    """By ``max_abs_diff`` (score), ``max_abs_diff_logit``, ``max_rel_diff`` (mass)."""
+    names = {SCORE.name: "max_abs_diff", LOGIT.name: "max_abs_diff_logit", MASS.name: "max_rel_diff"}
+    return {
+        names[output.name]: max(pair[output.name]["max"] for pair in pairs.values()) for output in outputs
+    }
+
+
+def _near_ties(
+    joined: pd.DataFrame, outputs: Sequence[Output], model_pt: str | Path, stores: Sequence[str | Path]
+) -> pd.DataFrame:
+    """Largest difference in each output of the objects that are near-ties; none where there are too many."""
+    from e2e.deploy import ties  # PyTorch, which the other comparisons do without
+    from e2e.deploy.network import deployed
+
+    largest = pd.concat(
+        {output.name: pd.concat(_pairs(joined, output), axis=1).max(axis=1) for output in outputs}, axis=1
+    )
+    beyond = largest[(largest > pd.Series({output.name: output.tolerance for output in outputs})).any(axis=1)]
+    if not 0 < len(beyond) <= ties.allowed(len(joined)):
+        return beyond[:0]
+    network, _ = deployed(model_pt)
+    beyond, frames = _frames(beyond, stores)
+    return beyond[ties.near_ties(network, frames, {name: beyond[name].to_numpy() for name in beyond})]
+
+
+def _frames(objects: pd.DataFrame, stores: Sequence[str | Path]) -> tuple[pd.DataFrame, np.ndarray]:
+    """Those of ``objects``, by identity, that are in the stores, and their frames [N, C, H, W]."""
+    found, frames = [], []
+    for path in stores:
+        samples = store.read(path)
+        identities = pd.MultiIndex.from_frame(samples.identity()[IDENTITY])
+        rows = np.flatnonzero(identities.isin(objects.index))
+        found.append(objects.loc[identities[rows]])
+        frames.append(samples[rows].images())
+    return pd.concat(found), np.concatenate(frames)
 
 
 def _name(row: Any) -> str:

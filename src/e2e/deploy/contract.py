@@ -11,6 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 import e2e
 from e2e import tasks
 from e2e.errors import E2EError
@@ -19,8 +22,32 @@ from e2e.tasks import Task
 
 FORMAT = 1
 INPUT = "frames"
-TOLERANCES = {"score": 1e-5, "logit": 1e-4}  # how far two ways of running a model may differ
-OUTPUTS = tuple(TOLERANCES)
+
+
+@dataclass(frozen=True)
+class Output:
+    """One number that a model gives for each object, and how far two ways of running it may differ there."""
+
+    name: str
+    unit: str
+    tolerance: float
+    relative: bool = False
+
+    def difference(self, a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
+        """|a - b|, as a part of the larger magnitude where the tolerance is relative."""
+        a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+        scale = np.maximum(np.abs(a), np.abs(b)) if self.relative else 1.0
+        return np.abs(a - b) / np.where(scale == 0, 1.0, scale)
+
+
+SCORE = Output("score", "1", 1e-5)
+LOGIT = Output("logit", "1", 1e-4)
+MASS = Output("mass", "GeV", 1e-4, relative=True)
+
+
+def outputs(task: Task) -> tuple[Output, ...]:
+    """What a model of ``task`` gives for an object: score and logit of a classifier, mass of a regression."""
+    return (SCORE, LOGIT) if task.classes else (MASS,)
 
 
 @dataclass(frozen=True)
@@ -28,8 +55,11 @@ class Contract:
     """The promises of one model: what goes in, what comes out, and where it came from.
 
     The input ``frames`` is float32 [N, C, H, W] in the units of the task's channels, the outputs
-    ``score`` (the probability of ``classes[1]``) and ``logit`` are float32 [N]. ``training_data``
-    holds ``sha256`` and ``objects`` of the training part and whether it was ``simulation``.
+    (``outputs(task)``) are float32 [N]: of a classifier ``score``, the probability of ``classes[1]``, and
+    its ``logit``, which is that of the network divided by ``temperature``; of a regression the ``mass``.
+    ``near_ties`` tells that the graph chooses among numbers that it has computed itself (neighbours in a
+    space of features): where two are as good as equal, rounding decides, and scores may jump.
+    ``training_data`` holds ``sha256`` and ``objects`` of the training part and whether it was ``simulation``.
     """
 
     task: Task
@@ -40,10 +70,18 @@ class Contract:
     training_data: dict[str, Any]
     git_revision: str
     versions: dict[str, str]
+    temperature: float = 1.0
+    near_ties: bool = False
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        return outputs(self.task)
 
     def to_json(self) -> dict[str, Any]:
         """The content of model.json."""
         rows, columns = self.task.detector
+        seed_rows, seed_columns = self.task.seeds
+        calibration = {"calibration": {"temperature": self.temperature}} if self.task.classes else {}
         return {
             "format": FORMAT,
             "task": self.task.name,
@@ -56,9 +94,14 @@ class Contract:
                 "shape": ["N", *self.task.shape],
                 "channels": [asdict(channel) for channel in self.task.channels],
             },
-            "outputs": [{"name": name, "shape": ["N"]} for name in OUTPUTS],
+            "outputs": [
+                {"name": output.name, "unit": output.unit, "shape": ["N"]} for output in self.outputs
+            ],
             "classes": list(self.task.classes),
+            **calibration,
+            "near_ties": self.near_ties,
             "crop": asdict(self.task.crop),
+            "seeds": {"rows": seed_rows, "columns": seed_columns, "cell": self.task.seed_cell},
             "detector": {"rows": rows, "columns": columns},
             "training_data": self.training_data,
             "git_revision": self.git_revision,
@@ -76,6 +119,8 @@ class Contract:
                     "model", "sha256", "opset", "ir_version", "training_data", "git_revision", "versions"
                 )
             ),
+            temperature=content.get("calibration", {}).get("temperature", 1.0),
+            near_ties=content["near_ties"],
         )  # fmt: skip
         for key, value in contract.to_json().items():
             if content[key] != value:
@@ -93,7 +138,7 @@ def load_contract(model_onnx: str | Path) -> Contract:
 
     Raises:
         E2EError: the model or its JSON is missing or unreadable, the JSON belongs to another model
-            (sha256), or its task has other channels, classes, crop or detector here.
+            (sha256), or its task has other channels, outputs, classes, crop, seeds or detector here.
     """
     model_onnx, path = Path(model_onnx), json_beside(model_onnx)
     if not model_onnx.is_file():

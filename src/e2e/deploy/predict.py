@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from e2e.data import store
@@ -16,18 +18,18 @@ from e2e.errors import E2EError
 from e2e.files import whole
 from e2e.tasks import Channel
 
-BATCH = 256  # objects a call: enough to keep the processor busy, a few MB of frames
+BATCH_CELLS = 256 * 2 * 32 * 32  # values a call: enough to keep the processor busy, 2 MB of frames
 
 
 def scores(model_onnx: str | Path, samples: Samples, output: str | Path, threads: int = 1) -> pd.DataFrame:
     """Write the scores table of ``samples`` to ``output`` (parquet), and return it.
 
-    Columns: the identity of each object, target (NaN without truth), score, logit, kinematics. The
-    table's ``attrs``, kept in the file, hold the sha256 of the model.
+    Columns: the identity of each object, target (NaN without truth), the outputs of the model, kinematics.
+    The table's ``attrs``, kept in the file, hold ``model_sha256`` and ``near_ties`` of the model.
 
     Raises:
-        E2EError: the model cannot be used, its channels are not those of the objects, or a score is
-            not finite; no output is left.
+        E2EError: the model cannot be used, its channels are not those of the objects, or an output is
+            not finite; no table is left.
     """
     contract, opened = load_contract(model_onnx), session(model_onnx, threads=threads)
     if samples.channels != contract.task.channels:
@@ -35,21 +37,23 @@ def scores(model_onnx: str | Path, samples: Samples, output: str | Path, threads
             f"the objects have channels {_names(samples.channels)}, but {model_onnx} takes "
             f"{_names(contract.task.channels)}; convert them anew for task {contract.task.name}"
         )
-    pieces = [samples[:0], *(samples[start : start + BATCH] for start in range(0, len(samples), BATCH))]
+    batch = max(1, BATCH_CELLS // math.prod(contract.task.shape))
+    pieces = [samples[:0], *(samples[start : start + batch] for start in range(0, len(samples), batch))]
     tables = []
     for piece in pieces:
-        score, logit = run(opened, piece.images())
-        tables.append(
-            piece.identity().assign(target=piece.target, score=score, logit=logit, **piece.kinematics)
-        )
+        given = run(opened, piece.images())
+        tables.append(piece.identity().assign(target=piece.target, **given, **piece.kinematics))
     table = pd.concat(tables, ignore_index=True)
-    if not table[["score", "logit"]].notna().all(axis=None):
-        worst = table[table[["score", "logit"]].isna().any(axis=1)].iloc[0]
+    names = [expected.name for expected in contract.outputs]
+    bad = table[~np.isfinite(table[names]).all(axis=1)]
+    if len(bad):
+        worst = bad.iloc[0]
         raise E2EError(
-            f"{model_onnx}: the score of sample {worst['sample']} run {worst.run} lumi {worst.lumi} event "
-            f"{worst.event} object {worst.object} is not a number; look for NaN among its hits"
+            f"{model_onnx}: gives {', '.join(f'{name} {worst[name]:g}' for name in names)} for sample "
+            f"{worst['sample']} run {worst.run} lumi {worst.lumi} event {worst.event} object {worst.object}; "
+            "look for NaN among its hits"
         )
-    table.attrs = {"model_sha256": contract.sha256}
+    table.attrs = {"model_sha256": contract.sha256, "near_ties": contract.near_ties}
     with whole(output) as scratch:
         table.to_parquet(scratch, index=False)
     return table

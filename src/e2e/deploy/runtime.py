@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from e2e.deploy.contract import INPUT, OUTPUTS
+from e2e.deploy.contract import INPUT
 from e2e.errors import E2EError
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
@@ -46,8 +46,8 @@ def session(model_onnx: str | Path, provider: str = CPU, threads: int = 1) -> on
     return opened
 
 
-def run(opened: onnxruntime.InferenceSession, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Scores and logits, float32 [N], of ``frames`` float32 [N, C, H, W] in the units of the contract.
+def run(opened: onnxruntime.InferenceSession, frames: np.ndarray) -> dict[str, np.ndarray]:
+    """Outputs by name, float32 [N] each, of ``frames`` float32 [N, C, H, W] in the units of the contract.
 
     Raises:
         E2EError: the frames do not have the shape that the model takes.
@@ -59,5 +59,5 @@ def run(opened: onnxruntime.InferenceSession, frames: np.ndarray) -> tuple[np.nd
             f"frames are {found} (channels x rows x columns), but the model takes {takes}; "
             "use the model with the task it was trained for"
         )
-    score, logit = opened.run(list(OUTPUTS), {INPUT: frames})
-    return score, logit
+    names = [output.name for output in opened.get_outputs()]
+    return dict(zip(names, opened.run(names, {INPUT: frames}), strict=True))

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from e2e.deploy.contract import Output
 from e2e.plots import style
 
 _FLOOR = 1e-9  # equal values are drawn here: below what float32 resolves of a score
 
 
-def differences(joined: pd.DataFrame, tolerances: Mapping[str, float], origin: str, path: str | Path) -> None:
-    """Histograms of the absolute difference of each pair of ways, a panel an output, with the tolerances.
+def differences(joined: pd.DataFrame, outputs: Sequence[Output], origin: str, path: str | Path) -> None:
+    """Histograms of the difference of each pair of ways, a panel an output, with the tolerances.
 
-    ``joined`` has columns (output, way), one row an object; ``tolerances`` maps an output to its limit.
+    ``joined`` has columns (output, way), one row an object.
     """
-    drawing, panels = style.figure(columns=len(tolerances))
-    for axes, (output, tolerance) in zip(panels, tolerances.items(), strict=True):
+    drawing, panels = style.figure(columns=len(outputs))
+    for axes, output in zip(np.atleast_1d(panels), outputs, strict=True):
+        tolerance = output.tolerance
         bins = np.logspace(np.log10(_FLOOR), np.log10(10 * tolerance), 31)
-        pairs = list(combinations(joined[output].columns, 2))
+        values = joined[output.name]
+        pairs = list(combinations(values.columns, 2))
         for width, (a, b) in zip((6, 3.5, 1.5), pairs, strict=True):  # equal histograms stay visible
-            difference = (joined[output, a] - joined[output, b]).abs().clip(lower=_FLOOR)
+            difference = np.maximum(output.difference(values[a], values[b]), _FLOOR)
             counts, _ = np.histogram(difference, bins)
             axes.stairs(counts, bins, linewidth=width, label=f"{a} - {b}")
         axes.axvline(tolerance, color="black", linestyle="--")
@@ -39,7 +42,8 @@ def differences(joined: pd.DataFrame, tolerances: Mapping[str, float], origin: s
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_ylim(0.5, 100 * len(joined))
-        axes.set_xlabel(f"|difference in {output}|  (0 drawn at {_FLOOR:.0e})")
+        kind = "relative difference" if output.relative else "difference"
+        axes.set_xlabel(f"|{kind} in {output.name}|  (0 drawn at {_FLOOR:.0e})")
         axes.set_ylabel("Objects")
         axes.legend(loc="upper left")
         style.label(axes, origin, f"{len(joined)} objects")

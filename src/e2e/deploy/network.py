@@ -1,0 +1,45 @@
+"""A trained network with the outputs that its exported graph has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from e2e import tasks
+from e2e.learning.model import load
+from e2e.tasks import Task
+
+
+class Deployed(nn.Module):
+    """frames [N, C, H, W] -> (score [N], logit [N]) of a classifier, (mass [N],) of a regression.
+
+    The logit is that of the network divided by ``temperature``, the score its sigmoid. ``near_ties``: see
+    ``Contract``; a network says so by an attribute ``dynamic_graph`` that is true.
+    """
+
+    def __init__(self, network: nn.Module, task: Task, temperature: float = 1.0):
+        super().__init__()
+        self.network = network
+        self.task = task
+        self.temperature = temperature
+        self.near_ties = bool(getattr(network, "dynamic_graph", False))
+
+    def forward(self, frames: Tensor) -> tuple[Tensor, ...]:
+        output = self.network(frames)
+        if not self.task.classes:
+            return (output,)
+        logit = output / self.temperature
+        return torch.sigmoid(logit), logit
+
+
+def deployed(model_pt: str | Path) -> tuple[Deployed, dict[str, Any]]:
+    """The network of a file of ``e2e.learning.model``, on the CPU and in evaluation mode, and its ``info``.
+
+    Raises E2EError for a file that is not such a model.
+    """
+    network, info = load(model_pt)
+    task = tasks.task(info["task"], info.get("channels"))
+    return Deployed(network, task, info.get("temperature", 1.0)).cpu().eval(), info
