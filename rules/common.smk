@@ -78,8 +78,9 @@ def public_files(task, sample):
 
 
 def public_file(wildcards):
-    names = public_files(wildcards.task, wildcards.sample)
-    return next(name for name in names if Path(name).name == wildcards.file)
+    """The file of a link, with the folder it is in, that goes to a place in downloads."""
+    named = settings_of(wildcards.task)["cernbox"][wildcards.sample].get("files", [])
+    return next((name for name in named if Path(name).name == wildcards.file), wildcards.file)
 
 
 def token(wildcards):

@@ -70,8 +70,8 @@ def _explain(error: jsonschema.ValidationError) -> str:
         return _message(
             error.path,
             error.instance,
-            "is not a name to choose: it takes lower-case letters, digits and _, and none of bdt, ntuples, "
-            "store, simulation, which results/ uses itself",
+            "is not a name to choose: it takes lower-case letters, digits and _, and none of bdt, downloads, "
+            "ntuples, store, simulation, which results/ uses itself",
             f"my_{error.instance}: ...".lower(),
         )
     *parents, key = error.path

@@ -1,0 +1,100 @@
+"""The workflow on public links: files that are named or listed, the data lock, the part of a sample."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from e2e.data import data_lock, store
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
+from cernbox_server import CernBox
+from public_files import jets, write_parquet
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A link to a folder, whose file is named in the configuration, and one to a folder that is listed."""
+    random = np.random.default_rng(1)
+    content = [
+        write_parquet(
+            tmp_path / f"{i}.parquet", X_jet=jets(random, 3, 4), am=random.uniform(4, 14, 3)
+        ).read_bytes()
+        for i in range(2)
+    ]
+    found = CernBox()
+    found.links = {
+        "named": {"sub/a.test.parquet": content[0], "other.parquet": content[1]},
+        "listed": {"b.parquet": content[1], "README.txt": b"hello"},
+    }
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def run(server, tmp_path):
+    """Runs Snakemake in an empty directory on the links of the server; returns status and output."""
+    config = {
+        "cernbox": {"url": server.url, "lock": str(tmp_path / "data.lock")},
+        "tasks": {
+            "mass_regression": {
+                "source": "cernbox",
+                "cernbox": {
+                    "named": {"token": "named", "files": ["sub/a.test.parquet"]},
+                    "listed": {"token": "listed", "part": "split"},
+                },
+            }
+        },
+    }
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+
+    def snakemake(*arguments):
+        command = [Path(sys.executable).parent / "snakemake", *arguments, "--cores", "2"]
+        command += ["--snakefile", REPOSITORY / "Snakefile", "--directory", tmp_path / "run"]
+        command += ["--configfile", tmp_path / "config.yaml"]
+        done = subprocess.run(
+            command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        )
+        return done.returncode, done.stdout
+
+    return snakemake
+
+
+def test_public_links_become_stores(server, run, tmp_path):
+    target = "results/mass_regression/split.parquet"
+    status, output = run(target, "--dry-run")
+    assert status == 0, output
+    assert server.seen == []  # planning does not touch the network
+
+    server.faults.drops = [1000]
+    status, output = run(target)
+    assert status == 0, output
+    results = tmp_path / "run/results/mass_regression"
+    stores = sorted((results / "store").glob("*.parquet"))
+    assert [path.name for path in stores] == ["listed_000.parquet", "named_000.parquet"]
+    assert [store.read_metadata(path).part for path in stores] == [None, "test"]
+    assert [store.read_metadata(path).source for path in stores] == ["b.parquet", "a.test.parquet"]
+    locked = data_lock.read(tmp_path / "data.lock")
+    assert {token: set(files) for token, files in locked.items()} == {
+        "named": {"sub/a.test.parquet"},
+        "listed": {"b.parquet"},
+    }
+
+    server.seen.clear()
+    status, output = run(target, "--dry-run")
+    assert (status, server.seen) == (0, [])
+    assert "Nothing to be done" in output
+
+    (results / "downloads/listed/b.parquet").unlink()
+    server.links["listed"]["b.parquet"] = server.links["named"]["other.parquet"][:-8] + b"????PAR1"
+    status, output = run("results/mass_regression/downloads/listed/b.parquet")
+    assert status != 0
+    # Snakemake shows the log, too
+    assert len({line.strip() for line in output.splitlines() if line.strip().startswith("error: ")}) == 1
+    assert "data.lock says" in output
+    assert not (results / "downloads/listed/b.parquet").exists()
