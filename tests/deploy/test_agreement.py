@@ -5,19 +5,22 @@ import pandas as pd
 import pytest
 import torch
 import uproot
+from torch import nn
 
 from e2e.deploy.agreement import IDENTITY, agreement, backends_equal, read_scores
+from e2e.deploy.network import Deployed
 from e2e.deploy.predict import scores
 from e2e.deploy.runtime import run, session
 from e2e.errors import E2EError
 from e2e.files import sha256
 from e2e.learning.model import load
+from e2e.tasks import ELECTRON_PHOTON as TASK
 
 
 def write_tree(path, table, folder="e2eScoreWriter"):
     """A file as E2EScoreWriter makes it."""
     types = {"run": np.uint32, "lumi": np.uint32, "event": np.uint64, "object": np.uint32}
-    types |= {"score": np.float32, "logit": np.float32}
+    types |= {name: np.float32 for name in ("score", "logit", "mass") if name in table}
     with uproot.recreate(path) as file:
         tree = file.mktree(f"{folder}/scores", types)
         if len(table):
@@ -34,7 +37,7 @@ def ways(trained, model, samples, tmp_path):
         target=samples.target, score=torch.sigmoid(logit).numpy(), logit=logit.numpy()
     )
     table.to_parquet(tmp_path / "torch.parquet")
-    scores(model, samples, tmp_path / "onnx.parquet")
+    scores(model, [samples], tmp_path / "onnx.parquet")
 
     def compare(cmsrun: pd.DataFrame):
         write_tree(tmp_path / "scores.root", cmsrun)
@@ -200,3 +203,136 @@ def test_tree_keeps_the_identity_exactly(ways, tmp_path):
     large = ways.table.assign(event=ways.table["event"] + np.uint64(2**53))
     table = read_scores(write_tree(tmp_path / "large.root", large))
     pd.testing.assert_frame_equal(table[IDENTITY], large[IDENTITY])
+
+
+# --- regression: relative tolerance
+
+
+@pytest.fixture
+def masses(tmp_path):
+    """A function that compares masses [GeV] of the three ways."""
+    identity = pd.DataFrame({"run": 1, "lumi": 1, "event": range(1, 1001), "object": 0})
+    mass = np.float32(np.random.default_rng(1).uniform(3, 300, len(identity)))
+
+    def compare(cmsrun, python=mass):
+        table = identity.assign(target=mass, mass=python)
+        for name in ("torch", "onnx"):
+            table.to_parquet(tmp_path / f"{name}.parquet")
+        write_tree(tmp_path / "scores.root", identity.assign(mass=cmsrun))
+        files = ("torch.parquet", "onnx.parquet", "scores.root", "agreement.json", "agreement.png")
+        return agreement(*(tmp_path / name for name in files))
+
+    compare.mass = mass
+    return compare
+
+
+def test_masses_agree_by_their_ratio(masses, tmp_path):
+    record = masses(masses.mass * (1 + 5e-5))
+    assert record["max_rel_diff"] == pytest.approx(5e-5, rel=0.01)
+    assert record["tolerances"] == {"mass": 1e-4}
+    assert record["masses"]["cmsRun"]["max"] == pytest.approx(masses.mass.max(), rel=1e-3)
+    assert "max_abs_diff" not in record
+    assert (tmp_path / "agreement.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_mass_beyond_the_relative_tolerance_fails(masses):
+    mass = masses.mass.copy()
+    mass[7] *= 1.0002
+    with pytest.raises(
+        E2EError, match=r"differ in mass by up to 0\.0002 \(relative tolerance .* event 8 obj"
+    ):
+        masses(mass)
+
+
+def test_constant_mass_is_no_agreement(masses):
+    constant = np.full_like(masses.mass, 20)
+    with pytest.raises(E2EError, match="mass of PyTorch is 20 for all 1000 objects"):
+        masses(constant, constant)
+
+
+def test_masses_are_not_compared_with_scores(masses, ways, tmp_path):
+    masses(masses.mass)
+    with pytest.raises(E2EError, match="cmsRun has no mass, but PyTorch has"):
+        scored = pd.read_parquet(tmp_path / "onnx.parquet").assign(score=0.5, logit=0.0)
+        write_tree(tmp_path / "scores.root", scored.drop(columns="mass"))
+        agreement(
+            *(tmp_path / name for name in ("onnx.parquet", "onnx.parquet", "scores.root", "a", "b.png"))
+        )
+
+
+# --- near-ties of graphs that are built in a space of features
+
+
+class Nearest(nn.Module):
+    """Logit of a step between two crystals: which of two energies is larger decides."""
+
+    dynamic_graph = True
+
+    def forward(self, frames):
+        return (frames[:, 0, 0, 0] > frames[:, 0, 0, 1]) * 1.0 + frames[:, 0].sum(dim=(1, 2)) * 1e-3
+
+
+@pytest.fixture
+def tied(samples, tmp_path, monkeypatch):
+    """A function: objects in which cmsRun differs, and of them those that are ties, to a record."""
+    energy = np.random.default_rng(2).uniform(1, 2, 1000).astype(np.float32)
+
+    def compare(differing, ties, difference=1.0, model_pt="model.pt"):
+        frames = np.zeros((1000, *TASK.shape), np.float32)
+        frames[:, 0, 0, 0] = energy
+        frames[ties, 0, 0, 1] = energy[ties]
+        monkeypatch.setattr("e2e.deploy.network.deployed", lambda path: (Deployed(Nearest(), TASK), {}))
+        monkeypatch.setattr("e2e.data.store.iterate", lambda path: [Fake(frames)])
+        logit = Nearest()(torch.from_numpy(frames)).numpy()
+        table = identity(1000).assign(target=0.0, score=1 / (1 + np.exp(-logit)), logit=logit)
+        table.to_parquet(tmp_path / "torch.parquet")
+        table.attrs = {"near_ties": True, "model_sha256": "0"}
+        table.to_parquet(tmp_path / "onnx.parquet")
+        other = table.copy()
+        other.loc[differing, "logit"] += difference
+        other["score"] = 1 / (1 + np.exp(-other["logit"]))
+        write_tree(tmp_path / "scores.root", other)
+        files = ("torch.parquet", "onnx.parquet", "scores.root", "agreement.json", "agreement.png")
+        return agreement(*(tmp_path / name for name in files), model_pt=model_pt, stores=["store.parquet"])
+
+    return compare
+
+
+def identity(objects):
+    return pd.DataFrame({"run": 1, "lumi": 1, "event": range(1, objects + 1), "object": 0})
+
+
+class Fake:
+    """Stored objects with these frames."""
+
+    def __init__(self, frames):
+        self.images = lambda rows: frames[rows]
+        self.identity = lambda: identity(len(frames))
+
+
+def test_near_ties_are_listed_and_left_out(tied):
+    record = tied([10, 500], ties=[10, 500, 700])
+    assert [tie["event"] for tie in record["near_ties"]] == [11, 501]
+    assert record["near_ties"][0]["differences"]["logit"] == pytest.approx(1, rel=1e-5)
+    assert record["n_objects"] == 1000
+    assert record["max_abs_diff_logit"] < 1e-6
+
+
+def test_object_that_is_no_tie_fails(tied):
+    with pytest.raises(E2EError, match="differ in score .* exceeded by 1 of 999 objects.* event 21 "):
+        tied([10, 20], ties=[10])
+
+
+def test_more_than_a_tie_causes_fails(tied):
+    with pytest.raises(E2EError, match="event 11 "):
+        tied([10], ties=[10], difference=3.0)
+
+
+def test_too_many_ties_fail(tied):
+    with pytest.raises(E2EError, match="exceeded by 3 of 1000 objects"):
+        tied([10, 20, 30], ties=[10, 20, 30])
+
+
+def test_without_the_network_nothing_is_a_tie(tied):
+    with pytest.raises(E2EError, match="exceeded by 1 of 1000 objects"):
+        tied([10], ties=[10], model_pt=None)

@@ -44,10 +44,16 @@ def test_store_file_gets_the_scores_of_its_ntuple(model, ntuple, tmp_path):
 
 
 def test_scores_do_not_depend_on_the_batch_they_are_made_in(model, samples, tmp_path, monkeypatch):
-    whole = scores(model, samples, tmp_path / "a.parquet")
+    whole = scores(model, [samples], tmp_path / "a.parquet")
     monkeypatch.setattr("e2e.deploy.predict.BATCH_CELLS", 8 * 2 * 32 * 32)
-    pieces = scores(model, samples, tmp_path / "b.parquet", threads=2)
+    pieces = scores(model, [samples], tmp_path / "b.parquet", threads=2)
     np.testing.assert_allclose(whole["logit"], pieces["logit"], rtol=0, atol=1e-5)
+
+
+def test_chunks_give_one_table(model, samples, tmp_path):
+    chunks = (samples[start : start + 10] for start in range(0, len(samples), 10))
+    table = scores(model, chunks, tmp_path / "a.parquet")
+    pd.testing.assert_frame_equal(table, scores(model, [samples], tmp_path / "b.parquet"), rtol=0, atol=1e-5)
 
 
 def test_ntuple_without_events_gives_an_empty_table(model, tmp_path):
@@ -75,7 +81,7 @@ def test_missing_source_is_named_and_leaves_nothing(model, tmp_path, name):
 def test_objects_of_other_channels_are_refused(model, samples, tmp_path):
     swapped = replace(samples, channels=(Channel("EB_time", "ns"), Channel("EB_energy", "GeV")))
     with pytest.raises(E2EError, match=r"channels EB_time \[ns\], EB_energy \[GeV\], but .* takes EB_energy"):
-        scores(model, swapped, tmp_path / "scores.parquet")
+        scores(model, [swapped], tmp_path / "scores.parquet")
     assert not list(tmp_path.iterdir())
 
 
@@ -92,17 +98,15 @@ def test_model_of_another_input_shape_is_refused(model, samples, tmp_path):
     content = json.loads(model.with_suffix(".json").read_text()) | {"sha256": sha256(tmp_path / "model.onnx")}
     (tmp_path / "model.json").write_text(json.dumps(content))
     with pytest.raises(E2EError, match=r"frames are 2 x 32 x 32 .* but the model takes 2 x 31 x 32"):
-        scores(tmp_path / "model.onnx", samples, tmp_path / "scores.parquet")
+        scores(tmp_path / "model.onnx", [samples], tmp_path / "scores.parquet")
     assert not (tmp_path / "scores.parquet").exists()
 
 
 def test_score_that_is_no_number_names_the_object(model, samples, tmp_path):
     value = samples.value.copy()
     value[samples.offsets[5]] = np.nan
-    with pytest.raises(
-        E2EError, match=r"score nan, logit nan for .* run 7 lumi 1 event 3 object 1;"
-    ):
-        scores(model, replace(samples, value=value), tmp_path / "scores.parquet")
+    with pytest.raises(E2EError, match=r"score nan, logit nan for .* run 7 lumi 1 event 3 object 1;"):
+        scores(model, [replace(samples, value=value)], tmp_path / "scores.parquet")
     assert not list(tmp_path.iterdir())
 
 

@@ -248,11 +248,11 @@ def _frames(objects: pd.DataFrame, stores: Sequence[str | Path]) -> tuple[pd.Dat
     """Those of ``objects``, by identity, that are in the stores, and their frames [N, C, H, W]."""
     found, frames = [], []
     for path in stores:
-        samples = store.read(path)
-        identities = pd.MultiIndex.from_frame(samples.identity()[IDENTITY])
-        rows = np.flatnonzero(identities.isin(objects.index))
-        found.append(objects.loc[identities[rows]])
-        frames.append(samples[rows].images())
+        for samples in store.iterate(path):
+            identities = pd.MultiIndex.from_frame(samples.identity()[IDENTITY])
+            rows = np.flatnonzero(identities.isin(objects.index))
+            found.append(objects.loc[identities[rows]])
+            frames.append(samples.images(rows))
     return pd.concat(found), np.concatenate(frames)
 
 

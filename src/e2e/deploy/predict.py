@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from e2e.data import store
 from e2e.data.convert import convert
-from e2e.data.store import Samples
+from e2e.data.store import Samples, StoreFile
 from e2e.deploy.contract import load_contract
 from e2e.deploy.runtime import run, session
 from e2e.errors import E2EError
@@ -21,8 +21,10 @@ from e2e.tasks import Channel
 BATCH_CELLS = 256 * 2 * 32 * 32  # values a call: enough to keep the processor busy, 2 MB of frames
 
 
-def scores(model_onnx: str | Path, samples: Samples, output: str | Path, threads: int = 1) -> pd.DataFrame:
-    """Write the scores table of ``samples`` to ``output`` (parquet), and return it.
+def scores(
+    model_onnx: str | Path, chunks: Iterable[Samples], output: str | Path, threads: int = 1
+) -> pd.DataFrame:
+    """Write the scores table of the objects of one or more ``chunks`` to ``output`` (parquet), and return it.
 
     Columns: the identity of each object, target (NaN without truth), the outputs of the model, kinematics.
     The table's ``attrs``, kept in the file, hold ``model_sha256`` and ``near_ties`` of the model.
@@ -32,17 +34,18 @@ def scores(model_onnx: str | Path, samples: Samples, output: str | Path, threads
             not finite; no table is left.
     """
     contract, opened = load_contract(model_onnx), session(model_onnx, threads=threads)
-    if samples.channels != contract.task.channels:
-        raise E2EError(
-            f"the objects have channels {_names(samples.channels)}, but {model_onnx} takes "
-            f"{_names(contract.task.channels)}; convert them anew for task {contract.task.name}"
-        )
     batch = max(1, BATCH_CELLS // math.prod(contract.task.shape))
-    pieces = [samples[:0], *(samples[start : start + batch] for start in range(0, len(samples), batch))]
     tables = []
-    for piece in pieces:
-        given = run(opened, piece.images())
-        tables.append(piece.identity().assign(target=piece.target, **given, **piece.kinematics))
+    for samples in chunks:
+        if samples.channels != contract.task.channels:
+            raise E2EError(
+                f"the objects have channels {_names(samples.channels)}, but {model_onnx} takes "
+                f"{_names(contract.task.channels)}; convert them anew for task {contract.task.name}"
+            )
+        for start in range(0, max(1, len(samples)), batch):  # without objects, a table without rows
+            piece = samples[start : start + batch]
+            given = run(opened, piece.images())
+            tables.append(piece.identity().assign(target=piece.target, **given, **piece.kinematics))
     table = pd.concat(tables, ignore_index=True)
     names = [expected.name for expected in contract.outputs]
     bad = table[~np.isfinite(table[names]).all(axis=1)]
@@ -67,11 +70,18 @@ def predict(model_onnx: str | Path, source: str | Path, output: str | Path) -> p
     """
     source, contract = Path(source), load_contract(model_onnx)
     if source.suffix == ".parquet":
-        return scores(model_onnx, store.read(source), output)
+        return scores(model_onnx, _chunks(source), output)
     with tempfile.TemporaryDirectory() as folder:
         converted = Path(folder) / "store.parquet"
         convert(contract.task, source, converted, sample=source.stem, progress=False)
-        return scores(model_onnx, store.read(converted), output)
+        return scores(model_onnx, _chunks(converted), output)
+
+
+def _chunks(path: Path) -> Iterator[Samples]:
+    """The objects of a store file by row group, after a chunk without any, which tells what they are."""
+    file = StoreFile(path)
+    yield file.nothing()
+    yield from file.groups()
 
 
 def _names(channels: tuple[Channel, ...]) -> str:
