@@ -145,8 +145,11 @@ def as_number(branch: str):
 
 
 BAD_VALUES = {
-    "NaN": (replace_value("EB_energy", np.nan, 361), r"7:1:2: EB_energy is nan at row 1, column 1"),
-    "infinity": (replace_value("EB_time", np.inf, 5), r"7:1:2: EB_time is inf at row 0, column 5"),
+    "NaN": (
+        replace_value("EB_energy", np.nan, 81 * 360 + 190),
+        r"7:1:2: EB_energy is nan at row 81, column 190",
+    ),
+    "infinity": (replace_value("EB_time", np.inf, 65 * 360 + 185), r"EB_time is inf at row 65, column 185"),
     "short frame": (cut_second("EB_time", 100), r"7:1:2: EB_time has 100 values; .* 170 x 360 has 61200"),
     "row below": (replace_value("SC_ieta", -1), r"7:1:2: SC_ieta holds a seed at -1\.0; .* 0 to 169"),
     "row above": (replace_value("SC_ieta", 170), r"7:1:2: SC_ieta holds a seed at 170\.0"),

@@ -20,7 +20,7 @@ from coffea import processor
 from coffea.nanoevents import BaseSchema
 from tqdm import tqdm
 
-from e2e.data import crops, ntuple, store
+from e2e.data import baskets, crops, ntuple, store
 from e2e.data.store import Metadata, Samples
 from e2e.errors import E2EError
 from e2e.files import sha256
@@ -185,8 +185,8 @@ class CropCutter(processor.ProcessorABC):
         columns = {name: column[kept] for name, column in columns.items()}
         owner, number = owner[kept], number[kept]
 
-        hits = [self._hits(tree, channel, first + owner, columns) for channel in task.channels]
-        offsets, index, value = crops.interleave(hits, task.crop)
+        cutters = [self._cut(tree, channel, first + owner, columns) for channel in task.channels]
+        offsets, index, value = crops.interleave(cutters, task.crop)
         unknown = np.full(len(owner), np.nan)
         return Samples(
             sample=np.full(len(owner), self.sample),
@@ -219,10 +219,11 @@ class CropCutter(processor.ProcessorABC):
         seeds = branches[0]
         for branch in branches:
             for i in np.flatnonzero(counts[branch] != counts[seeds])[:1]:
-                raise E2EError(
-                    f"{self.source}: event {ntuple.event_name(tree, first + i)}: {branch} has "
-                    f"{counts[branch][i]} objects, {seeds} {counts[seeds][i]}; they need one number for each "
-                    "object"
+                raise self._error(
+                    tree,
+                    first + i,
+                    f"{branch} has {counts[branch][i]} objects, {seeds} {counts[seeds][i]}; "
+                    "they need one number for each object",
                 )
         return counts[seeds], {branch: _flat(events[branch]) for branch in branches}
 
@@ -232,27 +233,40 @@ class CropCutter(processor.ProcessorABC):
         inside = (seeds >= 0) & (seeds < size) & (seeds == np.floor(seeds))  # False for NaN
         for i in np.flatnonzero(~inside)[:1]:
             cells = "crystals" if self.task.seed_cell == 1 else "towers"
-            raise E2EError(
-                f"{self.source}: event {ntuple.event_name(tree, entries[i])}: {branch} holds a seed at "
-                f"{seeds[i]}; {cells} are numbered 0 to {size - 1}"
+            raise self._error(
+                tree,
+                entries[i],
+                f"{branch} holds a seed at {seeds[i]}; {cells} are numbered 0 to {size - 1}",
             )
 
-    def _hits(
+    def _cut(
         self, tree: uproot.TTree, channel: Channel, entries: np.ndarray, columns: dict[str, np.ndarray]
-    ) -> crops.Hits:
-        """Hits in one channel of the objects of ``columns``, which belong to ``entries``."""
+    ) -> crops.Cutter:
+        """Cut the objects of ``columns``, which belong to ``entries``, out of one channel."""
         task = self.task
-        top, left = (
-            first_cells(task, columns[branch], axis).astype(np.int64)
-            for axis, branch in enumerate(task.seeds)
-        )
-        pieces = []
-        for entry, records in ntuple.frames(self.source, tree, task, channel, entries):
+        top = first_cells(task, columns[task.seeds[0]], 0).astype(np.int64)
+        left = first_cells(task, columns[task.seeds[1]], 1).astype(np.int64)
+        cutter = crops.Cutter(task, channel, entries, top, left)
+        frames = baskets.records(self.source, tree, channel.name, cutter.frame, entries)
+        for records, first, start, stop in frames:
             if self.quarter_endcaps and channel == ECAL:
                 records = crops.quarter_endcaps(records, task.detector)
-            here = slice(*np.searchsorted(entries, (entry, entry + len(records))))
-            pieces.append(crops.cut(records, task, channel, entries[here] - entry, top[here], left[here]))
-        return crops.Hits.concatenate(pieces)
+            cutter.cut(records, first, start, stop)
+            del records  # so that the next are decompressed into the same memory, still in the cache
+        index, value = cutter.hits()
+        for bad in np.flatnonzero(~np.isfinite(value))[:1]:
+            number = np.searchsorted(np.cumsum(cutter.counts), bad, side="right")
+            i, j = divmod(int(index[bad]), task.crop.columns)
+            row = (top[number] + i) // channel.cell
+            column = (left[number] + j - channel.shift) % task.detector[1] // channel.cell
+            message = (
+                f"{channel.name} is {value[bad]} at row {row}, column {column}; a cell without a hit is 0"
+            )
+            raise self._error(tree, entries[number], message)
+        return cutter
+
+    def _error(self, tree: uproot.TTree, entry: int, message: str) -> E2EError:
+        return E2EError(f"{self.source}: event {ntuple.event_name(tree, entry)}: {message}")
 
     def _identity(self, events: ak.Array, branch: str, kind: type) -> np.ndarray:
         number = ak.to_numpy(events[branch])

@@ -13,9 +13,6 @@ and then its values, big-endian. Only the hits, few of them, are turned around.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-
 import numba
 import numpy as np
 
@@ -25,26 +22,7 @@ BIG_ENDIAN = np.dtype(">f4")
 # Of a big-endian float32, read as a little-endian uint32: all bits but the sign, and the exponent.
 _MAGNITUDE = np.uint32(0xFFFFFF7F)
 _EXPONENT = np.uint32(0x0000807F)
-_BLOCK = 16  # values that are skipped together where all are 0
 _ENDCAP = 55  # rows of EE- and of EE+ in ECAL_energy, before and after those of the barrel
-
-
-@dataclass(frozen=True)
-class Hits:
-    """Hits of N crops in one channel: ``counts`` [N], and one crop after the other ``index`` and ``value``.
-
-    ``index`` (uint32, ascending) is row * columns + column of the crop, ``value`` is float32 and never 0.
-    """
-
-    counts: np.ndarray
-    index: np.ndarray
-    value: np.ndarray
-
-    @classmethod
-    def concatenate(cls, pieces: Iterable[Hits]) -> Hits:
-        none = cls(np.zeros(0, np.int64), np.zeros(0, np.uint32), np.zeros(0, np.float32))
-        columns = zip(*((piece.counts, piece.index, piece.value) for piece in (none, *pieces)), strict=True)
-        return cls(*map(np.concatenate, columns))
 
 
 def frame_shape(task: Task, channel: Channel) -> tuple[int, int]:
@@ -61,12 +39,6 @@ def to_records(values: np.ndarray) -> np.ndarray:
 def to_values(records: np.ndarray, size: int) -> np.ndarray:
     """Frames float32 [events, ``size``] of records."""
     return records[:, -BIG_ENDIAN.itemsize * size :].view(BIG_ENDIAN).astype(np.float32)
-
-
-def first_not_finite(records: np.ndarray, size: int) -> int | None:
-    """Number of the first of the records that holds a value that is NaN or infinite."""
-    event = _first_not_finite(records, size)
-    return None if event < 0 else event
 
 
 def quarter_endcaps(records: np.ndarray, detector: tuple[int, int]) -> np.ndarray:
@@ -92,105 +64,115 @@ def _quartered(endcap: np.ndarray) -> np.ndarray:
     return (sums / 16).repeat(2, axis=1).repeat(2, axis=2)
 
 
-def cut(
-    records: np.ndarray, task: Task, channel: Channel, owner: np.ndarray, top: np.ndarray, left: np.ndarray
-) -> Hits:
-    """Hits in one channel of N crops that start at (``top``, ``left``) in the records ``owner``."""
-    rows, columns = frame_shape(task, channel)
-    if channel.cell > 1:
-        records = to_records(to_values(records, rows * columns) / channel.cell**2)
-    left = (left - channel.shift) % task.detector[1]
-    shape = task.crop.rows, task.crop.columns
-    counts, index, words = _cut(records, rows, columns, channel.cell, owner, top, left, shape)
-    return Hits(counts, index, words.byteswap().view(np.float32))
+class Cutter:
+    """Collects the hits in one channel of N crops, cut one after the other as their frames come along.
+
+    Crop k starts at cell (``top[k]``, ``left[k]``) of the frame of entry ``entries[k]``.
+    """
+
+    def __init__(
+        self, task: Task, channel: Channel, entries: np.ndarray, top: np.ndarray, left: np.ndarray
+    ) -> None:
+        self.channel = channel
+        self.frame = frame_shape(task, channel)
+        self.crop = task.crop.rows, task.crop.columns
+        self.entries = entries
+        self.top = top
+        self.left = (left - channel.shift) % task.detector[1]
+        self.counts = np.zeros(len(top), np.int64)
+        self._index = self._word = np.empty(0, np.uint32)
+        self._used = 0
+
+    def cut(self, records: np.ndarray, first: int, start: int, stop: int) -> None:
+        """Cut the crops from ``start`` until ``stop`` out of the records from entry ``first`` on."""
+        cell = self.channel.cell
+        if cell > 1:
+            records = to_records(to_values(records, self.frame[0] * self.frame[1]) / cell**2)
+        crops = self.entries, first, self.top, self.left, self.crop, start, stop
+        hits = self.counts, self._index, self._word, self._used
+        self._index, self._word, self._used = _cut(records, self.frame, cell, *crops, *hits)
+
+    def hits(self) -> tuple[np.ndarray, np.ndarray]:
+        """``index`` (uint32, ascending: row * columns + column of the crop) and ``value`` (float32, never 0)
+        of the ``counts`` [N] hits of one crop after the other."""
+        return self._index[: self._used], self._word[: self._used].byteswap().view(np.float32)
 
 
-def interleave(channels: list[Hits], crop: Crop) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def interleave(cutters: list[Cutter], crop: Crop) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Offsets [N + 1], index uint32 and value float32 of N objects from their hits in each channel.
 
     An index is (channel * rows + row) * columns + column.
     """
-    counts = np.stack([hits.counts for hits in channels], axis=1)
+    counts = np.stack([cutter.counts for cutter in cutters], axis=1)
     ends = np.cumsum(counts).reshape(counts.shape)
     index = np.empty(counts.sum(), np.uint32)
     value = np.empty(len(index), np.float32)
-    for number, hits in enumerate(channels):
+    for number, cutter in enumerate(cutters):
         first = np.uint32(number * crop.rows * crop.columns)
-        _place(hits.index + first, hits.value, hits.counts, ends[:, number] - hits.counts, index, value)
+        starts = ends[:, number] - cutter.counts
+        _place(*cutter.hits(), cutter.counts, starts, first, index, value)
     return np.concatenate([[0], ends[:, -1]]), index, value
 
 
 @numba.njit(cache=True)
-def _place(index, value, counts, starts, all_index, all_value):
-    """Put the hits of each crop where those of its object and channel start."""
+def _place(index, value, counts, starts, first, all_index, all_value):
+    """Put the hits of each crop where those of its object and channel start, and add ``first`` to indices."""
     used = 0
     for start, n in zip(starts, counts):  # noqa: B905 (numba)
-        all_index[start : start + n] = index[used : used + n]
+        all_index[start : start + n] = index[used : used + n] + first
         all_value[start : start + n] = value[used : used + n]
         used += n
 
 
 @numba.njit(cache=True)
-def _first_not_finite(records, size):
-    for event in range(len(records)):
-        words = records[event, -4 * size :].view(np.uint32)
-        found = np.uint32(0)
-        for i in range(size):  # without a way out it takes eight values at a time
-            found |= np.uint32((words[i] & _EXPONENT) == _EXPONENT)
-        if found:
-            return event
-    return -1
-
-
-@numba.njit(cache=True)
-def _cut(records, frame_rows, frame_columns, cell, owner, top, left, shape):
-    """Counts, index and value (as in the records) of the hits of each crop."""
-    rows, columns = shape
-    header = records.shape[1] - 4 * frame_rows * frame_columns
-    counts = np.zeros(len(owner), np.int64)
-    index = np.empty(rows * columns, np.uint32)
-    value = np.empty(rows * columns, np.uint32)
-    used = 0
-    for k in range(len(owner)):
+def _cut(records, frame, cell, entries, first, top, left, crop, start, stop, counts, index, word, used):
+    """Cut crops and add their hits to ``index`` and ``word`` (a value as in the records) from ``used`` on."""
+    rows, columns = crop
+    scratch = np.empty(frame[1], np.int64)
+    column = np.empty(frame[1], np.int64)  # of the crop, of the hits of a row
+    hit = np.empty(frame[1], np.uint32)
+    for k in range(start, stop):
         if len(index) < used + rows * columns:
-            index = np.concatenate((index, np.empty_like(index)))
-            value = np.concatenate((value, np.empty_like(value)))
-        first = line = used
-        for i in range(rows):
-            before, line = line, used
+            more = np.empty(len(index) + rows * columns, np.uint32)
+            index, word = np.concatenate((index, more)), np.concatenate((word, more))
+        values = records[entries[k] - first, -4 * frame[0] * frame[1] :].view(np.uint32)
+        before = used
+        i = 0
+        while i < rows:
             row = (top[k] + i) // cell
-            if i > 0 and row == (top[k] + i - 1) // cell:
-                used += line - before
-                index[line:used] = index[before:line] + np.uint32(columns)
-                value[line:used] = value[before:line]
-                continue
-            j = -(left[k] % cell)
-            column = left[k] // cell
+            # from the crop's first column to the last of the frame, and on from the frame's first
+            found, j, at = 0, -(left[k] % cell), left[k] // cell
             while j < columns:
-                length = min(frame_columns - column, (columns - j + cell - 1) // cell)
-                start = header + 4 * (row * frame_columns + column)
-                words = records[owner[k], start : start + 4 * length].view(np.uint32)
-                used = _scan(words, cell, i * columns, j, columns, index, value, used)
-                j += length * cell
-                column = 0
-        counts[k] = used - first
-    return counts, index[:used].copy(), value[:used].copy()
+                place = row * frame[1] + at
+                length = min(frame[1] - at, (columns - j + cell - 1) // cell)
+                found = _find(values, place, place + length, j, cell, scratch, column, hit, found)
+                j, at = j + length * cell, 0
+            after = min((row + 1) * cell - top[k], rows)
+            for line in range(i, after):
+                for n in range(found):
+                    for j in range(max(column[n], 0), min(column[n] + cell, columns)):
+                        index[used] = line * columns + j
+                        word[used] = hit[n]
+                        used += 1
+            i = after
+        counts[k] = used - before
+    return index, word, used
 
 
 @numba.njit(cache=True)
-def _scan(words, cell, line, j, columns, index, value, used):
-    """Add the hits of values that cover ``cell`` columns of a crop each, from its column ``j`` on."""
-    for start in range(0, len(words), _BLOCK):
-        found = _MAGNITUDE
-        if start + _BLOCK <= len(words):
-            found = np.uint32(0)
-            for n in range(start, start + _BLOCK):
-                found |= words[n]
-        if found & _MAGNITUDE:
-            for n in range(start, min(start + _BLOCK, len(words))):
-                if words[n] & _MAGNITUDE:
-                    for column in range(max(j + n * cell, 0), min(j + (n + 1) * cell, columns)):
-                        index[used] = line + column
-                        value[used] = words[n]
-                        used += 1
-    return used
+def _find(values, first, stop, j, cell, scratch, column, hit, found):
+    """Add to the ``found`` hits of a row those among its values from ``first`` on, which is at column ``j``.
+
+    Nothing here depends on a branch, which a processor would guess wrong at every hit.
+    """
+    pairs = 0
+    for i in range(first, stop - 1, 2):
+        scratch[pairs] = i
+        pairs += (values[i] | values[i + 1]) != 0
+    scratch[pairs] = stop - 1
+    for n in range(pairs + (stop - first) % 2):
+        for i in range(scratch[n], min(scratch[n] + 2, stop)):
+            column[found] = j + (i - first) * cell
+            hit[found] = values[i]
+            found += (values[i] & _MAGNITUDE) != 0
+    return found

@@ -9,12 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import uproot
 
-from e2e.data import crops
 from e2e.errors import E2EError
-from e2e.tasks import TASKS, Channel, Task
+from e2e.tasks import TASKS, Task
 
 TREE = "fevt/RHTree"
 IDENTITY = ("runId", "lumiId", "eventId")
@@ -100,47 +98,6 @@ def event_name(tree: uproot.TTree, entry: int) -> str:
     """run:lumi:event of an entry."""
     numbers = (tree[branch].array(entry_start=entry, entry_stop=entry + 1)[0] for branch in IDENTITY)
     return ":".join(map(str, numbers))
-
-
-def frames(
-    path: str | Path, tree: uproot.TTree, task: Task, channel: Channel, entries: np.ndarray
-) -> Iterator[tuple[int, np.ndarray]]:
-    """First entry and records (``e2e.data.crops``) of the frames in each basket with one of ``entries``.
-
-    ``entries`` ascend. uproot's own arrays cost several times as much as the decompression, and a frame
-    holds little but zeros; so the baskets are handed on as they are.
-
-    Raises E2EError, naming event and branch, for a frame of the wrong length or with a value that is not
-    finite in any of these baskets, and for a basket that cannot be read.
-    """
-    branch = tree[channel.name]
-    rows, columns = crops.frame_shape(task, channel)
-    kind, header = branch.interpretation.content.from_dtype, branch.interpretation.header_bytes
-    first_entries = np.asarray(branch.entry_offsets)
-    for number in np.unique(np.searchsorted(first_entries, entries, side="right") - 1).tolist():
-        first = int(first_entries[number])
-        try:
-            basket = branch.basket(number)
-        except Exception as error:  # damaged bytes can make uproot fail in any way
-            raise damaged(path, error) from None
-        starts = np.asarray(basket.byte_offsets, np.int64)
-        counts = (np.diff(starts) - header) // kind.itemsize
-        for i in np.flatnonzero(counts != rows * columns)[:1]:
-            raise E2EError(
-                f"{path}: event {event_name(tree, first + i)}: {branch.name} has {counts[i]} values; "
-                f"a frame of {rows} x {columns} has {rows * columns}"
-            )
-        records = basket.data[starts[0] : starts[-1]].reshape(len(counts), -1)
-        if kind != crops.BIG_ENDIAN:
-            records = crops.to_records(records[:, header:].view(kind))
-        if (event := crops.first_not_finite(records, rows * columns)) is not None:
-            frame = crops.to_values(records[event : event + 1], rows * columns)[0]
-            cell = int(np.flatnonzero(~np.isfinite(frame))[0])
-            raise E2EError(
-                f"{path}: event {event_name(tree, first + event)}: {branch.name} is {frame[cell]} at "
-                f"row {cell // columns}, column {cell % columns}; a crystal without a hit is 0"
-            )
-        yield first, records
 
 
 def damaged(path: str | Path, error: BaseException) -> E2EError:
