@@ -252,12 +252,11 @@ def test_constant_mass_is_no_agreement(masses):
 
 def test_masses_are_not_compared_with_scores(masses, ways, tmp_path):
     masses(masses.mass)
+    scored = pd.read_parquet(tmp_path / "onnx.parquet").assign(score=0.5, logit=0.0)
+    write_tree(tmp_path / "scores.root", scored.drop(columns="mass"))
+    files = [tmp_path / name for name in ("torch.parquet", "onnx.parquet", "scores.root", "a.json", "b.png")]
     with pytest.raises(E2EError, match="cmsRun has no mass, but PyTorch has"):
-        scored = pd.read_parquet(tmp_path / "onnx.parquet").assign(score=0.5, logit=0.0)
-        write_tree(tmp_path / "scores.root", scored.drop(columns="mass"))
-        agreement(
-            *(tmp_path / name for name in ("onnx.parquet", "onnx.parquet", "scores.root", "a", "b.png"))
-        )
+        agreement(*files)
 
 
 # --- near-ties of graphs that are built in a space of features
@@ -319,7 +318,7 @@ def test_near_ties_are_listed_and_left_out(tied):
 
 
 def test_object_that_is_no_tie_fails(tied):
-    with pytest.raises(E2EError, match="differ in score .* exceeded by 1 of 999 objects.* event 21 "):
+    with pytest.raises(E2EError, match=r"differ in score .* exceeded by 1 of 999 objects.* event 21 "):
         tied([10, 20], ties=[10])
 
 

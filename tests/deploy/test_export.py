@@ -228,6 +228,28 @@ def test_near_ties_are_promised_by_the_network(export_of):
     assert json.loads(path.with_suffix(".json").read_text())["near_ties"] is True
 
 
+@pytest.mark.parametrize(("explained", "change"), [(True, 2.0), (False, 1e-7)])
+def test_near_ties_of_the_example_frames_are_told_from_errors(export_of, monkeypatch, explained, change):
+    """One object of each batch comes out differently, and its own frame does or does not explain that."""
+    task = tasks.task("tau", 4)
+    network = Deployed(Linear(task, dynamic_graph=True), task)
+    path = export_of(network)
+
+    def wrong(opened, frames):
+        found = run(opened, frames)
+        found["logit"][-1:] += 1
+        return found
+
+    jump = {"score": 1.0, "logit": change}
+    monkeypatch.setattr("e2e.deploy.ties.largest_changes", lambda network, frames: jump)
+    monkeypatch.setattr(exporting, "run", wrong)
+    if explained:
+        verify(network, path)
+    else:
+        with pytest.raises(E2EError, match="1 in logit at batch 1"):
+            verify(network, path)
+
+
 @pytest.mark.parametrize("name", tasks.TASKS)
 def test_example_frames_are_like_real_ones(name):
     task = tasks.task(name)
