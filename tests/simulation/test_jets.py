@@ -13,7 +13,7 @@ from e2e.simulation.guns import DITAU_MASS, DITAU_PT, TOP_MASS, TOP_PT
 from e2e.simulation.jets import SAMPLES, simulate
 from e2e.simulation.particle_flow import SEED_PADDING, find_seed
 
-EVENTS, SEED = 10, 7
+JETS, SEED = 12, 7
 ALL = [(task, sample) for task, samples in SAMPLES.items() for sample in samples]
 
 
@@ -25,7 +25,7 @@ def pair(request: pytest.FixtureRequest) -> tuple[str, str]:
 @pytest.fixture(scope="module")
 def ntuple(tmp_path_factory: pytest.TempPathFactory, pair: tuple[str, str]) -> Path:
     path = tmp_path_factory.mktemp("jets") / "jets.root"
-    simulate(path, *pair, EVENTS, SEED, progress=False)
+    simulate(path, *pair, JETS, SEED, progress=False)
     return path
 
 
@@ -35,8 +35,10 @@ def arrays(ntuple: Path) -> dict[str, np.ndarray]:
         return file["fevt/RHTree"].arrays(library="np")
 
 
+@pytest.mark.parametrize("pair", [("quark_gluon", "qcd"), ("mass_regression", "top")], indirect=True)
 def test_same_bytes_in_two_directories(tmp_path: Path, ntuple: Path, pair: tuple[str, str]) -> None:
-    simulate(tmp_path / ntuple.name, *pair, EVENTS, SEED, progress=False)
+    # One sample of collisions and one of a gun.
+    simulate(tmp_path / ntuple.name, *pair, JETS, SEED, progress=False)
     assert (tmp_path / ntuple.name).read_bytes() == ntuple.read_bytes()
 
 
@@ -52,12 +54,12 @@ def test_another_seed_gives_other_events(tmp_path: Path) -> None:
 def test_a_valid_ntuple(ntuple: Path, pair: tuple[str, str], arrays: dict[str, np.ndarray]) -> None:
     task = tasks.task(pair[0])
     found = check(ntuple, task)
-    assert found.entries == EVENTS
+    assert JETS <= sum(map(len, arrays["jetPt"])) < JETS + 4
     assert found.simulation
     assert {*task.optional, task.truth.branch} <= set(arrays)
     assert set(arrays["runId"]) == {SEED}
     assert set(arrays["lumiId"]) == {1}
-    assert arrays["eventId"].tolist() == list(range(1, EVENTS + 1))
+    assert arrays["eventId"].tolist() == list(range(1, found.entries + 1))
     assert all(len(jets) for jets in arrays["jetPt"])
 
 
@@ -84,21 +86,21 @@ def test_seeds_are_hottest_and_follow_from_the_energies_alone(arrays: dict[str, 
 
 
 @pytest.mark.parametrize(
-    ("task", "sample", "events", "seed", "message"),
+    ("task", "sample", "jets", "seed", "message"),
     [
         ("quark_gluon", "tau", 1, 1, "unknown sample 'tau' of task 'quark_gluon'; choose one of: qcd"),
         ("electron_photon", "qcd", 1, 1, "unknown sample 'qcd' of task 'electron_photon'"),
-        ("quark_gluon", "qcd", -1, 1, "-1 events with seed 1"),
-        ("quark_gluon", "qcd", 1, 2**32, "1 events .* give events >= 0"),
+        ("quark_gluon", "qcd", -1, 1, "-1 jets with seed 1"),
+        ("quark_gluon", "qcd", 1, 2**32, "1 jets .* give jets >= 0"),
     ],
 )
-def test_errors(tmp_path: Path, task: str, sample: str, events: int, seed: int, message: str) -> None:
+def test_errors(tmp_path: Path, task: str, sample: str, jets: int, seed: int, message: str) -> None:
     with pytest.raises(E2EError, match=f"jets.root: {message}"):
-        simulate(tmp_path / "jets.root", task, sample, events, seed, progress=False)
+        simulate(tmp_path / "jets.root", task, sample, jets, seed, progress=False)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_no_events(tmp_path: Path) -> None:
+def test_no_jets(tmp_path: Path) -> None:
     simulate(tmp_path / "jets.root", "quark_gluon", "qcd", 0, 1, progress=False)
     assert check(tmp_path / "jets.root", tasks.QUARK_GLUON).entries == 0
 
@@ -109,7 +111,7 @@ def test_both_classes_of_taus_have_the_same_spectrum_by_construction(
     if pair[0] != "tau":
         return
     counts, _ = np.histogram(np.concatenate(arrays["jetPt"]), np.linspace(15.0, 60.0, 10))
-    assert counts.max() - counts.min() <= 2
+    assert counts.max() - counts.min() <= 10
 
 
 def test_truth(arrays: dict[str, np.ndarray], pair: tuple[str, str]) -> None:

@@ -179,33 +179,35 @@ SAMPLES: dict[str, dict[str, Sample]] = {
 }
 
 
-def simulate(path: str | Path, task: str, sample: str, events: int, seed: int, progress: bool = True) -> None:
-    """Write ``events`` events with at least one jet of ``sample`` for ``task`` to the ROOT file ``path``.
+def simulate(
+    path: str | Path, task: str, sample: str, objects: int, seed: int, progress: bool = True
+) -> None:
+    """Write events of ``sample`` for ``task`` to the ROOT file ``path``, until they hold ``objects`` jets.
 
-    The file's run number is ``seed``, its lumi section 1, its events 1 to ``events``; the same arguments give
-    the same bytes, in any directory, under the same file name. It holds the task's channels, seeds and
-    kinematics, and its truth. Raises E2EError for an unknown task or sample, or a number out of range.
+    The file's run number is ``seed``, its lumi section 1, its events count from 1; the same arguments give
+    the same bytes, in any directory, under the same file name. The last event may bring more jets than are
+    missing. The file holds the task's channels, seeds, kinematics and truth. Raises E2EError for an unknown
+    task or sample, or a number out of range.
     """
     if task not in SAMPLES or sample not in SAMPLES[task]:
         known = ", ".join(f"{one} of {name}" for name, samples in SAMPLES.items() for one in samples)
         raise E2EError(f"{path}: unknown sample {sample!r} of task {task!r}; choose one of: {known}")
-    if events < 0 or not 0 <= seed < 2**32:
-        raise E2EError(f"{path}: {events} events with seed {seed}; give events >= 0 and 0 <= seed < 2^32")
-    with tqdm(total=events, desc=Path(path).name, unit="event", disable=not progress) as bar:
-        write_ntuple(
-            path, _events(tasks.task(task), SAMPLES[task][sample], events, seed, bar), task=tasks.task(task)
-        )
+    if objects < 0 or not 0 <= seed < 2**32:
+        raise E2EError(f"{path}: {objects} jets with seed {seed}; give jets >= 0 and 0 <= seed < 2^32")
+    looks_at = tasks.task(task)
+    with tqdm(total=objects, desc=Path(path).name, unit="jet", disable=not progress) as bar:
+        write_ntuple(path, _events(looks_at, SAMPLES[task][sample], objects, seed, bar), task=looks_at)
 
 
-def _events(task: tasks.Task, sample: Sample, events: int, seed: int, bar: tqdm) -> Iterator[Event]:
-    """``events`` events with jets; collisions without are generated again and not counted."""
-    if events == 0:
+def _events(task: tasks.Task, sample: Sample, objects: int, seed: int, bar: tqdm) -> Iterator[Event]:
+    """Events until they hold ``objects`` jets; collisions without jets are left out and not counted."""
+    if objects == 0:
         return
     detector, hard, soft = np.random.SeedSequence(seed).spawn(3)
     rng = np.random.default_rng(detector)
     pool, offsets = minimum_bias(int(soft.generate_state(1)[0]), POOL)
     frames, tracks = empty_frames(), np.empty((TRACKS, 9))
-    number, flat = 0, _Flat(sample)
+    number, count, flat = 0, 0, _Flat(sample)
     for collision in sample.collisions(int(hard.generate_state(1)[0])):
         generated = collision.objects[np.abs(collision.objects[:, ETA]) < _REACH]
         if not len(generated):
@@ -232,8 +234,9 @@ def _events(task: tasks.Task, sample: Sample, events: int, seed: int, bar: tqdm)
             channels=_hits(task, frames),
             objects={name: np.asarray(values, np.float32)[keep] for name, values in branches.items()},
         )
-        bar.update()
-        if number == events:
+        count += int(keep.sum())
+        bar.update(int(keep.sum()))
+        if count >= objects:
             return
 
 

@@ -1,0 +1,331 @@
+"""The fast simulation of jets beside what is published: single particles, jets, quarks and gluons, taus.
+
+Each expectation below stands with its source; docs/simulation-jets.md discusses them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from e2e import tasks
+from e2e.data.ntuple import open_tree
+from e2e.errors import E2EError
+from e2e.files import whole, write_json
+from e2e.simulation import calorimeters, tracks
+from e2e.simulation.jets import PARTICLE_JETS
+from e2e.simulation.shower import CELL_ETA, CELL_PHI, FIRST_PHI
+from e2e.simulation.validation import Expectation, compare, half_width
+
+EVENTS_PER_FILE = 500
+_CHUNK = 50  # events, 20 MB of frames
+_CONE = 0.4
+_DRAWS = 4000
+
+PARTICLE_FLOW = "arXiv:1706.04965"
+JET_RESOLUTION = "arXiv:1607.03663, abstract"
+TRACKING = "arXiv:1405.6569, abstract"
+MULTIPLICITY = "arXiv:1602.00988, from knowledge"
+DESIGN_REPORT = "CERN/LHCC 97-33"
+TAU_DECAYS = "PDG"
+NO_NUMBER = "no published number"
+
+HADRON_ENERGIES = (5.0, 20.0, 50.0, 100.0)  # GeV
+
+
+def spread(values: NDArray) -> float:
+    """Half of the central 68.3 %, over the median."""
+    return half_width(values) / float(np.median(values))
+
+
+_QUARK, _GLUON = "truth in (1, 2, 3)", "truth == 21"
+_HUNDRED = "gen_jetPt > 80 and gen_jetPt < 120"
+_NEAR = "gen_jetPt > 0"
+
+# Single particles: the draws of ``single_particles``.
+SINGLE_PARTICLES = (
+    *(
+        Expectation(
+            f"response of hadrons of {energy:g} GeV",
+            "response",
+            f"particle == 'hadron' and energy == {energy}",
+            np.mean,
+            *band,
+            "EPJ C 60 (2009) 359, from knowledge",
+        )
+        for energy, band in zip(
+            HADRON_ENERGIES, ((0.65, 0.90), (0.80, 0.95), (0.88, 1.00), (0.92, 1.05)), strict=True
+        )
+    ),
+    *(
+        Expectation(
+            f"energy resolution of hadrons of {energy:g} GeV",
+            "response",
+            f"particle == 'hadron' and energy == {energy}",
+            spread,
+            0.75 * math.hypot(1.10 / math.sqrt(energy), 0.09),
+            1.10 * math.hypot(1.10 / math.sqrt(energy), 0.09),
+            f"110 %/sqrt(E) + 9 %, {PARTICLE_FLOW}",
+        )
+        for energy in HADRON_ENERGIES
+    ),
+    Expectation(
+        "E1/E25 of photons, impact in the middle of a crystal",
+        "e1_e25",
+        "particle == 'photon' and offset < 0.2",
+        np.mean,
+        0.75,
+        0.82,
+        DESIGN_REPORT,
+    ),
+    Expectation("E9/E25 of photons", "e9_e25", "particle == 'photon'", np.mean, 0.95, 0.975, DESIGN_REPORT),
+    Expectation(
+        "track efficiency, abs(eta) < 0.9",
+        "found",
+        "particle == 'central track'",
+        np.mean,
+        0.93,
+        0.95,
+        TRACKING,
+    ),
+    Expectation(
+        "track efficiency, abs(eta) > 0.9",
+        "found",
+        "particle == 'forward track'",
+        np.mean,
+        0.84,
+        0.86,
+        TRACKING,
+    ),
+)
+
+_JETS = (
+    Expectation("jet response, 80 to 120 GeV", "response", _HUNDRED, np.median, None, None, NO_NUMBER),
+    Expectation("jet resolution, 80 to 120 GeV", "response", _HUNDRED, spread, 0.08, 0.13, JET_RESOLUTION),
+)
+
+# Of each task, the jets of ``read``.
+EXPECTATIONS: dict[str, tuple[Expectation, ...]] = {
+    "quark_gluon": (
+        *_JETS,
+        *(
+            Expectation(
+                f"{text}, {kind}, 80 to 120 GeV",
+                column,
+                f"{selection} and {_HUNDRED}",
+                np.mean,
+                *band,
+                source,
+            )
+            for column, text, bands, source in (
+                (
+                    "gen_jetCharged",
+                    "charged particles above 0.5 GeV",
+                    ((7.5, 11.0), (11.0, 16.0)),
+                    MULTIPLICITY,
+                ),
+                ("gen_jetWidth", "width", ((None, None),) * 2, NO_NUMBER),
+                ("gen_jetPtD", "pTD", ((None, None),) * 2, NO_NUMBER),
+                ("tracks", "cells with tracks within 0.4", ((None, None),) * 2, NO_NUMBER),
+            )
+            for (kind, selection), band in zip((("quarks", _QUARK), ("gluons", _GLUON)), bands, strict=True)
+        ),
+    ),
+    "mass_regression": (
+        Expectation("jet response", "response", _NEAR, np.median, None, None, NO_NUMBER),
+        Expectation("jet resolution", "response", _NEAR, spread, None, None, NO_NUMBER),
+        Expectation(
+            "measured over true jet mass", "mass_ratio", "gen_jetM > 1", np.median, None, None, NO_NUMBER
+        ),
+        Expectation("mass resolution", "mass_ratio", "gen_jetM > 1", spread, None, None, NO_NUMBER),
+        Expectation("true jet mass over particle mass", "visible", _NEAR, np.median, None, None, NO_NUMBER),
+    ),
+    "tau": (
+        Expectation(
+            "jet resolution, 25 to 40 GeV",
+            "response",
+            "gen_jetPt > 25 and gen_jetPt < 40",
+            spread,
+            0.12,
+            0.22,
+            JET_RESOLUTION,
+        ),
+        Expectation(
+            "three charged daughters, of one or three",
+            "three_prong",
+            "truth == 1 and prongs in (1, 3)",
+            np.mean,
+            0.20,
+            0.27,
+            TAU_DECAYS,
+        ),
+        Expectation(
+            "visible mass, three charged daughters [GeV]",
+            "gen_m",
+            "truth == 1 and prongs == 3",
+            np.mean,
+            1.05,
+            1.25,
+            TAU_DECAYS,
+        ),
+        Expectation(
+            "visible mass, one charged daughter [GeV]",
+            "gen_m",
+            "truth == 1 and prongs == 1",
+            np.mean,
+            0.45,
+            0.75,
+            TAU_DECAYS,
+        ),
+        Expectation(
+            "cells with tracks within 0.4, taus", "tracks", "truth == 1", np.mean, None, None, NO_NUMBER
+        ),
+        Expectation(
+            "cells with tracks within 0.4, jets", "tracks", "truth == 0", np.mean, None, None, NO_NUMBER
+        ),
+    ),
+}
+
+# One number alone that tells classes apart, by task: which jets are of the second class, and what is tried.
+SINGLE_NUMBERS = ("tracks", "track_width", "width", "jetM", "jetPt")
+
+
+def validate(task: str, ntuples: Sequence[str | Path], record: str | Path, figures: str | Path) -> None:
+    """Compare simulated ``ntuples`` of a task of jets with published expectations.
+
+    Writes the JSON ``record`` (a list of checks as that of electrons and photons, the occupancy of the
+    images in percent, and AUCs of single numbers) and the directory ``figures`` of PNG files. Raises E2EError
+    for a task without jets, or ntuples without their branches.
+    """
+    if task not in EXPECTATIONS:
+        raise E2EError(f"{record}: no jets in task {task!r}; choose one of: {', '.join(EXPECTATIONS)}")
+    jets = read(tasks.task(task), ntuples)
+    particles = single_particles()
+    checks = [compare(expectation, particles) for expectation in SINGLE_PARTICLES]
+    checks += [compare(expectation, jets) for expectation in EXPECTATIONS[task]]
+    occupancy = {
+        name.removeprefix("occupancy_"): float(100.0 * jets[name].mean())
+        for name in jets
+        if name.startswith("occupancy_")
+    }
+    areas = separation(tasks.task(task), jets)
+    write_json(record, {"simulation": True, "checks": checks, "occupancy": occupancy, "auc": areas})
+
+    from e2e.plots.jet_simulation import draw  # matplotlib is only needed here
+
+    with whole(figures) as scratch:
+        scratch.mkdir()
+        draw(tasks.task(task), jets, particles, checks, scratch)
+
+
+def separation(task: tasks.Task, jets: pd.DataFrame) -> dict[str, float]:
+    """max(AUC, 1 - AUC) of single numbers between the classes of a task; empty without two classes."""
+    target = jets.truth.abs().map(task.truth.codes)
+    jets = jets[target.notna()]
+    target = target.dropna()
+    if target.nunique() != 2:
+        return {}
+    areas = {name: float(roc_auc_score(target, jets[name])) for name in SINGLE_NUMBERS}
+    return {name: max(area, 1.0 - area) for name, area in areas.items()}
+
+
+def single_particles() -> pd.DataFrame:
+    """Draws of hadrons, photons and tracks with the response of ``calorimeters`` and ``tracks``."""
+    rng = np.random.default_rng(0)
+    frames = []
+    for energy in HADRON_ENERGIES:
+        shown = [sum(calorimeters.share_hadron(rng, energy, True)[:2]) / energy for _ in range(_DRAWS)]
+        frames.append(pd.DataFrame({"particle": "hadron", "energy": energy, "response": shown}))
+    photons = []
+    for _ in range(_DRAWS // 10):
+        crystals = calorimeters.empty()
+        row, column = rng.random(2)
+        eta, phi = (10 + row) * CELL_ETA, FIRST_PHI + (50 + column) * CELL_PHI
+        x, y = (calorimeters.ECAL_RADIUS * f(phi) for f in (math.cos, math.sin))
+        calorimeters.deposit_ecal(crystals, x, y, calorimeters.ECAL_RADIUS * math.sinh(eta), 10.0, False)
+        near = crystals.barrel[95 - 2 : 95 + 3, 50 - 2 : 50 + 3]
+        photons.append(
+            (
+                max(abs(row - 0.5), abs(column - 0.5)),
+                near[2, 2] / near.sum(),
+                near[1:4, 1:4].sum() / near.sum(),
+            )
+        )
+    frames.append(pd.DataFrame(photons, columns=["offset", "e1_e25", "e9_e25"]).assign(particle="photon"))
+    for name, eta in (("central track", 0.5), ("forward track", 1.5)):
+        found = [tracks.is_found(rng, False, 2.0, eta, 0.0) for _ in range(_DRAWS)]
+        frames.append(pd.DataFrame({"particle": name, "found": found}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def read(task: tasks.Task, ntuples: Sequence[str | Path]) -> pd.DataFrame:
+    """Jets of the first EVENTS_PER_FILE events of each ntuple.
+
+    Columns: the object branches of the ntuples but seeds, truth, response (measured over true jet momentum),
+    mass_ratio (measured over true jet mass), visible (true jet mass over that of the particle), prongs,
+    three_prong, and of the image within 0.4 of the seed: tracks (cells with any), track_width and width (of
+    track momenta and of energies), and occupancy_<branch>, the share of filled pixels of a crop.
+    """
+    return pd.concat([jets for path in ntuples for jets in _read_file(task, Path(path))], ignore_index=True)
+
+
+def _read_file(task: tasks.Task, path: Path) -> Iterator[pd.DataFrame]:
+    with open_tree(path) as tree:
+        missing = [name for name in (*PARTICLE_JETS, task.truth.branch) if name not in tree]
+        if missing:
+            raise E2EError(f"{path}: no branch {missing[0]}; validate ntuples of `e2e simulate`")
+        for start in range(0, min(tree.num_entries, EVENTS_PER_FILE), _CHUNK):
+            stop = min(start + _CHUNK, EVENTS_PER_FILE)
+            yield _measure(task, tree.arrays(library="np", entry_start=start, entry_stop=stop))
+
+
+def _measure(task: tasks.Task, arrays: dict[str, NDArray]) -> pd.DataFrame:
+    frames = {channel.name for channel in task.channels} | {"runId", "lumiId", "eventId"}
+    branches = {name: np.concatenate(values) for name, values in arrays.items() if name not in frames}
+    jets = pd.DataFrame(branches)
+    event = np.repeat(np.arange(len(arrays["jetPt"])), [len(found) for found in arrays["jetPt"]])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        jets["truth"] = jets[task.truth.branch]
+        jets["response"] = jets.jetPt / jets.gen_jetPt
+        jets["mass_ratio"] = jets.jetM / jets.gen_jetM
+        if "a_m" in jets:
+            jets["visible"] = jets.gen_jetM / jets.a_m
+        if "gen_Prongs" in jets:
+            jets["prongs"] = jets.gen_Prongs
+            jets["three_prong"] = jets.gen_Prongs == 3
+    shapes = [
+        _shape(task, {channel.name: arrays[channel.name][i] for channel in task.channels}, row, column)
+        for i, row, column in zip(event, jets.jetSeed_ieta, jets.jetSeed_iphi, strict=True)
+    ]
+    return jets.join(pd.DataFrame(shapes, index=jets.index))
+
+
+def _shape(task: tasks.Task, frames: dict[str, NDArray], row: float, column: float) -> dict[str, float]:
+    """What the images of one jet show."""
+    rows, columns = task.detector
+    crop, middle = task.crop, task.seed_cell // 2
+    i = int(row) * task.seed_cell + middle + np.arange(crop.rows) - crop.seed_row
+    j = (int(column) * task.seed_cell + middle + np.arange(crop.columns) - crop.seed_column) % columns
+    crops = {}
+    for channel in task.channels:
+        frame = frames[channel.name].reshape(rows // channel.cell, columns // channel.cell)
+        at = ((j - channel.shift) % columns) // channel.cell
+        crops[channel.name] = frame[np.ix_(i // channel.cell, at)] / channel.cell**2
+    y = (np.arange(crop.rows) - crop.seed_row) * CELL_ETA
+    x = (np.arange(crop.columns) - crop.seed_column) * CELL_PHI
+    distance = np.hypot(y[:, None], x[None, :])
+    inside = distance < _CONE
+    pt = crops[tasks.TRACK_PT.name] * inside
+    energy = (crops[tasks.ECAL.name] + crops[tasks.HCAL.name]) * inside
+    return {
+        "tracks": np.count_nonzero(pt),
+        "track_width": float((pt * distance).sum() / max(pt.sum(), 1e-9)),
+        "width": float((energy * distance).sum() / max(energy.sum(), 1e-9)),
+        **{f"occupancy_{name}": np.count_nonzero(image) / image.size for name, image in crops.items()},
+    }
