@@ -6,20 +6,54 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from e2e import __version__
 from e2e.errors import E2EError
 from e2e.tasks import TASKS, task
 
+if TYPE_CHECKING:
+    from e2e.data.store import Metadata
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def _convert(arguments: argparse.Namespace) -> None:
-    from e2e.data.convert import convert
+    from contextlib import nullcontext
 
-    metadata = convert(task(arguments.task), arguments.source, arguments.output, sample=arguments.sample)
+    from e2e.data.convert import cluster
+    from e2e.data.sources import convert_file, convert_files
+
+    chosen = task(arguments.task, arguments.channels)
+    sources, output = arguments.sources, arguments.output
+    dask = arguments.workers or arguments.scheduler
+    with cluster(arguments.workers, arguments.scheduler) if dask else nullcontext() as executor:
+        options = {
+            "sample": arguments.sample,
+            "quarter_endcaps": arguments.quarter_endcaps,
+            "executor": executor,
+        }
+        if len(sources) == 1 and not output.is_dir():
+            _say_written(output, convert_file(chosen, sources[0], output, **options))
+            return
+        if output.suffix == ".parquet":
+            raise E2EError(f"{output}: {len(sources)} files are converted into a folder; name one")
+        broken = 0
+        for path, found in convert_files(chosen, sources, output, **options):
+            if isinstance(found, E2EError):
+                broken += 1
+                print(f"e2e: error: {found}", file=sys.stderr)
+            else:
+                _say_written(path, found)
+    if broken:
+        raise E2EError(f"{broken} of {len(sources)} files could not be converted; the others are in {output}")
+
+
+def _say_written(path: Path, metadata: Metadata) -> None:
     rejected = ", ".join(f"{count} {reason}" for reason, count in metadata.rejected.items())
-    print(f"{arguments.output}: written from {metadata.source}; rejected: {rejected or 'none'}")
+    print(f"{path}: written from {metadata.source}; rejected: {rejected or 'none'}")
+    for about, note in metadata.notes.items():
+        print(f"  {about}: {note}")
 
 
 def _inspect(arguments: argparse.Namespace) -> None:
@@ -75,11 +109,23 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"e2e {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    command = commands.add_parser("convert", help="RHTree ntuple (ROOT) to the sample store (parquet)")
+    command = commands.add_parser(
+        "convert", help="RHTree ntuples (ROOT) or public image files to the sample store (parquet)"
+    )
     command.add_argument("--task", required=True, choices=sorted(TASKS))
+    command.add_argument("--channels", type=int, metavar="N", help="the task's first N (default: as it says)")
     command.add_argument("--sample", help="name of the sample in the store (default: the file's stem)")
-    command.add_argument("source", type=Path, metavar="IN.root")
-    command.add_argument("output", type=Path, metavar="OUT.parquet")
+    command.add_argument(
+        "--quarter-endcaps",
+        action="store_true",
+        help="repeat the fault of the public jet files: ECAL endcaps coarser, with a quarter of their energy",
+    )
+    command.add_argument("--workers", type=int, metavar="N", help="convert on Dask, in N processes here")
+    command.add_argument("--scheduler", metavar="ADDRESS", help="convert on the Dask cluster with this one")
+    command.add_argument("sources", type=Path, nargs="+", metavar="IN")
+    command.add_argument(
+        "output", type=Path, metavar="OUT", help="OUT.parquet, or a folder for several files"
+    )
     command.set_defaults(run=_convert)
 
     command = commands.add_parser("inspect", help="schema, units, counts, ranges and a picture of a file")

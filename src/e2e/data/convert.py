@@ -90,21 +90,29 @@ def rejected(task: Task, source: str | Path) -> int:
 
 
 @contextmanager
-def cluster(workers: int = 2, scheduler: str | None = None) -> Iterator[processor.DaskExecutor]:
-    """An executor for ``convert`` on Dask: a cluster whose ``scheduler`` has this address, or processes here.
+def cluster(workers: int | None = None, scheduler: str | None = None) -> Iterator[processor.DaskExecutor]:
+    """An executor for ``convert`` on Dask: ``workers`` processes here, or the cluster behind ``scheduler``.
 
-    Workers of another machine see the ntuples under the same path.
+    ``scheduler`` is an address such as tcp://host:8786; its workers need to see the ntuples under the same
+    path. Raises E2EError when nobody answers there.
     """
     from distributed import Client, LocalCluster
 
     if scheduler:
         own = nullcontext(scheduler)
-    else:  # what a failing chunk has to say comes back as an error, once
+    else:  # silent, since what a chunk fails of comes back as an error
         own = LocalCluster(
             n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
         )
-    with own as address, Client(address) as client:
-        yield processor.DaskExecutor(client=client, status=False, retries=0)
+    with own as address:
+        try:
+            client = Client(address)
+        except (OSError, ValueError) as error:
+            raise E2EError(
+                f"{scheduler}: no Dask scheduler answers ({error}); start one, or convert here"
+            ) from None
+        with client:
+            yield processor.DaskExecutor(client=client, status=False, retries=0)
 
 
 def _run(

@@ -1,0 +1,58 @@
+"""Converts whatever a sample comes as to the sample store: ntuples or public image files, one or many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from coffea.processor.executor import ExecutorBase
+
+from e2e.data import convert, public
+from e2e.data.store import Metadata
+from e2e.errors import E2EError
+from e2e.tasks import Task
+
+
+def convert_file(
+    task: Task,
+    source: Path,
+    output: Path,
+    sample: str | None = None,
+    progress: bool = True,
+    quarter_endcaps: bool = False,
+    executor: ExecutorBase | None = None,
+) -> Metadata:
+    """Convert one file by what it holds: see ``convert.convert`` for ntuples, ``public.convert`` for others.
+
+    ``quarter_endcaps`` and ``executor`` are for ntuples. Raises E2EError as these do, and where the output
+    would replace the source.
+    """
+    if source.resolve() == output.resolve():
+        raise E2EError(f"{source}: the store would be written over it; choose another folder")
+    if public.layout(source) is None:
+        return convert.convert(task, source, output, sample, progress, quarter_endcaps, executor)
+    if quarter_endcaps:
+        raise E2EError(f"{source}: only those of ntuples can be quartered; public jet files came so")
+    return public.convert(task, source, output, sample, progress=progress)
+
+
+def convert_files(
+    task: Task, sources: Sequence[Path], folder: Path, **options: object
+) -> Iterator[tuple[Path, Metadata | E2EError]]:
+    """Convert each of ``sources`` to <name without suffix>.parquet in ``folder``.
+
+    Yields the path of each store, with its metadata or with what is wrong with its source: one broken file
+    does not keep the others from being converted. ``options`` are those of ``convert_file``. Raises
+    E2EError, before any file is converted, when two of them would be written to one.
+    """
+    outputs: dict[Path, Path] = {}
+    for source in sources:
+        output = folder / f"{source.stem}.parquet"
+        if output in outputs:
+            raise E2EError(f"{source} and {outputs[output]} would both be written to {output}; rename one")
+        outputs[output] = source
+    for output, source in outputs.items():
+        try:
+            yield output, convert_file(task, source, output, **options)
+        except E2EError as error:
+            yield output, error
