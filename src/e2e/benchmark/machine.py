@@ -9,7 +9,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-_PACKAGES = ("torch", "onnxruntime", "onnxruntime-gpu", "onnx", "numpy", "ROOT")
+_PACKAGES = (
+    *("torch", "onnxruntime", "onnxruntime-gpu", "onnx", "numpy", "ROOT"),
+    *("numba", "pyarrow", "uproot", "awkward", "coffea"),
+)
 _INSTRUCTIONS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
 
 

@@ -27,7 +27,14 @@ from e2e.tasks import Channel, Quantity
 FORMAT = 1
 ROW_GROUP = 512  # rows; hundreds keep a shuffled read cheap without making the footer long
 # Ascending pixels as differences, and values byte by byte: a third smaller than plain, and faster to read.
-ENCODING = {"index.list.element": "DELTA_BINARY_PACKED", "value.list.element": "BYTE_STREAM_SPLIT"}
+LAYOUT = {
+    "compression": "zstd",
+    "use_dictionary": False,
+    "column_encoding": {
+        "index.list.element": "DELTA_BINARY_PACKED",
+        "value.list.element": "BYTE_STREAM_SPLIT",
+    },
+}
 KEY = b"e2e"  # key of the JSON in the parquet schema metadata
 # Never null, which spares a reader the question for each hit.
 HITS = {
@@ -199,12 +206,7 @@ def write(path: str | Path, samples: Iterable[Samples], metadata: Metadata) -> N
     pieces. The file appears whole or not at all.
     """
     schema = _schema(metadata)
-    with (
-        whole(path) as scratch,
-        pq.ParquetWriter(
-            scratch, schema, compression="zstd", use_dictionary=False, column_encoding=ENCODING
-        ) as writer,
-    ):
+    with whole(path) as scratch, pq.ParquetWriter(scratch, schema, **LAYOUT) as writer:
         for group in _regroup(samples):
             writer.write_table(_table(group, schema))
 
