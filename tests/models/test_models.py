@@ -37,7 +37,7 @@ def test_unknown_number_names_the_allowed_ones():
     [
         ({"widths": [8], "blocks": [1, 1]}, "one entry a stage"),
         ({"widths": [], "blocks": []}, "one entry a stage"),
-        ({"widths": [8] * 4, "blocks": [1] * 4}, "3 rows .* too few for 4 stages, which need 7"),
+        ({"widths": [8] * 4, "blocks": [1] * 4}, "maps of 7 x 31 cells are too small for 4 stages"),
         ({"rows": 16}, "16 rows on either side of the seed do not fit"),
     ],
 )

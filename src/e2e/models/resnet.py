@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
-from e2e.errors import E2EError
+from e2e.models.layers import Stages, head
 from e2e.models.preprocessing import (
     CalorimeterFeatures,
     CellNormalisation,
@@ -21,25 +20,6 @@ from e2e.models.preprocessing import (
     require_energy_and_time,
 )
 from e2e.tasks import Task
-
-
-def convolution(inputs: int, outputs: int, stride: int = 1, padding: int = 1) -> nn.Sequential:
-    """3 x 3 convolution and batch normalisation [N, inputs, H, W] -> [N, outputs, H', W']."""
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, padding, bias=False), nn.BatchNorm2d(outputs))
-
-
-class Residual(nn.Module):
-    """Two 3 x 3 convolutions added to their input."""
-
-    def __init__(self, width: int):
-        super().__init__()
-        self.first = convolution(width, width)
-        self.second = convolution(width, width)
-        # The block starts as the identity, which lets training begin at a high learning rate.
-        nn.init.zeros_(self.second[1].weight)
-
-    def forward(self, maps: Tensor) -> Tensor:
-        return torch.relu(maps + self.second(torch.relu(self.first(maps))))
 
 
 class ResNet(nn.Module):
@@ -51,24 +31,8 @@ class ResNet(nn.Module):
         self.road = Road(task.crop, rows)
         height, width = self.road.height, self.road.width
         self.normalise = CellNormalisation(self.features.channels, height, width)
-        stages = [convolution(self.features.channels, widths[0]), nn.ReLU()]
-        for stage, (channels, depth) in enumerate(zip(widths, blocks, strict=True)):
-            if stage > 0:
-                stages += [convolution(widths[stage - 1], channels, stride=2, padding=0), nn.ReLU()]
-                height, width = (height - 1) // 2, (width - 1) // 2
-            stages += [Residual(channels) for _ in range(depth)]
-        if min(height, width) < 1:
-            raise E2EError(
-                f"resnet: {rows} rows on either side of the seed are too few for {len(widths)} stages,"
-                f" which need {2 ** (len(widths) - 1) - 1}"
-            )
-        self.stages = nn.Sequential(*stages)
-        self.head = nn.Sequential(
-            nn.Linear(widths[-1] * height * width, hidden, bias=False),
-            nn.BatchNorm1d(hidden),
-            nn.ReLU(),
-            nn.Linear(hidden, 1),
-        )
+        self.stages = Stages(self.features.channels, height, width, widths, blocks, padding=0)
+        self.head = head(widths[-1] * self.stages.height * self.stages.width, hidden)
 
     def forward(self, frames: Tensor) -> Tensor:
         maps = self.stages(self.normalise(self.road(self.features(frames))))
@@ -91,8 +55,4 @@ def build(
     too many for the crop.
     """
     require_energy_and_time(task)
-    if not widths or len(widths) != len(blocks):
-        raise E2EError(
-            f"resnet: widths {list(widths)} and blocks {list(blocks)} must have one entry a stage each"
-        )
     return ResNet(task, widths, blocks, rows, hidden)

@@ -1,0 +1,38 @@
+"""A residual CNN (arXiv 1512.03385) for jets, on maps of calorimeter towers.
+
+A jet crop has 15,625 cells, of which a few hundred have a hit: convolutions at full resolution spend their
+time on nothing. So the first layer is strided: it sums learned features of the 5 x 5 crystals of each tower,
+and the residual blocks see 25 x 25 towers. The seed stays at the centre of all maps, and nothing is averaged
+over position: how far energy lies from the axis is what tells jets apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from e2e.models.layers import Stages
+from e2e.models.network import Network
+from e2e.models.preprocessing import TowerMaps
+from e2e.tasks import Task
+
+
+def build(
+    task: Task,
+    stem: int = 16,
+    widths: Sequence[int] = (24, 48, 64),
+    blocks: Sequence[int] = (1, 1, 1),
+    hidden: int = 64,
+) -> Network:
+    """A residual network for the channels of jets; classification or regression, as the task asks for.
+
+    ``stem`` is the number of learned sums over the crystals of a tower. ``widths[i]`` is the number of
+    channels of stage i and ``blocks[i]`` its number of residual blocks; each stage has half the resolution of
+    the one before. ``hidden`` is the width of the layer between the maps and the answer. Raises E2EError
+    if the two lists differ in length, the stages are too many, or the task has other channels.
+    """
+    maps = TowerMaps(task, stem)
+    stages = Stages(maps.channels, maps.height, maps.width, widths, blocks, padding=1)
+    features = widths[-1] * stages.height * stages.width
+    return Network(task, nn.Sequential(maps, stages, nn.Flatten()), features, hidden)

@@ -1,0 +1,65 @@
+"""Convolutions, then a transformer: a stem that sees the neighbourhood, and attention across the rest.
+
+As in CoAtNet (arXiv 2106.04803), convolutions come first, where shapes are local, and attention later, on
+maps that are small enough for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from e2e.models.layers import Stages, Transformer
+from e2e.models.network import Network
+from e2e.models.preprocessing import RoadMaps, TowerMaps, is_energy_and_time
+from e2e.tasks import Task
+
+
+class Hybrid(nn.Module):
+    """Raw frames [N, C, H, W] -> features [N, ``features``]. See ``build``."""
+
+    def __init__(
+        self,
+        task: Task,
+        stem: int,
+        widths: Sequence[int],
+        blocks: Sequence[int],
+        width: int,
+        depth: int,
+        heads: int,
+    ):
+        super().__init__()
+        road = is_energy_and_time(task)
+        self.maps = RoadMaps(task) if road else TowerMaps(task, stem)
+        size = self.maps.height, self.maps.width
+        self.stages = Stages(self.maps.channels, *size, widths, blocks, padding=0 if road else 1)
+        tokens = self.stages.height * self.stages.width
+        self.transformer = Transformer(widths[-1], tokens, width, depth, heads)
+        self.features = self.transformer.features
+
+    def forward(self, frames: Tensor) -> Tensor:
+        maps = self.stages(self.maps(frames))
+        return self.transformer(maps.permute(0, 2, 3, 1).flatten(1, 2))
+
+
+def build(
+    task: Task,
+    stem: int = 16,
+    widths: Sequence[int] = (16, 32),
+    blocks: Sequence[int] = (1, 1),
+    width: int = 64,
+    depth: int = 2,
+    heads: int = 4,
+    hidden: int = 64,
+) -> Network:
+    """Residual stages and a transformer on the cells of their maps; classification or regression by the task.
+
+    ``stem`` is the number of learned sums over the crystals of a jet's tower. ``widths[i]`` and ``blocks[i]``
+    are the channels and residual blocks of stage i, each of half the resolution of the one before. ``width``
+    is that of the tokens, ``depth`` the number of transformer blocks, ``hidden`` the width of the layer
+    between the tokens and the answer. Raises E2EError if the two lists differ in length, the stages are too
+    many, or ``heads`` do not divide ``width``.
+    """
+    trunk = Hybrid(task, stem, widths, blocks, width, depth, heads)
+    return Network(task, trunk, trunk.features, hidden)

@@ -1,0 +1,58 @@
+"""The last part of every network: from features of an object to its logit, or its mass."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from e2e.models.layers import head
+from e2e.models.preprocessing import Totals, is_energy_and_time
+from e2e.tasks import Task
+
+# Mean and standard deviation of log(mass / GeV) before the targets are known: 5 to 200 GeV.
+MASS_RANGE = (math.log(30.0), 1.0)
+REACH = 8.0  # standard deviations within which masses lie, so that no answer is infinite
+
+
+class Mass(nn.Module):
+    """Numbers of order one [N] -> masses in GeV [N]: the exponential of a standardised logarithm.
+
+    Masses are positive, and a relative precision is what an experiment asks for.
+    """
+
+    def __init__(self):
+        super().__init__()
+        mean, spread = MASS_RANGE
+        self.register_buffer("mean", torch.tensor(mean))
+        self.register_buffer("spread", torch.tensor(spread))
+
+    def forward(self, standardised: Tensor) -> Tensor:
+        return torch.exp(self.mean + self.spread * REACH * torch.tanh(standardised / REACH))
+
+
+class Network(nn.Module):
+    """Raw frames [N, C, H, W] -> logits [N] of ``classes[1]``, or of a regression masses [N] in GeV.
+
+    ``trunk`` turns frames into features [N, ``features``]; of jets, ``Totals`` are set beside them. One
+    hidden layer follows.
+    """
+
+    def __init__(self, task: Task, trunk: nn.Module, features: int, hidden: int):
+        super().__init__()
+        self.trunk = trunk
+        self.totals = None if is_energy_and_time(task) else Totals(task)
+        self.head = head(features + (self.totals.features if self.totals else 0), hidden)
+        self.answer = nn.Identity() if task.classes else Mass()
+
+    def set_target_range(self, mean: float, spread: float) -> None:
+        """Of a regression: mean and standard deviation of log(mass / GeV) of the training targets."""
+        self.answer.mean.fill_(mean)
+        self.answer.spread.fill_(spread)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        features = self.trunk(frames)
+        if self.totals:
+            features = torch.cat((features, self.totals(frames)), dim=1)
+        return self.answer(self.head(features).squeeze(1))

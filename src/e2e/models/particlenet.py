@@ -1,0 +1,91 @@
+"""ParticleNet (arXiv 1902.08570) on the hits of a jet: edge convolutions on graphs of nearest neighbours.
+
+The first graph joins hits that lie near in eta and phi, the later ones hits whose features are alike,
+wherever they are. Unlike there, edge convolutions and perceptrons of points are added to what they take,
+normalised by point, as in transformers: nothing depends on the other objects of a batch, nor on padding.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from e2e.errors import E2EError
+from e2e.models import graph
+from e2e.models.layers import perceptron
+from e2e.models.network import Network
+from e2e.tasks import Task
+
+
+class Block(nn.Module):
+    """An edge convolution, then a perceptron of each point; each is added to what it takes."""
+
+    def __init__(self, width: int, aggregation: Literal["mean", "max"]):
+        super().__init__()
+        self.before_edges = nn.LayerNorm(width)
+        self.edges = graph.EdgeConv(width, width, width, aggregation)
+        self.before_perceptron = nn.LayerNorm(width)
+        self.perceptron = perceptron(width, 2 * width, width)
+
+    def forward(self, points: Tensor, neighbours: Tensor, mask: Tensor) -> Tensor:
+        points = points + self.edges(self.before_edges(points), neighbours, mask)
+        return points + self.perceptron(self.before_perceptron(points))
+
+
+class ParticleNet(nn.Module):
+    """Raw frames [N, C, H, W] -> features [N, ``features``]. See ``build``."""
+
+    def __init__(
+        self,
+        task: Task,
+        points: int,
+        neighbours: int,
+        width: int,
+        depth: int,
+        aggregation: Literal["mean", "max"],
+    ):
+        super().__init__()
+        if not 1 <= neighbours <= points:
+            raise E2EError(
+                f"particlenet: {neighbours} neighbours among {points} points; choose fewer, at least 1"
+            )
+        self.points = graph.Points(task, points)
+        self.neighbours = neighbours
+        self.embed = perceptron(self.points.features, width, width)
+        self.blocks = nn.ModuleList(Block(width, aggregation) for _ in range(depth))
+        self.normalise = nn.LayerNorm(width)
+        self.features = 2 * width
+
+    def forward(self, frames: Tensor) -> Tensor:
+        features, cells, mask = self.points(frames)
+        points = self.embed(features)
+        for number, block in enumerate(self.blocks):
+            if number == 0:
+                edges = graph.nearest_cells(cells, mask, self.neighbours)
+            else:
+                edges = graph.nearest_features(points, mask, self.neighbours)
+            points = block(points, *edges)
+        return graph.pool(self.normalise(points), mask)
+
+
+def build(
+    task: Task,
+    points: int = 128,
+    neighbours: int = 8,
+    width: int = 48,
+    depth: int = 3,
+    aggregation: Literal["mean", "max"] = "mean",
+    hidden: int = 64,
+) -> Network:
+    """A network of ``depth`` edge convolutions; classification or regression, as the task asks for.
+
+    ``points`` is how many leading hits are looked at, ``neighbours`` how many each is joined to; ``width``
+    the number of features of a point, ``hidden`` that of the layer before the answer. ``aggregation`` over
+    the neighbours is their mean or max. Raises E2EError for numbers that do not fit, or other channels
+    than a jet's.
+    """
+    trunk = ParticleNet(task, points, neighbours, width, depth, aggregation)
+    network = Network(task, trunk, trunk.features, hidden)
+    network.dynamic_graph = depth > 1
+    return network

@@ -1,0 +1,184 @@
+"""What every network promises: a finite answer for each object by itself, the same in ONNX Runtime."""
+
+import math
+from functools import partial
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from e2e import models
+from e2e.deploy.export import _convert, _trace
+from e2e.deploy.network import Deployed
+from e2e.errors import E2EError
+from e2e.tasks import ELECTRON_PHOTON, MASS_REGRESSION, QUARK_GLUON, TAU, Channel, Task, task
+
+STAGES = {"stem": 4, "widths": [4, 8], "blocks": [1, 1], "hidden": 8}
+TOKENS = {"stem": 4, "width": 8, "depth": 2, "heads": 2, "hidden": 8}
+GRAPHS = {"points": 40, "neighbours": 6, "width": 8, "hidden": 8}
+MASS_4 = task("mass_regression", 4)
+NETWORKS = {
+    "cnn-quark_gluon": ("cnn", QUARK_GLUON, STAGES),
+    "cnn-mass_regression": ("cnn", MASS_REGRESSION, STAGES),
+    "vit-electron_photon": ("vit", ELECTRON_PHOTON, TOKENS),
+    "vit-quark_gluon": ("vit", QUARK_GLUON, {**TOKENS, "patch": [5, 5]}),
+    "hybrid-electron_photon": ("hybrid", ELECTRON_PHOTON, STAGES | TOKENS),
+    "hybrid-mass_regression-4": ("hybrid", MASS_4, STAGES | TOKENS),
+    "particlenet-tau-4": ("particlenet", task("tau", 4), {**GRAPHS, "aggregation": "max"}),
+    "particlenet-mass_regression": ("particlenet", MASS_REGRESSION, GRAPHS),
+    "gatv2-quark_gluon": ("gatv2", QUARK_GLUON, {**GRAPHS, "heads": 2}),
+    "gatv2-mass_regression-4": ("gatv2", MASS_4, {**GRAPHS, "heads": 2}),
+}
+networks = pytest.mark.parametrize(("architecture", "of", "numbers"), NETWORKS.values(), ids=NETWORKS)
+JETS = ("cnn", "particlenet", "gatv2")
+
+
+def trained(architecture: str, of: Task, numbers: dict, frames: torch.Tensor) -> torch.nn.Module:
+    """A network whose statistics and weights are not those it begins with, in evaluation mode."""
+    torch.manual_seed(0)
+    network = models.build(architecture, of, **numbers)
+    with torch.no_grad():
+        for weights in network.parameters():
+            if not weights.any():  # residual branches begin at zero
+                weights.normal_(0, 0.1)
+        for _ in range(5):
+            network(frames)
+    return network.eval()
+
+
+@networks
+def test_answer_for_an_object_does_not_depend_on_its_batch(architecture, of, numbers, make_frames):
+    frames = make_frames(of, 8)
+    network = trained(architecture, of, numbers, frames)
+    with torch.no_grad():
+        together = network(frames)
+        alone = torch.cat([network(frames[i : i + 1]) for i in range(8)])
+        assert network(frames[:0]).shape == (0,)
+    assert together.shape == (8,)
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
+    assert together[3:].unique().numel() == 5
+
+
+@networks
+def test_every_frame_has_a_finite_answer_and_gradient(architecture, of, numbers, make_frames):
+    frames = torch.cat(
+        (make_frames(of, 4), torch.full((1, *of.shape), -1.0), torch.full((1, *of.shape), 1e6))
+    )
+    network = trained(architecture, of, numbers, make_frames(of, 8))
+    for module in (network, network.train()):
+        module.zero_grad()
+        inputs = frames.clone().requires_grad_()
+        answer = module(inputs)
+        answer.sum().backward()
+        assert torch.isfinite(answer).all()
+        assert torch.isfinite(inputs.grad).all()
+        assert all(torch.isfinite(weights.grad).all() for weights in module.parameters())
+    assert all(weights.grad.any() for name, weights in network.named_parameters() if "place" not in name)
+
+
+@networks
+def test_every_channel_counts(architecture, of, numbers, make_frames):
+    frames = make_frames(of, 8)
+    network = trained(architecture, of, numbers, frames)
+    with torch.no_grad():
+        expected = network(frames)[3:]
+        for place, channel in enumerate(of.channels):
+            changed = frames.clone()
+            changed[:, place] *= -1.0 if channel.unit in ("cm", "ns") else 1.5
+            assert (network(changed)[3:] != expected).all(), channel.name
+
+
+@networks
+def test_onnx_runtime_gives_the_same(architecture, of, numbers, make_frames):
+    """On sparse frames with many equal energies and distances, at opset 17."""
+    frames = make_frames(of, 40)
+    network = trained(architecture, of, numbers, frames)
+    graph = _convert(_trace(Deployed(network, of).eval(), 17), 17, 8)
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    for batch in (0, 1, 2, 7, 40):
+        with torch.no_grad():
+            expected = network(frames[:batch]).numpy()
+        found = session.run(None, {"frames": frames[:batch].numpy()})[-1]
+        assert found.shape == (batch,)
+        np.testing.assert_allclose(found, expected, atol=1e-5, rtol=1e-5)
+    assert np.ptp(found) > 0.01
+
+
+@pytest.mark.parametrize("architecture", ["cnn", "hybrid", "particlenet", "gatv2"])
+def test_masses_lie_in_the_range_of_the_targets(architecture, make_frames):
+    torch.manual_seed(0)
+    network = models.build(architecture, MASS_REGRESSION).eval()
+    frames = make_frames(MASS_REGRESSION, 6)
+    with torch.no_grad():
+        before = network(frames)
+        network.set_target_range(math.log(250.0), 0.4)
+        after = network(frames)
+    # The same standardised numbers in another range.
+    torch.testing.assert_close((before.log() - math.log(30.0)), (after.log() - math.log(250.0)) / 0.4)
+    state = network.state_dict()
+    assert state["answer.mean"] == pytest.approx(math.log(250.0))
+    assert state["answer.spread"] == pytest.approx(0.4)
+
+
+def test_masses_are_positive_and_finite_whatever_the_network_says():
+    answer = models.build("cnn", MASS_REGRESSION).answer
+    mass = answer(torch.tensor([-1e30, -3.0, 0.0, 3.0, 1e30]))
+    assert torch.isfinite(mass).all()
+    assert mass[0] > 0
+    assert (mass.diff() > 0).all()
+    assert mass[2].item() == pytest.approx(30.0)
+    assert math.log(mass[3] / 30.0) == pytest.approx(3.0, rel=0.05)
+
+
+def test_only_graphs_in_feature_space_have_near_ties():
+    build = partial(models.build, task=TAU)
+    assert build("particlenet").dynamic_graph
+    assert not build("particlenet", depth=1).dynamic_graph
+    assert not hasattr(build("gatv2"), "dynamic_graph")
+
+
+@pytest.mark.parametrize("architecture", JETS)
+def test_networks_of_jets_refuse_other_channels(architecture):
+    with pytest.raises(E2EError, match=r"'electron_photon' has the channel EB_energy \[GeV\]"):
+        models.build(architecture, ELECTRON_PHOTON)
+
+
+@pytest.mark.parametrize("architecture", ["cnn", "vit", "hybrid", "particlenet", "gatv2"])
+@pytest.mark.parametrize(
+    ("channels", "message"),
+    [
+        ((*TAU.channels[:4], Channel("HO_energy", "GeV")), r"HO_energy \[GeV\], which is none of a jet's"),
+        (TAU.channels[1:3], "no channel in GeV; give it more channels"),
+        ((Channel("ECAL_energy", "cm"),), r"ECAL_energy \[cm\]"),
+    ],
+)
+def test_channels_without_a_scale_are_refused(architecture, channels, message):
+    with pytest.raises(E2EError, match=message):
+        models.build(architecture, Task(**{**vars(TAU), "channels": channels}))
+
+
+@pytest.mark.parametrize(
+    ("architecture", "of", "numbers", "message"),
+    [
+        ("cnn", TAU, {"widths": [8], "blocks": [1, 1]}, "one entry a stage"),
+        ("hybrid", TAU, {"widths": [], "blocks": []}, "one entry a stage"),
+        (
+            "hybrid",
+            ELECTRON_PHOTON,
+            {"widths": [8] * 4, "blocks": [1] * 4},
+            "7 x 31 cells .* small for 4 stages",
+        ),
+        ("hybrid", TAU, {"width": 64, "heads": 5}, "5 heads do not divide the width 64"),
+        ("gatv2", TAU, {"width": 64, "heads": 5}, "5 heads do not divide the width 64"),
+        ("vit", ELECTRON_PHOTON, {"patch": [4, 1]}, "4 x 1 do not tile maps of 7 x 31"),
+        ("vit", TAU, {"patch": [5, 0]}, "5 x 0 do not tile maps of 25 x 25"),
+        ("particlenet", TAU, {"points": 16, "neighbours": 17}, "17 neighbours among 16 points"),
+        ("gatv2", TAU, {"neighbours": 0}, "0 neighbours among 128 points"),
+        ("particlenet", TAU, {"points": 20000}, "20000 points of a crop of 125 x 125 pixels"),
+        ("particlenet", TAU, {"aggregation": "sum"}, "'sum'; choose mean or max"),
+    ],
+)
+def test_impossible_numbers(architecture, of, numbers, message):
+    with pytest.raises(E2EError, match=message):
+        models.build(architecture, of, **numbers)
