@@ -58,7 +58,7 @@ def test_inspect_an_ntuple(simulated, events, tmp_path, capsys):
     inspect(simulated, picture)
     text = capsys.readouterr().out
     assert sha256(simulated) in text
-    assert re.search(r"task +electron_photon", text)
+    assert re.search(r"tasks +electron_photon\n", text)
     assert re.search(r"events +5\n", text)
     energy = np.stack([event.channels["EB_energy"] for event in events])
     filled, top = f"{np.count_nonzero(energy) / energy.size:.2%}", f"{energy.max():.5g}"
@@ -127,9 +127,9 @@ def test_displays_show_test_objects_of_each_class(tmp_path, events, monkeypatch)
     drawn = []
     original = displays.draw_crop
 
-    def spy(line, samples, row, name):
-        drawn.append((name, samples.target[row], samples.event[row]))
-        original(line, samples, row, name)
+    def spy(line, samples, row):
+        drawn.append((displays.truth(samples, row), samples.target[row], samples.event[row]))
+        original(line, samples, row)
 
     monkeypatch.setattr(displays, "draw_crop", spy)
     displays.displays([tmp_path / "many.parquet"], tmp_path / "a.png")

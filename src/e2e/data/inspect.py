@@ -11,11 +11,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from e2e.data import ntuple, store
+from e2e.data import crops, ntuple, store
 from e2e.errors import E2EError
 from e2e.files import sha256
 from e2e.plots import displays
-from e2e.tasks import TASKS, Task
+from e2e.tasks import TASKS, Channel, Quantity, Task
 
 EVENTS = 500  # an ntuple's ranges are those of its first events: whole frames take 2 ms each
 CHUNK = 100
@@ -40,10 +40,11 @@ def _store(path: Path, picture: Path, console: Console) -> None:
     metadata = store.read_metadata(path)
     samples = store.read(path)
     events = samples.identity().drop_duplicates(["sample", "run", "lumi", "event"])
+    known = np.count_nonzero(~np.isnan(samples.target))
     counts = [
-        *(f"{np.count_nonzero(samples.target == code)} {name}" for code, name in enumerate(metadata.classes)),
-        f"{np.count_nonzero(np.isnan(samples.target))} without truth",
+        f"{np.count_nonzero(samples.target == code)} {name}" for code, name in enumerate(metadata.classes)
     ]
+    counts = [*(counts or [f"{known} with a target"]), f"{len(samples) - known} without truth"]
     facts = {
         "file": path,
         "sha256": sha256(path),
@@ -55,6 +56,8 @@ def _store(path: Path, picture: Path, console: Console) -> None:
         "objects": f"{len(samples)} in {len(events)} events: {', '.join(counts)}",
         "rejected": ", ".join(f"{count} {reason}" for reason, count in metadata.rejected.items()) or "none",
         "crop": " x ".join(map(str, metadata.shape)) + " (channels x ieta x iphi)",
+        **({"part": f"{metadata.part}, all of it"} if metadata.part else {}),
+        **metadata.notes,
     }
     _facts(console, facts)
 
@@ -71,6 +74,8 @@ def _store(path: Path, picture: Path, console: Console) -> None:
 
     table = _table("column", "type", "unit", "minimum", "median", "maximum")
     units = {quantity.name: quantity.unit for quantity in metadata.kinematics}
+    if not metadata.classes and metadata.task in TASKS:
+        units["target"] = TASKS[metadata.task].truth.unit
     columns = {name: getattr(samples, name) for name in (*store.IDENTITY, "target")} | samples.kinematics
     for name, column in columns.items():
         numbers = () if name == "sample" else _range(column)
@@ -86,27 +91,36 @@ def _store(path: Path, picture: Path, console: Console) -> None:
 
 def _ntuple(path: Path, picture: Path, console: Console) -> None:
     with ntuple.open_tree(path) as tree:
-        names = set(tree.keys())
-        task = next((task for task in TASKS.values() if names.issuperset(ntuple.vector_branches(task))), None)
+        tasks = ntuple.tasks_of(tree)
         scanned = min(tree.num_entries, EVENTS)
         facts = {
             "file": path,
             "sha256": sha256(path),
-            "task": task.name if task else f"none; branches of none of {', '.join(TASKS)} are complete",
+            "tasks": ", ".join(map(_channels_there, tasks))
+            or f"none; branches of none of {', '.join(TASKS)} are complete",
             "events from": "simulation" if ntuple.is_simulation(tree) else "detector",
             "events": tree.num_entries,
             "ranges of": f"the first {scanned} events",
         }
         _facts(console, facts)
-        units = {layer.name: layer.unit for layer in (*task.channels, *task.kinematics)} if task else {}
+        units = {quantity.name: quantity.unit for task in tasks for quantity in _quantities(task)}
         table = _table("branch", "type", "unit", "values an event", "occupancy", "minimum", "maximum")
         for branch in tree.branches:
             numeric = isinstance(branch.interpretation, uproot.AsDtype | uproot.AsJagged)
             numbers = _scan(branch, scanned) if numeric and scanned else ()
             table.add_row(branch.name, branch.typename, units.get(branch.name, ""), *numbers)
         console.print(table)
-        if task and _draw_event(tree, task, scanned, picture):
+        if tasks and _draw_event(tree, tasks, scanned, picture):
             console.print(f"picture: {picture}")
+
+
+def _channels_there(task: Task) -> str:
+    there, channels = len(task.channels), len(TASKS[task.name].channels)
+    return task.name if there == channels else f"{task.name} ({there} of {channels} channels)"
+
+
+def _quantities(task: Task) -> tuple[Quantity, ...]:
+    return (*task.channels, *task.kinematics, Quantity(task.truth.branch, task.truth.unit))
 
 
 def _scan(branch: uproot.TBranch, stop: int) -> tuple[str, ...]:
@@ -124,19 +138,36 @@ def _scan(branch: uproot.TBranch, stop: int) -> tuple[str, ...]:
     return f"{size / stop:.6g}", f"{filled / size:.2%}", _number(low), _number(high)
 
 
-def _draw_event(tree: uproot.TTree, task: Task, stop: int, picture: Path) -> bool:
-    """Draw the first of ``stop`` events that has an object; False when none has, or its frames do not fit."""
-    rows, columns = (tree[branch].array(entry_stop=stop) for branch in task.seeds)
-    for entry in np.flatnonzero(ak.to_numpy(ak.num(rows)))[:1]:
-        frames = [tree[c.name].array(entry_start=entry, entry_stop=entry + 1)[0] for c in task.channels]
-        if any(len(frame) != task.detector[0] * task.detector[1] for frame in frames):
+def _draw_event(tree: uproot.TTree, tasks: list[Task], stop: int, picture: Path) -> bool:
+    """Draw the first of ``stop`` events that has an object of each of ``tasks``, or of the first of them.
+
+    False when none has, or when its frames are of the wrong size.
+    """
+    counts = [ak.to_numpy(ak.num(tree[task.seeds[0]].array(entry_stop=stop))) for task in tasks]
+    events = np.flatnonzero(np.all(counts, axis=0)), np.flatnonzero(counts[0])
+    for entry in np.concatenate(events)[:1].tolist():
+        panels = {
+            channel.name: _panel(tree, task, channel, entry) for task in tasks for channel in task.channels
+        }
+        if None in panels.values():
             return False
-        frames = [ak.to_numpy(frame).reshape(task.detector) for frame in frames]
-        name = ":".join(str(tree[branch].array(entry_stop=entry + 1)[entry]) for branch in ntuple.IDENTITY)
-        seeds = ak.to_numpy(rows[entry]), ak.to_numpy(columns[entry])
-        displays.detector(frames, seeds, task.channels, name, ntuple.is_simulation(tree), picture)
+        name = ntuple.event_name(tree, entry)
+        displays.detector(list(panels.values()), name, ntuple.is_simulation(tree), picture)
         return True
     return False
+
+
+def _panel(tree: uproot.TTree, task: Task, channel: Channel, entry: int) -> displays.Panel | None:
+    """Frame of a channel in an event and where the objects of a task are in it; None for another size."""
+    one = {"entry_start": entry, "entry_stop": entry + 1}
+    frame = ak.to_numpy(tree[channel.name].array(**one)[0])
+    shape = crops.frame_shape(task, channel)
+    if len(frame) != shape[0] * shape[1]:
+        return None
+    seeds = np.stack([ak.to_numpy(tree[branch].array(**one)[0]) for branch in task.seeds], axis=1)
+    cells = seeds * task.seed_cell + task.seed_cell // 2
+    cells[:, 1] = (cells[:, 1] - channel.shift) % task.detector[1]
+    return displays.Panel(channel, frame.reshape(shape), cells // channel.cell)
 
 
 def _facts(console: Console, facts: dict[str, object]) -> None:

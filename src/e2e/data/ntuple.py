@@ -6,7 +6,7 @@ import difflib
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import uproot
@@ -56,6 +56,19 @@ def vector_branches(task: Task) -> list[str]:
     """Branches that a task cannot do without: its frames, and one number an object for each of the others."""
     required = [quantity.name for quantity in task.kinematics if quantity.name not in task.optional]
     return [*task.seeds, *(channel.name for channel in task.channels), *required]
+
+
+def tasks_of(tree: uproot.TTree) -> list[Task]:
+    """The tasks whose branches a tree has, each with as many of its first channels as are there."""
+    names = set(tree.keys())
+    found = []
+    for task in TASKS.values():
+        missing = [i for i, channel in enumerate(task.channels) if channel.name not in names]
+        channels = task.channels[: min(missing, default=len(task.channels))]
+        task = replace(task, channels=channels)
+        if channels and names.issuperset(vector_branches(task)):
+            found.append(task)
+    return found
 
 
 def is_simulation(tree: uproot.TTree) -> bool:
@@ -120,7 +133,15 @@ def _require(path: str | Path, tree: uproot.TTree, branches: list[str], task: Ta
             f"{path}: {TREE} has no branch {', '.join(missing)}, which task {task.name} reads"
             + (f" (similar: {', '.join(near)})" if near else "")
             + "; write the ntuple with it, for instance by MLAnalyzer"
+            + _fewer_channels(task, missing)
         )
+
+
+def _fewer_channels(task: Task, missing: list[str]) -> str:
+    """Advice where only the last channels of a task are missing."""
+    channels = [channel.name for channel in task.channels]
+    there = len(channels) - len(missing)
+    return f", or take the first {there} channels" if there and channels[there:] == missing else ""
 
 
 def _wrong_type(path: str | Path, branch: uproot.TBranch, expected: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -14,40 +15,76 @@ from e2e.data import split, store
 from e2e.data.store import Samples
 from e2e.errors import E2EError
 from e2e.plots import style
-from e2e.tasks import Channel
+from e2e.tasks import TRACK_D0, TRACK_DZ, TRACK_PT, Channel
 
 PER_CLASS = 3
-QUANTITIES = {"GeV": "Energy", "ns": "Time"}  # by unit: the name of what a channel measures
+# What a channel measures, where its branch does not say it in words.
+QUANTITIES = {
+    "EB_energy": "Energy",
+    "EB_time": "Time",
+    "ECAL_energy": "ECAL energy",
+    "HBHE_energy": "HCAL energy",
+    TRACK_PT.name: r"Track $p_{\mathrm{T}}$",
+    TRACK_DZ.name: r"Track $d_z$",
+    TRACK_D0.name: r"Track $d_0$",
+    **{f"BPIX_layer{layer}_ECAL_atPV": f"Pixel layer {layer}" for layer in (1, 2, 3)},
+}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Frame [rows, columns] of a channel in an event, and the (row, column) [N, 2] of objects in it."""
+
+    channel: Channel
+    frame: np.ndarray
+    seeds: np.ndarray
 
 
 def displays(stores: Sequence[str | Path], output: str | Path) -> None:
     """Draw the first ``PER_CLASS`` test objects of each class, one class beside the other.
 
-    Only the first row group of each store file is looked at. Raises E2EError when it holds no test
-    object with truth.
+    Of a regression these are those with the smallest and the largest targets. Only the first row group of
+    each store file is looked at. Raises E2EError when it holds no test object with truth.
     """
-    samples = Samples.concatenate([piece for path in stores for piece in islice(store.iterate(path), 1)])
-    part = split.part(samples.sample, samples.run, samples.lumi, samples.event)
-    test = part == split.PARTS.index("test")
-    chosen = [
-        np.flatnonzero(test & (samples.target == code))[:PER_CLASS] for code in range(len(samples.classes))
-    ]
-    if not max(map(len, chosen)):
+    samples = Samples.concatenate([piece for path in stores for piece in _test_objects(path)])
+    columns = [rows for rows in _choose(samples) if len(rows)]
+    if not columns:
         raise E2EError(
             f"{', '.join(map(str, stores))}: no test object with truth to display; convert more events"
         )
     channels = len(samples.channels)
     figure, axes = style.figure(
-        max(map(len, chosen)), channels * len(chosen), width=5.2, height=4.4, squeeze=False
+        max(map(len, columns)), channels * len(columns), width=5.2, height=4.4, squeeze=False
     )
     for axis in axes.flat:
         axis.set_visible(False)
-    for code, rows in enumerate(chosen):
+    for column, rows in enumerate(columns):
         for line, row in zip(axes, rows, strict=False):
-            draw_crop(line[code * channels : (code + 1) * channels], samples, row, samples.classes[code])
+            draw_crop(line[column * channels : (column + 1) * channels], samples, row)
     simulation = all(store.read_metadata(path).simulation for path in stores)
     figure.suptitle(style.origin(simulation), x=0.01, ha="left", fontstyle="italic")
     style.save(figure, output)
+
+
+def _test_objects(path: str | Path) -> list[Samples]:
+    """The test objects in the first row group of a store."""
+    part = store.read_metadata(path).part
+    pieces = list(islice(store.iterate(path), 1))
+    if part is not None:
+        return pieces if part == "test" else [piece[:0] for piece in pieces]
+    codes = [split.part(piece.sample, piece.run, piece.lumi, piece.event) for piece in pieces]
+    test = split.PARTS.index("test")
+    return [piece[code == test] for piece, code in zip(pieces, codes, strict=True)]
+
+
+def _choose(samples: Samples) -> list[np.ndarray]:
+    """Positions of the objects to draw beside each other."""
+    if samples.classes:
+        codes = range(len(samples.classes))
+        return [np.flatnonzero(samples.target == code)[:PER_CLASS] for code in codes]
+    known = np.flatnonzero(~np.isnan(samples.target))
+    order = known[np.argsort(samples.target[known], kind="stable")]
+    return [order[: min(PER_CLASS, len(order) // 2)], order[::-1][: min(PER_CLASS, -(-len(order) // 2))]]
 
 
 def picture(samples: Samples, simulation: bool, output: str | Path) -> None:
@@ -58,26 +95,18 @@ def picture(samples: Samples, simulation: bool, output: str | Path) -> None:
         draw_frame(axis, frame, channel)
         axis.set_title(f"mean of {len(samples)} objects", fontsize="small")
     for line, row in zip(axes[1:], rows, strict=True):
-        target = samples.target[row]
-        draw_crop(line, samples, row, "no truth" if np.isnan(target) else samples.classes[int(target)])
+        draw_crop(line, samples, row)
     figure.suptitle(style.origin(simulation), x=0.01, ha="left", fontstyle="italic")
     style.save(figure, output)
 
 
-def detector(
-    frames: Sequence[np.ndarray],
-    seeds: tuple[np.ndarray, np.ndarray],
-    channels: Sequence[Channel],
-    event: str,
-    simulation: bool,
-    output: str | Path,
-) -> None:
-    """Draw the whole-detector frames [rows, columns] of an event, its ``seeds`` (rows, columns) ringed."""
-    figure, axes = style.figure(len(channels), 1, width=14, height=6.5, squeeze=False)
-    for axis, frame, channel in zip(axes[:, 0], frames, channels, strict=True):
-        draw_frame(axis, frame, channel)
+def detector(panels: Sequence[Panel], event: str, simulation: bool, output: str | Path) -> None:
+    """Draw whole-detector frames of an event, one below the other, the objects in them ringed."""
+    figure, axes = style.figure(len(panels), 1, width=14, height=6.5, squeeze=False)
+    for axis, panel in zip(axes[:, 0], panels, strict=True):
+        draw_frame(axis, panel.frame, panel.channel)
         axis.set(xlabel=r"column ($i\phi$)", ylabel=r"row ($i\eta$)")
-        axis.scatter(seeds[1], seeds[0], s=300, facecolors="none", edgecolors="red")
+        axis.scatter(panel.seeds[:, 1], panel.seeds[:, 0], s=300, facecolors="none", edgecolors="red")
         style.label(axis, style.origin(simulation), f"event {event}, seeds ringed")
     style.save(figure, output)
 
@@ -88,17 +117,26 @@ def mean_frame(samples: Samples) -> np.ndarray:
     return total.reshape(samples.shape) / max(len(samples), 1)
 
 
-def draw_crop(line: Sequence[Axes], samples: Samples, row: int, name: str) -> None:
+def draw_crop(line: Sequence[Axes], samples: Samples, row: int) -> None:
     """Draw the channels of one object, each on one of the axes of ``line``."""
     event = f"{samples.run[row]}:{samples.lumi[row]}:{samples.event[row]}"
+    name = truth(samples, row)
     for axes, channel, frame in zip(line, samples.channels, samples.images([row])[0], strict=True):
         axes.set_visible(True)
         draw_frame(axes, frame, channel)
         axes.set_title(f"{name}, event {event}, object {samples.object[row]}", fontsize="small")
 
 
+def truth(samples: Samples, row: int) -> str:
+    """What an object is: the name of its class, or its number."""
+    target = samples.target[row]
+    if np.isnan(target):
+        return "no truth"
+    return samples.classes[int(target)] if samples.classes else f"target {target:.4g}"
+
+
 def draw_frame(axes: Axes, frame: np.ndarray, channel: Channel) -> None:
-    """Draw one channel [H, W] with its colour bar: GeV on a logarithmic scale, others around 0.
+    """Draw one channel [H, W] with its colour bar: GeV on a logarithmic scale, hits from 0, others around 0.
 
     Cells without a hit stay white.
     """
@@ -106,10 +144,12 @@ def draw_frame(axes: Axes, frame: np.ndarray, channel: Channel) -> None:
     if channel.unit == "GeV":
         top = hits.max(initial=0) or 1  # an empty crop still gets a scale
         scale = {"norm": LogNorm(top * 1e-4, top), "cmap": "viridis"}
+    elif channel.unit == "hits":
+        scale = {"norm": Normalize(0, hits.max(initial=0) or 1), "cmap": "viridis"}
     else:
-        top = np.quantile(np.abs(hits), 0.95) if len(hits) else 1  # single bad times would wash out the rest
+        top = np.quantile(np.abs(hits), 0.95) if len(hits) else 1  # single bad values would wash out the rest
         scale = {"norm": Normalize(-top, top), "cmap": "coolwarm"}
     image = axes.imshow(np.ma.masked_equal(frame, 0), origin="lower", **scale)
-    quantity = QUANTITIES.get(channel.unit, channel.name)
+    quantity = QUANTITIES.get(channel.name, channel.name)
     axes.figure.colorbar(image, ax=axes, label=f"{quantity} [{channel.unit}]", extend="both")
     axes.set(xlabel=r"$i\phi$ in the crop", ylabel=r"$i\eta$ in the crop")
