@@ -1,12 +1,16 @@
 """Tracks and calorimeters of the jet simulation: helices, resolutions, sharing, energy kept."""
 
 import math
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
+import uproot
 
 from e2e.simulation import calorimeters, tracks
 from e2e.simulation.calorimeters import TOWER_PHI, deposit_ecal, deposit_hcal, empty, frame_column, frame_row
+from e2e.simulation.particle_flow import find_seed
 from e2e.simulation.shower import FIRST_PHI
 from e2e.simulation.tracker import ECAL_RADIUS
 from e2e.simulation.tracks import impact_parameters, reach, track_resolution
@@ -157,3 +161,15 @@ def test_coarse_towers_share_evenly() -> None:
     assert cells.towers[55, 10] == cells.towers[55, 11] == pytest.approx(25.0, abs=1.0)
     assert cells.towers[30, 11] == pytest.approx(50.0, abs=2.0)
     assert cells.towers[30, 10] < 2.0
+
+
+@pytest.mark.parametrize("name", ["cms2012-bjet-rhtree.root", "cms2012-double-electron-rhtree.root"])
+def test_seeds_of_real_jets(name: str) -> None:
+    if "E2E_SHARED" not in os.environ:
+        pytest.skip("real CMS files are in the folder that E2E_SHARED names")
+    with uproot.open(Path(os.environ["E2E_SHARED"]) / "data" / name) as file:
+        names = ("HBHE_energy", "jetEta", "jetPhi", "jetSeed_ieta", "jetSeed_iphi")
+        arrays = file["fevt/RHTree"].arrays(names, library="np")
+    for towers, *jets in zip(*(arrays[name] for name in names), strict=True):
+        for eta, phi, row, column in zip(*jets, strict=True):
+            assert find_seed(towers.reshape(56, 72).astype(float), eta, phi) == (row, column)

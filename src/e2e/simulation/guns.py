@@ -62,7 +62,7 @@ def top_gun(seed: int) -> Iterator[Collision]:
             (down, 0, 102, antiquark, 0.0),
             (-2, 0, 101, away, 0.0),
         ):
-            event.append(code, 23, colour, anticolour, px, py, pz, energy, its_mass)
+            event.append(code, 23, colour, anticolour, px, py, pz, energy, its_mass, 0.5 * mass)
         generator.forceTimeShower(1, event.size() - 1, 0.5 * mass)
         if generator.next():
             yield Collision(visible(_record(generator)), objects(np.array([TOP]), momentum[None]))

@@ -1,0 +1,64 @@
+"""The record and the figures of the validation of jets."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from e2e import tasks
+from e2e.data.ntuple_writer import write_ntuple
+from e2e.errors import E2EError
+from e2e.files import read_json
+from e2e.simulation import jet_validation
+from e2e.simulation.jets import simulate
+from e2e.simulation.validation import compare
+
+FIGURES = {"jets.png", "hadrons.png", "resolution.png"}
+
+
+@pytest.fixture(scope="module")
+def ntuple(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("jets") / "jets.root"
+    simulate(path, "quark_gluon", "qcd", 60, 3, progress=False)
+    return path
+
+
+@pytest.mark.filterwarnings("ignore:No TeX")
+def test_record_and_figures(tmp_path: Path, ntuple: Path) -> None:
+    jet_validation.validate("quark_gluon", [ntuple], tmp_path / "v.json", tmp_path / "figures")
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == FIGURES
+    record = read_json(tmp_path / "v.json")
+    assert len(record["checks"]) == len(jet_validation.SINGLE_PARTICLES) + len(
+        jet_validation.EXPECTATIONS["quark_gluon"]
+    )
+    single = record["checks"][: len(jet_validation.SINGLE_PARTICLES)]
+    assert all(check["inside"] for check in single), single
+    assert 0 < record["occupancy"]["ECAL_energy"] < 10
+    assert 0.5 <= record["auc"]["tracks"] <= 1.0
+
+
+def test_a_wrong_response_is_noticed() -> None:
+    particles = jet_validation.single_particles()
+    particles["response"] *= 1.3
+    checks = [compare(expectation, particles) for expectation in jet_validation.SINGLE_PARTICLES[:4]]
+    assert not any(check["inside"] for check in checks)
+
+
+def test_separation_of_classes() -> None:
+    numbers = dict.fromkeys(jet_validation.SINGLE_NUMBERS, np.array([1.0, 2.0, 3.0, 4.0, 9.0]))
+    jets = pd.DataFrame({"truth": [21.0, 21.0, 1.0, 3.0, 0.0], **numbers})
+    assert set(jet_validation.separation(tasks.QUARK_GLUON, jets).values()) == {1.0}
+    assert jet_validation.separation(tasks.QUARK_GLUON, jets[:2]) == {}
+    assert jet_validation.separation(tasks.MASS_REGRESSION, jets) == {}
+
+
+def test_errors(tmp_path: Path) -> None:
+    with pytest.raises(E2EError, match=r"v.json: no jets in task 'electron_photon'"):
+        jet_validation.validate("electron_photon", [], tmp_path / "v.json", tmp_path / "figures")
+    write_ntuple(tmp_path / "data.root", [], task=tasks.QUARK_GLUON)
+    with pytest.raises(E2EError, match=r"data.root: no branch gen_jetPt"):
+        jet_validation.validate(
+            "quark_gluon", [tmp_path / "data.root"], tmp_path / "v.json", tmp_path / "figures"
+        )
+    assert [path.name for path in tmp_path.iterdir()] == ["data.root"]
