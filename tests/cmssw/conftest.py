@@ -1,6 +1,8 @@
-"""The area that the cmsRun tests run in."""
+"""The area that the cmsRun tests run in, and the build tree with the modules that only tests need."""
 
 import os
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,3 +23,29 @@ def area() -> Path:
     area = REPOSITORY / "build/cmssw/standalone"
     cmssw.build("standalone", area, REPOSITORY / "cmssw", {}, jobs=2, log=area.with_suffix(".log"))
     return area
+
+
+@pytest.fixture(scope="session")
+def configure() -> Callable[..., None]:
+    """Configures a build of the host with its tests in a folder, with options for CMake, and builds it."""
+
+    def build(tree: Path, *options: str) -> None:
+        source = REPOSITORY / "cmssw/standalone"
+        subprocess.run(
+            ["cmake", "-S", source, "-B", tree, "-G", "Ninja", "-DBUILD_TESTING=ON", *options], check=True
+        )
+        subprocess.run(["cmake", "--build", tree, "--parallel", "2"], check=True)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def host(area, configure) -> Path:
+    """A build tree with the test modules: that of E2E_AREA, or the one of the area, with the tests added."""
+    if given := os.environ.get("E2E_AREA"):
+        if not (Path(given) / "lib/pluginHostTestPlugins.so").exists():
+            pytest.skip(f"{given} is no build tree with the host's test modules")
+        return Path(given)
+    tree = area.parent / "build/standalone"
+    configure(tree)
+    return tree

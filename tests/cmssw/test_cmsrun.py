@@ -1,12 +1,13 @@
-"""cmsRun on ntuples: the scores of ONNX Runtime on the converter's crops, one clear error for bad input."""
+"""cmsRun on ntuples: what ONNX Runtime gives on the converter's crops, one clear error for bad input."""
 
 import json
+import math
 import os
 import re
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from hashlib import sha256
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +17,21 @@ import pandas as pd
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from e2e import tasks
 from e2e.data import store
 from e2e.data.convert import convert
-from e2e.data.ntuple_writer import Event, write_ntuple
-from e2e.deploy.agreement import read_scores
+from e2e.data.ntuple_writer import Event, frame_shape, write_ntuple
+from e2e.deploy.agreement import agreement, read_scores
+from e2e.deploy.contract import Contract, outputs
+from e2e.deploy.predict import predict
+from e2e.errors import E2EError
+from e2e.files import sha256, write_json
 from e2e.tasks import ELECTRON_PHOTON, Channel, Task
 
-CFG = Path(__file__).parents[2] / "cmssw/src/RecoE2E/Taggers/test/electronPhoton_cfg.py"
+CFG = Path(__file__).parents[2] / "cmssw/src/RecoE2E/Taggers/test/e2e_cfg.py"
 IDENTITY = ["run", "lumi", "event", "object"]
 ROWS, COLUMNS = ELECTRON_PHOTON.detector
+JETS = [tasks.task("quark_gluon"), tasks.task("mass_regression"), tasks.task("tau", 5)]
 
 # Seeds (row, column) of each event of an ntuple: both ends in phi and in eta, and events without objects.
 SEEDS = [
@@ -36,22 +43,26 @@ SEEDS = [
 ]
 REJECTED = 4
 
+# The same in towers: a jet's crop reaches 62 crystals beyond the middle of its tower.
+JET_SEEDS = [[(12, 0), (43, 71), (20, 13)], [], [(11, 5), (44, 5), (30, 60), (30, 60)], [(27, 1)]]
+
 
 def events(run: int, seeds: Sequence = SEEDS, task: Task = ELECTRON_PHOTON) -> list[Event]:
-    """Events with hits in 3 % of the crystals; the second has none."""
+    """Events with hits in 3 % of the cells; the second has none."""
     random = np.random.default_rng(run)
     written = []
     for i, positions in enumerate(seeds):
-        hit = random.random((ROWS, COLUMNS)) < (0 if i == 1 else 0.03)
-        frames = [random.exponential(2, hit.shape) * hit, random.normal(0, 3, hit.shape) * hit]
+        hit = random.random(task.detector) < (0 if i == 1 else 0.03)
+        channels = {}
+        for channel in task.channels:
+            rows, columns = frame_shape(task, channel)
+            spread = random.exponential if channel.unit == "GeV" else partial(random.normal, 0)
+            values = spread(2, hit.shape) * hit
+            channels[channel.name] = values[:rows, :columns].astype(np.float32)
         objects = {
             name: np.array([p[axis] for p in positions], np.float32) for axis, name in enumerate(task.seeds)
         }
         objects |= {quantity.name: np.full(len(positions), 50, np.float32) for quantity in task.kinematics}
-        channels = {
-            channel.name: frame.astype(np.float32)
-            for channel, frame in zip(task.channels, frames, strict=True)
-        }
         written.append(Event(run, i // 2 + 1, 5_000_000_000 + i, channels, objects))
     return written
 
@@ -66,42 +77,41 @@ def ntuples(tmp_path_factory) -> list[Path]:
     return paths
 
 
+@pytest.fixture(scope="session", params=JETS, ids=lambda task: task.name)
+def jets(request, tmp_path_factory) -> tuple[Task, list[Path], Path]:
+    """A task, two ntuples of its jets, and a model."""
+    folder = tmp_path_factory.mktemp(request.param.name)
+    paths = [folder / "a.root", folder / "b.root"]
+    for run, path in enumerate(paths):
+        write_ntuple(path, events(run + 1, JET_SEEDS, request.param), task=request.param)
+    return request.param, paths, save_model(folder / "model.onnx", request.param)
+
+
 def save_model(path: Path, task: Task = ELECTRON_PHOTON, seed: int = 0) -> Path:
-    """A model whose logit weighs every cell differently, with its contract beside it."""
-    channels, rows, columns = task.shape
-    weights = np.random.default_rng(seed).normal(0, 0.1, (channels * rows * columns, 1)).astype(np.float32)
+    """A model whose logit or mass weighs every cell differently, with its contract beside it."""
+    cells = math.prod(task.shape)
+    weights = np.random.default_rng(seed).normal(0, 4 / np.sqrt(cells), (cells, 1)).astype(np.float32)
+    names = [output.name for output in outputs(task)]
     graph = helper.make_graph(
         [
             helper.make_node("Flatten", ["frames"], ["flat"]),
             helper.make_node("MatMul", ["flat", "weights"], ["column"]),
-            helper.make_node("Reshape", ["column", "shape"], ["logit"]),
-            helper.make_node("Sigmoid", ["logit"], ["score"]),
+            helper.make_node("Reshape", ["column", "shape"], ["sum"]),
+            *(
+                helper.make_node("Sigmoid" if name == "score" else "Identity", ["sum"], [name])
+                for name in names
+            ),
         ],
         "linear",
         [helper.make_tensor_value_info("frames", TensorProto.FLOAT, ["N", *task.shape])],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N"]) for name in ("score", "logit")],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N"]) for name in names],
         [numpy_helper.from_array(weights, "weights"), numpy_helper.from_array(np.array([-1]), "shape")],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.checker.check_model(model)
-    content = model.SerializeToString()
-    path.write_bytes(content)
-    contract = {
-        "format": 1,
-        "sha256": sha256(content).hexdigest(),
-        "input": {
-            "name": "frames",
-            "shape": ["N", *task.shape],
-            "channels": [{"name": channel.name, "unit": channel.unit} for channel in task.channels],
-        },
-        "crop": {
-            "rows": rows,
-            "columns": columns,
-            "seed_row": task.crop.seed_row,
-            "seed_column": task.crop.seed_column,
-        },
-    }
-    path.with_suffix(".json").write_text(json.dumps(contract))
+    path.write_bytes(model.SerializeToString())
+    contract = Contract(task, path.stem, sha256(path), 17, 8, {}, "unknown", {})
+    write_json(path.with_suffix(".json"), contract.to_json())
     return path
 
 
@@ -143,7 +153,7 @@ def scores(cmsrun, tmp_path) -> Callable[..., pd.DataFrame]:
 def expected(
     ntuples: Sequence[Path], model: Path, tmp_path: Path, task: Task = ELECTRON_PHOTON
 ) -> pd.DataFrame:
-    """Scores of ONNX Runtime in Python on the crops of the converter."""
+    """What ONNX Runtime gives in Python on the crops of the converter."""
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     tables = []
     for path in ntuples:
@@ -151,16 +161,19 @@ def expected(
         samples = store.read([tmp_path / "sample.parquet"])
         if len(samples) == 0:
             continue
-        score, logit = session.run(["score", "logit"], {"frames": samples.images()})
-        tables.append(samples.identity()[IDENTITY].assign(score=score, logit=logit))
+        names = [output.name for output in outputs(task)]
+        given = dict(zip(names, session.run(names, {"frames": samples.images()}), strict=True))
+        tables.append(samples.identity()[IDENTITY].assign(**given))
     return pd.concat(tables).sort_values(IDENTITY, ignore_index=True)
 
 
-def assert_agree(found: pd.DataFrame, wanted: pd.DataFrame) -> None:
+def assert_agree(found: pd.DataFrame, wanted: pd.DataFrame, task: Task = ELECTRON_PHOTON) -> None:
+    assert list(found) == list(wanted) == [*IDENTITY, *(output.name for output in outputs(task))]
     assert found[IDENTITY].to_numpy().tolist() == wanted[IDENTITY].to_numpy().tolist()
-    np.testing.assert_allclose(found.score, wanted.score, rtol=0, atol=1e-5)
-    np.testing.assert_allclose(found.logit, wanted.logit, rtol=0, atol=1e-4)
-    assert np.ptp(wanted.logit) > 1  # a constant would agree with anything
+    for output in outputs(task):
+        difference = output.difference(found[output.name], wanted[output.name])
+        assert difference.max() <= output.tolerance
+    assert np.ptp(wanted[outputs(task)[-1].name]) > 1  # a constant would agree with anything
 
 
 def cfg_with(tmp_path: Path, *lines: str) -> Path:
@@ -225,20 +238,138 @@ def test_a_misspelt_option_is_an_error(ntuples, model, cmsrun):
     assert "modle" in job.stdout
 
 
-def test_channels_crop_and_seeds_are_configurable(ntuples, scores, tmp_path):
+def test_the_contract_sets_channels_and_crop(ntuples, scores, tmp_path):
     crop = replace(ELECTRON_PHOTON.crop, rows=25, columns=41, seed_row=3, seed_column=40)
     task = replace(ELECTRON_PHOTON, channels=ELECTRON_PHOTON.channels[::-1], crop=crop)
     model = save_model(tmp_path / "model.onnx", task)
+    assert_agree(scores(ntuples, f"model={model}"), expected(ntuples, model, tmp_path, task))
+
+
+def test_source_and_frames_have_the_defaults_of_a_photon(ntuples, model, scores, tmp_path):
     cfg = cfg_with(
         tmp_path,
-        'channels = [cms.PSet(name=cms.string(name)) for name in ("EB_time", "EB_energy")]',
-        "process.source.channels = cms.VPSet(*channels)",
-        "process.objectFrames.rows = 25",
-        "process.objectFrames.columns = 41",
-        "process.objectFrames.seedRow = 3",
-        "process.objectFrames.seedColumn = 40",
+        "from RecoE2E.FrameProducers.objectFrames_cfi import objectFrames",
+        'process.source = cms.Source("RHTreeSource", fileNames=process.source.fileNames)',
+        "process.objectFrames = objectFrames",
     )
-    assert_agree(scores(ntuples, f"model={model}", cfg=cfg), expected(ntuples, model, tmp_path, task))
+    assert_agree(scores(ntuples, f"model={model}", cfg=cfg), expected(ntuples, model, tmp_path))
+
+
+# --- jets: towers beside crystals, seeds in towers, other outputs
+
+
+def test_jets_get_the_outputs_of_onnx_runtime_on_converted_crops(jets, scores, tmp_path):
+    task, ntuples, model = jets
+    found = scores(ntuples, f"model={model}", "numberOfThreads=2")
+    assert_agree(found, expected(ntuples, model, tmp_path, task), task)
+    assert len(found) == 2 * 6  # two jets a file are too near the end of the detector
+
+
+OWN = """
+import FWCore.ParameterSet.Config as cms
+from RecoE2E.Taggers import fromContract
+
+process = cms.Process("OWN")
+process.load("RecoE2E.Taggers.{sequence}_cff")
+process.load("RecoE2E.Taggers.e2eScoreWriter_cfi")
+process.source = cms.Source("RHTreeSource", fileNames=cms.untracked.vstring({files}),
+    **fromContract.source(fromContract.read("{model}")))
+process.{tagger}.model = "{model}"
+process.e2eScoreWriter.scores = "{tagger}"
+process.TFileService = cms.Service("TFileService", fileName=cms.string("scores.root"))
+process.path = cms.Path(process.{sequence} + process.e2eScoreWriter)
+"""
+SEQUENCES = {
+    "electron_photon": ("electronPhoton", "e2eTagger"),
+    "quark_gluon": ("quarkGluon", "quarkGluonTagger"),
+    "mass_regression": ("massRegression", "massRegressionTagger"),
+    "tau": ("tau", "tauTagger"),
+}
+
+
+def own_cfg(path: Path, task: Task, ntuples: Sequence[Path], model: Path) -> Path:
+    """A configuration that loads the sequence of a task."""
+    sequence, tagger = SEQUENCES[task.name]
+    files = [f"file:{ntuple}" for ntuple in ntuples]
+    path.write_text(OWN.format(sequence=sequence, tagger=tagger, files=files, model=model))
+    return path
+
+
+def test_the_sequence_of_a_jet_task_fits_a_configuration_of_ones_own(jets, scores, tmp_path):
+    task, ntuples, model = jets
+    found = scores([], cfg=own_cfg(tmp_path / "own_cfg.py", task, ntuples, model))
+    assert_agree(found, expected(ntuples, model, tmp_path, task), task)
+
+
+def test_the_sequence_of_photons_fits_a_configuration_of_ones_own(ntuples, model, scores, tmp_path):
+    found = scores([], cfg=own_cfg(tmp_path / "own_cfg.py", ELECTRON_PHOTON, ntuples, model))
+    assert_agree(found, expected(ntuples, model, tmp_path))
+
+
+@pytest.fixture
+def frames_in_cmsrun(host, tmp_path) -> Callable[[Sequence[Path], Path], np.ndarray]:
+    """The values that the tagger is given: a function of ntuples and a model."""
+
+    def run(ntuples: Sequence[Path], model: Path) -> np.ndarray:
+        cfg = cfg_with(
+            tmp_path,
+            'process.dumper = cms.EDAnalyzer("ObjectFrameDumper", file=cms.string("frames"))',
+            "process.path += process.dumper",
+        )
+        inputs = [f"inputFiles=file:{path}" for path in ntuples]
+        subprocess.run([host / "bin/cmsRun", cfg, *inputs, f"model={model}"], cwd=tmp_path, check=True)
+        return np.fromfile(tmp_path / "frames", np.float32)
+
+    return run
+
+
+def assert_equal_frames(found: np.ndarray, ntuples: Sequence[Path], task: Task, tmp_path: Path) -> None:
+    images = []
+    for path in ntuples:
+        convert(task, path, tmp_path / "sample.parquet", progress=False)
+        images.append(store.read(tmp_path / "sample.parquet").images())
+    wanted = np.concatenate(images)
+    assert wanted.any(axis=(0, 2, 3)).all()  # hits in every channel
+    np.testing.assert_array_equal(found.reshape(wanted.shape), wanted)
+
+
+def test_frames_of_jets_are_those_of_the_converter_bit_by_bit(jets, frames_in_cmsrun, tmp_path):
+    task, ntuples, model = jets
+    if task.name == "mass_regression":
+        assert len(task.channels) == 8
+    assert_equal_frames(frames_in_cmsrun(ntuples, model), ntuples, task, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "task", [tasks.task("quark_gluon"), tasks.task("tau", 5)], ids=lambda task: task.name
+)
+def test_frames_of_real_jets_are_those_of_the_converter_bit_by_bit(shared, frames_in_cmsrun, tmp_path, task):
+    ntuples = sorted((shared / "data").glob("cms2012-*-rhtree.root"))
+    model = save_model(tmp_path / "model.onnx", task)
+    assert_equal_frames(frames_in_cmsrun(ntuples, model), ntuples, task, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "agrees"),
+    [
+        ("", True),
+        ("process.source.channels[{towers}].shift = 5", False),
+        ("process.source.channels[{towers}].shift = 0", False),
+    ],
+)
+def test_agreement_notices_towers_in_other_columns(jets, scores, tmp_path, change, agrees):
+    task, ntuples, model = jets
+    towers = [channel.cell for channel in task.channels].index(5)
+    scores(ntuples, f"model={model}", cfg=cfg_with(tmp_path, change.format(towers=towers)))
+    tables = [predict(model, path, tmp_path / "table.parquet") for path in ntuples]
+    pd.concat(tables).to_parquet(tmp_path / "table.parquet")
+    names = ("table.parquet", "table.parquet", "scores.root", "agreement.json", "agreement.png")
+    files = [tmp_path / name for name in names]
+    if agrees:
+        assert agreement(*files)["n_objects"] == 12
+    else:
+        with pytest.raises(E2EError, match=f"PyTorch and cmsRun differ in {outputs(task)[0].name}"):
+            agreement(*files)
 
 
 def test_times_are_written_where_asked(ntuples, model, scores, tmp_path):
@@ -335,35 +466,56 @@ def json_of_another(tmp_path: Path) -> Path:
     return model
 
 
-def one_channel(tmp_path: Path) -> Path:
-    task = replace(ELECTRON_PHOTON, channels=ELECTRON_PHOTON.channels[:1])
-    return save_model(tmp_path / "model.onnx", task)
+def no_json(tmp_path: Path) -> Path:
+    model = save_model(tmp_path / "model.onnx")
+    model.rename(tmp_path / "alone.onnx")
+    return tmp_path / "alone.onnx"
 
 
-def channels_swapped(tmp_path: Path) -> Path:
-    task = replace(ELECTRON_PHOTON, channels=ELECTRON_PHOTON.channels[::-1])
-    return save_model(tmp_path / "model.onnx", task)
-
-
-def crop_shifted(tmp_path: Path) -> Path:
-    task = replace(ELECTRON_PHOTON, crop=replace(ELECTRON_PHOTON.crop, seed_row=16))
-    return save_model(tmp_path / "model.onnx", task)
+def old_json(tmp_path: Path) -> Path:
+    model = save_model(tmp_path / "model.onnx")
+    content = json.loads(model.with_suffix(".json").read_text())
+    write_json(model.with_suffix(".json"), {key: value for key, value in content.items() if key != "seeds"})
+    return model
 
 
 @pytest.mark.parametrize(
-    ("make", "message"),
+    ("make", "code", "message"),
     [
-        (lambda tmp_path: tmp_path / "none.onnx", r"none\.onnx: there is no such model"),
-        (json_of_another, r"1\.json: it belongs to another model"),
-        (one_channel, "the frames hold the channels EB_energy, EB_time, but the model takes EB_energy"),
-        (channels_swapped, "channels EB_energy, EB_time, but the model takes EB_time, EB_energy"),
-        (crop_shifted, "the frames are 32 x 32 cells with the seed at row 15, column 15, but the model"),
+        (lambda tmp_path: tmp_path / "none.onnx", 90, r"none\.json: cannot be read .* copy both"),
+        (no_json, 90, r"alone\.json: cannot be read .* copy both"),
+        (old_json, 90, r"model\.json: is no contract of a model \(KeyError\('seeds'\)\); export"),
+        (json_of_another, 65, r"1\.json: it belongs to another model"),
     ],
 )
-def test_a_model_that_does_not_fit_ends_the_job(ntuples, cmsrun, tmp_path, make, message):
+def test_a_model_without_its_contract_ends_the_job(ntuples, cmsrun, tmp_path, make, code, message):
     job = cmsrun(ntuples, f"model={make(tmp_path)}")
-    assert job.returncode == 65, job.stdout
+    assert job.returncode == code, job.stdout
     assert re.search(message, job.stdout), job.stdout
+    assert job.stdout.count("Begin Fatal Exception") == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            "process.source.channels = process.source.channels[:1]",
+            "hold the channels EB_energy, but the model takes EB",
+        ),
+        (
+            "process.source.channels = process.source.channels[::-1]",
+            "channels EB_time, EB_energy, but the model takes",
+        ),
+        (
+            "process.objectFrames.seedRow = 16",
+            "the frames are 32 x 32 cells with the seed at row 16, column 15, but",
+        ),
+    ],
+)
+def test_frames_that_do_not_fit_the_model_end_the_job(ntuples, model, cmsrun, tmp_path, change, message):
+    job = cmsrun(ntuples, f"model={model}", cfg=cfg_with(tmp_path, change))
+    assert job.returncode == 65, job.stdout
+    assert message in job.stdout
     assert job.stdout.count("Begin Fatal Exception") == 1
 
 

@@ -316,7 +316,7 @@ def test_image_scores_files_of_the_host(model, ntuple, tmp_path, monkeypatch):
     record = read_json(area / "area.json")["image"]
     assert record["sha256"] == sha256(area.parent / "images" / record["file"])
 
-    cfg = REPOSITORY / "cmssw/src/RecoE2E/Taggers/test/electronPhoton_cfg.py"
+    cfg = REPOSITORY / "cmssw/src/RecoE2E/Taggers/test/e2e_cfg.py"
     arguments = [f"inputFiles=file:{ntuple}", f"model={model}", f"outputFile={tmp_path}/scores.root"]
     cmssw.run("apptainer", area, cfg, arguments, Path("logs/cmsRun.log"), {})
     assert read_json(Path("logs/image.json")) == record

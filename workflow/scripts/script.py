@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-CFG = REPOSITORY / "cmssw/src/RecoE2E/Taggers/test/electronPhoton_cfg.py"
+CFG = REPOSITORY / "cmssw/src/RecoE2E/Taggers/test/e2e_cfg.py"
 
 # The library of this checkout, also in an environment into which it was not installed.
 sys.path.insert(0, str(REPOSITORY / "src"))

@@ -1,4 +1,4 @@
-// The model with its contract: checks at the begin of the job, and one score for each object.
+// The model with its contract: checks at the begin of the job, and its outputs for each object.
 #include <atomic>
 #include <cmath>
 #include <filesystem>
@@ -50,6 +50,7 @@ TEST_CASE("the contract gives names, channels and crop of the model") {
   CHECK(contract.input == "frames");
   CHECK(contract.channels == std::vector<std::string>{"EB_energy", "EB_time"});
   CHECK(contract.crop == e2e::Crop{32, 32, 15, 15});
+  CHECK(contract.outputs == std::vector<std::string>{"score", "logit"});
 }
 
 TEST_CASE("a model without a valid contract is refused, naming the file") {
@@ -76,6 +77,10 @@ TEST_CASE("a model without a valid contract is refused, naming the file") {
   CHECK(contains(failure(), "format is 2; this release reads format 1"));
   testing::write(json, replaced(R"(["N", 2, 32, 32])", R"(["N", 32, 32, 2])"));
   CHECK(contains(failure(), R"(the shape of the input is ["N",32,32,2])"));
+  testing::write(json, replaced(R"("logit", "unit": "1", "shape": ["N"])", R"("logit", "unit": "1", "shape": ["N", 2])"));
+  CHECK(contains(failure(), R"(the shape of output logit is ["N",2]; this release takes one number an object)"));
+  testing::write(json, replaced(R"("outputs": [)", R"("outputs": [], "others": [)"));
+  CHECK(contains(failure(), "it names no output"));
 }
 
 TEST_CASE("frames of other channels, another order of them, or another crop are refused") {
@@ -83,7 +88,7 @@ TEST_CASE("frames of other channels, another order of them, or another crop are 
   LinearModel().save(folder / "model.onnx");
   TaggerModel const model(folder / "model.onnx", "cpu");
   auto const failure = [&](std::vector<std::string> channels, e2e::Crop crop) {
-    return message([&] { model.score({std::move(channels), crop, {}, {}, 0}); });  // no object at all
+    return message([&] { model.outputs({std::move(channels), crop, {}, {}, 0}); });  // no object at all
   };
   CHECK(
       contains(failure({"EB_time", "EB_energy"}, {32, 32, 15, 15}), "the frames hold the channels EB_time, EB_energy"));
@@ -112,6 +117,10 @@ TEST_CASE("a model of another shape than its JSON is refused before any event") 
   LinearModel fixed;
   fixed.batch = "1";
   CHECK(contains(failure(fixed, good), path + ": cannot run on 2 frames"));
+  LinearModel regression;
+  regression.outputs = {"mass"};
+  CHECK(contains(failure(good, regression), path + ": cannot run on 2 frames"));
+  CHECK(contains(failure(regression, good), path + ": cannot run on 2 frames"));
   testing::write(path, "no model");
   testing::write(folder / "model.json", good.json(sha256("no model")));
   CHECK(contains(message([&] { TaggerModel(path, "cpu"); }), path + ": cannot be loaded on backend cpu"));
@@ -125,7 +134,7 @@ TEST_CASE("the backend is cpu or cuda, and nothing else") {
     CHECK(contains(message([&] { TaggerModel(folder / "model.onnx", "cuda"); }), "cannot be loaded on backend cuda"));
 }
 
-TEST_CASE("every object gets its own score, in NCHW order") {
+TEST_CASE("every object gets its own outputs, in NCHW order") {
   testing::Folder const folder;
   LinearModel model;
   for (std::size_t i = 0; i < model.weights.size(); ++i)
@@ -133,20 +142,50 @@ TEST_CASE("every object gets its own score, in NCHW order") {
   model.save(folder / "model.onnx");
   TaggerModel const tagger(folder / "model.onnx", "cpu");
 
-  CHECK(tagger.score(frames({}, {})).empty());
+  auto const none = tagger.outputs(frames({}, {}));
+  CHECK(none.names() == std::vector<std::string>{"score", "logit"});
+  CHECK(none.size() == 0);
+  CHECK(none.values().empty());
 
   constexpr std::size_t size = 2 * 32 * 32;
   std::vector<float> data(3 * size, 0.f);
   data[7] = 0.5f;                               // object 0: channel 0, row 0, column 7
   data[size + 32 * 32 + 32 * 2 + 5] = -0.001f;  // object 3: channel 1, row 2, column 5
-  auto const scores = tagger.score(frames({0, 3, 4}, data));
-  REQUIRE(scores.size() == 3);
+  auto const outputs = tagger.outputs(frames({0, 3, 4}, data));
+  CHECK(outputs.names() == std::vector<std::string>{"score", "logit"});
+  REQUIRE(outputs.object() == std::vector<std::uint32_t>{0, 3, 4});
+  REQUIRE(outputs.values().size() == 6);
   std::vector<float> const logits{3.5f, -(1024 + 64 + 5) * 0.001f, 0.f};
   for (std::size_t i = 0; i < 3; ++i) {
-    CHECK(scores[i].object == std::vector<std::uint32_t>{0, 3, 4}[i]);
-    CHECK(scores[i].logit == doctest::Approx(logits[i]));
-    CHECK(scores[i].score == doctest::Approx(1 / (1 + std::exp(-logits[i]))));
+    CHECK(outputs.value(i, 1) == doctest::Approx(logits[i]));
+    CHECK(outputs.value(i, 0) == doctest::Approx(1 / (1 + std::exp(-logits[i]))));
   }
+}
+
+TEST_CASE("outputs are those that the contract names, in its order") {
+  testing::Folder const folder;
+  LinearModel model;
+  for (auto const& names : {std::vector<std::string>{"mass"}, {"logit", "score"}, {"a", "score", "b"}}) {
+    model.outputs = names;
+    model.save(folder / "model.onnx");
+    auto const outputs =
+        TaggerModel(folder / "model.onnx", "cpu").outputs(frames({5}, std::vector<float>(2 * 32 * 32, 0.001f)));
+    CHECK(outputs.names() == names);
+    REQUIRE(outputs.values().size() == names.size());
+    for (std::size_t i = 0; i < names.size(); ++i)
+      CHECK(outputs.value(0, i) == doctest::Approx(names[i] == "score" ? 1 / (1 + std::exp(-2.048)) : 2.048));
+  }
+}
+
+TEST_CASE("a value that is not finite names model, output and object") {
+  testing::Folder const folder;
+  LinearModel model;
+  model.outputs = {"mass"};
+  model.save(folder / "model.onnx");
+  TaggerModel const tagger(folder / "model.onnx", "cpu");
+  std::vector<float> data(2 * 2 * 32 * 32, 0.f);
+  data[2 * 32 * 32] = data[2 * 32 * 32 + 1] = 3e38f;
+  CHECK(contains(message([&] { tagger.outputs(frames({1, 7}, data)); }), "model.onnx: mass of object 7 is inf"));
 }
 
 TEST_CASE("the session outlives its file: no event loads the model again") {
@@ -156,7 +195,7 @@ TEST_CASE("the session outlives its file: no event loads the model again") {
   std::filesystem::remove(folder / "model.onnx");
   std::filesystem::remove(folder / "model.json");
   for (int i = 0; i < 3; ++i)
-    CHECK(tagger.score(frames({0}, std::vector<float>(2 * 32 * 32, 0.f))).at(0).score == 0.5f);
+    CHECK(tagger.outputs(frames({0}, std::vector<float>(2 * 32 * 32, 0.f))).value(0, 0) == 0.5f);
 }
 
 TEST_CASE("two threads share one session") {
@@ -167,8 +206,9 @@ TEST_CASE("two threads share one session") {
   auto const work = [&](float value) {
     for (int i = 1; i < 20; ++i) {
       std::vector<std::uint32_t> objects(i, 0);
-      for (auto const& score : tagger.score(frames(objects, std::vector<float>(i * 2 * 32 * 32, value))))
-        wrong += std::abs(score.logit - value * 2 * 32 * 32) > 1e-3f;
+      auto const outputs = tagger.outputs(frames(objects, std::vector<float>(i * 2 * 32 * 32, value)));
+      for (int object = 0; object < i; ++object)
+        wrong += std::abs(outputs.value(object, 1) - value * 2 * 32 * 32) > 1e-3f;
     }
   };
   std::thread first(work, 0.001f), second(work, -0.002f);

@@ -75,9 +75,13 @@ namespace testing {
 
   std::string LinearModel::onnx() const {
     auto const n = batch.empty() ? std::string("N") : batch;
+    std::string ends;
+    for (auto const& name : outputs)
+      ends += field(1, node(name == "score" ? "Sigmoid" : "Identity", {"sum"}, name)) +
+              field(12, valueInfo(name, {n}));
     auto const graph =
         field(1, node("Flatten", {input}, "flat")) + field(1, node("MatMul", {"flat", "weights"}, "column")) +
-        field(1, node("Reshape", {"column", "shape"}, "logit")) + field(1, node("Sigmoid", {"logit"}, "score")) +
+        field(1, node("Reshape", {"column", "shape"}, "sum")) +
         field(2, std::string("linear")) +
         field(5, tensor("weights", kFloat, {static_cast<int>(weights.size()), 1}, weights)) +
         field(5, tensor<std::int64_t>("shape", kInt64, {1}, {-1})) +
@@ -85,7 +89,7 @@ namespace testing {
             11,
             valueInfo(input,
                       {n, std::to_string(channels.size()), std::to_string(crop.rows), std::to_string(crop.columns)})) +
-        field(12, valueInfo("score", {n})) + field(12, valueInfo("logit", {n}));
+        ends;
     return field(1, 8) + field(7, graph) + field(8, field(2, 13));
   }
 
@@ -96,7 +100,10 @@ namespace testing {
     for (std::size_t i = 0; i < channels.size(); ++i)
       text << (i ? ", " : "") << R"({"name": ")" << channels[i] << R"(", "unit": "GeV"})";
     text << R"(]}, "crop": {"rows": )" << crop.rows << R"(, "columns": )" << crop.columns << R"(, "seed_row": )"
-         << crop.seedRow << R"(, "seed_column": )" << crop.seedColumn << "}}";
+         << crop.seedRow << R"(, "seed_column": )" << crop.seedColumn << R"(}, "outputs": [)";
+    for (std::size_t i = 0; i < outputs.size(); ++i)
+      text << (i ? ", " : "") << R"({"name": ")" << outputs[i] << R"(", "unit": "1", "shape": ["N"]})";
+    text << "]}";
     return text.str();
   }
 

@@ -41,12 +41,14 @@ namespace testing {
   void write(std::string const& path, std::string const& content);
   std::string read(std::string const& path);
 
-  /// A frame of rows x columns values for each channel, in ONNX as logit = sum(weights * frames) and its sigmoid.
+  /// A frame of rows x columns values for each channel, in ONNX: each output is sum(weights * frames), but the
+  /// score its sigmoid.
   struct LinearModel {
     std::vector<std::string> channels{"EB_energy", "EB_time"};
     e2e::Crop crop{32, 32, 15, 15};
     std::vector<float> weights = std::vector<float>(2 * 32 * 32, 1.f);
     std::string input = "frames";
+    std::vector<std::string> outputs{"score", "logit"};
     std::string batch;  // a number fixes the batch of the graph; empty leaves it open
 
     std::string onnx() const;

@@ -2,5 +2,5 @@
 #include "RecoE2E/DataFormats/interface/Crop.h"
 #include "RecoE2E/DataFormats/interface/DetectorFrame.h"
 #include "RecoE2E/DataFormats/interface/ObjectFrames.h"
-#include "RecoE2E/DataFormats/interface/ObjectScore.h"
+#include "RecoE2E/DataFormats/interface/ObjectOutputs.h"
 #include "RecoE2E/DataFormats/interface/Seed.h"

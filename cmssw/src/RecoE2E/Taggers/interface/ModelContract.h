@@ -10,15 +10,16 @@
 namespace e2e {
 
   /**
-   * What a model takes: model.json, which the export writes beside model.onnx and binds to it by its SHA-256.
+   * What a model takes and gives: model.json, which the export writes beside model.onnx and binds to it by its SHA-256.
    *
-   * The model's input is float32 [N, channels, crop.rows, crop.columns] of raw values in the unit of each channel; its
-   * outputs are score [N] and logit [N].
+   * The model's input is float32 [N, channels, crop.rows, crop.columns] of raw values in the unit of each channel; each
+   * of its outputs is float32 [N].
    */
   struct ModelContract {
     std::string input;
     std::vector<std::string> channels;
     Crop crop;
+    std::vector<std::string> outputs;
 
     /**
      * The contract of the model at modelPath (.onnx). Throws std::runtime_error, naming the file, where the model or

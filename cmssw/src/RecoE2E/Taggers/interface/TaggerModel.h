@@ -6,7 +6,7 @@
 
 #include "PhysicsTools/ONNXRuntime/interface/ONNXRuntime.h"
 #include "RecoE2E/DataFormats/interface/ObjectFrames.h"
-#include "RecoE2E/DataFormats/interface/ObjectScore.h"
+#include "RecoE2E/DataFormats/interface/ObjectOutputs.h"
 #include "RecoE2E/Taggers/interface/ModelContract.h"
 
 namespace e2e {
@@ -16,14 +16,18 @@ namespace e2e {
   public:
     /**
      * backend is "cpu" or "cuda". Throws std::invalid_argument for another one, and std::runtime_error, naming the
-     * model, where it has no valid contract, cannot be loaded, does not take the frames that its contract promises, or
+     * model, where it has no valid contract, cannot be loaded, does not take or give what its contract promises, or
      * cannot run on the backend: there is no silent way back to the CPU.
      */
     TaggerModel(std::string const& path, std::string const& backend);
 
-    /// The scores of all objects, in their order, from one call of the session; none without objects. Throws
-    /// std::runtime_error for frames that the contract does not allow.
-    ObjectScoreCollection score(ObjectFrames const& frames) const;
+    /**
+     * What the contract promises for all objects, in their order, from one call of the session; none without objects.
+     *
+     * Throws std::runtime_error for frames that the contract does not allow, and, naming the object, for a value that
+     * is not finite.
+     */
+    ObjectOutputs outputs(ObjectFrames const& frames) const;
 
   private:
     cms::Ort::FloatArrays run(cms::Ort::FloatArrays input, std::size_t objects) const;

@@ -14,10 +14,10 @@
 #include "FWCore/Utilities/interface/EDPutToken.h"
 #include "FWCore/Utilities/interface/InputTag.h"
 #include "RecoE2E/DataFormats/interface/ObjectFrames.h"
-#include "RecoE2E/DataFormats/interface/ObjectScore.h"
+#include "RecoE2E/DataFormats/interface/ObjectOutputs.h"
 #include "RecoE2E/Taggers/interface/TaggerModel.h"
 
-/// Scores all objects of an event in one call of the model, whose session the streams share.
+/// Runs a model on all objects of an event in one call of its session, which the streams share.
 class E2ETagger : public edm::stream::EDProducer<edm::GlobalCache<e2e::TaggerModel>> {
 public:
   E2ETagger(edm::ParameterSet const& config, e2e::TaggerModel const*);
@@ -30,16 +30,16 @@ private:
   void produce(edm::Event& event, edm::EventSetup const&) override;
 
   edm::EDGetTokenT<e2e::ObjectFrames> const framesToken_;
-  edm::EDPutTokenT<e2e::ObjectScoreCollection> const scoresToken_;
+  edm::EDPutTokenT<e2e::ObjectOutputs> const outputsToken_;
 };
 
 E2ETagger::E2ETagger(edm::ParameterSet const& config, e2e::TaggerModel const*)
     : framesToken_(consumes(config.getParameter<edm::InputTag>("frames"))),
-      scoresToken_(produces()) {}
+      outputsToken_(produces()) {}
 
 void E2ETagger::fillDescriptions(edm::ConfigurationDescriptions& descriptions) {
   edm::ParameterSetDescription desc;
-  desc.setComment("Scores the objects of an event with an exported model.");
+  desc.setComment("Puts what an exported model gives for the objects of an event: scores, masses.");
   desc.add<edm::InputTag>("frames", edm::InputTag("objectFrames"));
   desc.add<std::string>("model", "RecoE2E/Taggers/data/model.onnx")
       ->setComment("The model, with its JSON beside it: an absolute path, or one in CMSSW's search path.");
@@ -62,7 +62,7 @@ std::unique_ptr<e2e::TaggerModel> E2ETagger::initializeGlobalCache(edm::Paramete
 
 void E2ETagger::produce(edm::Event& event, edm::EventSetup const&) {
   try {
-    event.emplace(scoresToken_, globalCache()->score(event.get(framesToken_)));
+    event.emplace(outputsToken_, globalCache()->outputs(event.get(framesToken_)));
   } catch (std::runtime_error const& error) {
     throw cms::Exception("InvalidModel") << error.what();
   }

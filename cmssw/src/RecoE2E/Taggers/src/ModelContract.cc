@@ -43,6 +43,14 @@ namespace e2e {
       if (input.at("shape") != shape)
         throw std::runtime_error("the shape of the input is " + input.at("shape").dump() +
                                  ", but its channels and crop make " + shape.dump());
+      for (auto const& output : json.at("outputs")) {
+        contract.outputs.push_back(output.at("name").get<std::string>());
+        if (output.at("shape") != nlohmann::json{"N"})
+          throw std::runtime_error("the shape of output " + contract.outputs.back() + " is " +
+                                   output.at("shape").dump() + "; this release takes one number an object");
+      }
+      if (contract.outputs.empty())
+        throw std::runtime_error("it names no output");
       return contract;
     }
   }  // namespace

@@ -1,5 +1,6 @@
 #include "RecoE2E/Taggers/interface/TaggerModel.h"
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -63,28 +64,33 @@ namespace e2e {
                                           contract_.crop.columns};
     cms::Ort::FloatArrays output;
     try {
-      output = session_->run({contract_.input}, input, {shape}, {"score", "logit"}, shape[0]);
+      output = session_->run({contract_.input}, input, {shape}, contract_.outputs, shape[0]);
     } catch (std::exception const& error) {
       throw std::runtime_error(path_ + ": cannot run on " + std::to_string(objects) +
                                " frames of the shape in its JSON: " + error.what());
     }
-    for (auto const& values : output)
-      if (values.size() != objects)
-        throw std::runtime_error(path_ + ": gave " + std::to_string(values.size()) + " values for " +
-                                 std::to_string(objects) + " frames");
+    for (std::size_t i = 0; i < output.size(); ++i)
+      if (output[i].size() != objects)
+        throw std::runtime_error(path_ + ": gave " + std::to_string(output[i].size()) + " values of " +
+                                 contract_.outputs[i] + " for " + std::to_string(objects) + " frames");
     return output;
   }
 
-  ObjectScoreCollection TaggerModel::score(ObjectFrames const& frames) const {
+  ObjectOutputs TaggerModel::outputs(ObjectFrames const& frames) const {
     contract_.check(frames);
-    ObjectScoreCollection scores;
     if (frames.size() == 0)
-      return scores;
+      return {contract_.outputs, {}, {}};
     auto const output = run({frames.data()}, frames.size());
-    scores.reserve(frames.size());
+    std::vector<float> values;
+    values.reserve(frames.size() * output.size());
     for (std::size_t i = 0; i < frames.size(); ++i)
-      scores.push_back({frames.object()[i], output[0][i], output[1][i]});
-    return scores;
+      for (std::size_t j = 0; j < output.size(); ++j) {
+        values.push_back(output[j][i]);
+        if (not std::isfinite(values.back()))
+          throw std::runtime_error(path_ + ": " + contract_.outputs[j] + " of object " +
+                                   std::to_string(frames.object()[i]) + " is " + std::to_string(values.back()));
+      }
+    return {contract_.outputs, frames.object(), std::move(values)};
   }
 
 }  // namespace e2e

@@ -57,12 +57,8 @@ namespace edm {
     void dropFrameworkParameters(ParameterSet& pset) { pset.erase("mightGet"); }
 
     plugin::Plugin const& findPlugin(std::string const& category, ProcessDesc::Component const& component) {
-      try {
-        return plugin::get(category, component.type);
-      } catch (cms::Exception const& exception) {
-        throw edm::Exception(
-            errors::Configuration, "UnknownModule: cannot load the plugin of '" + component.label + "'\n", exception);
-      }
+      return withContext("Loading the plugin of '" + component.label + "'",
+                         [&]() -> plugin::Plugin const& { return plugin::get(category, component.type); });
     }
 
     /// The plugin of a component, whose parameters are completed and checked by the plugin's description.

@@ -154,7 +154,7 @@ namespace edm {
 
   ProcessDesc readConfig(std::string const& fileName, std::vector<std::string> const& arguments) {
     if (!std::filesystem::is_regular_file(fileName))
-      throw edm::Exception(errors::ConfigFileNotFound) << "cannot find the configuration " << fileName << "\n";
+      throw edm::Exception(errors::StdException) << "cannot find the configuration " << fileName << "\n";
     prependToPath("PYTHONPATH", plugin::areaDirectory() + "/python");
     json const process = json::parse(runPython(fileName, arguments));
     if (process.contains("error"))

@@ -1,6 +1,8 @@
-"""Scores the photon candidates of RHTree ntuples with an exported electron/photon model.
+"""Runs an exported model on the photon candidates or jets of RHTree ntuples, whatever its task.
 
-cmsRun electronPhoton_cfg.py inputFiles=file:ntuple.root model=model.onnx outputFile=scores.root
+cmsRun e2e_cfg.py inputFiles=file:ntuple.root model=model.onnx outputFile=scores.root
+
+The model's contract (model.json) says which images and seeds are read and how frames are cut.
 """
 
 import contextlib
@@ -8,6 +10,8 @@ import os
 
 import FWCore.ParameterSet.Config as cms
 from FWCore.ParameterSet.VarParsing import VarParsing
+from RecoE2E.FrameProducers.objectFrames_cfi import objectFrames
+from RecoE2E.Taggers import fromContract
 
 options = VarParsing("analysis")
 options.setDefault("outputFile", "scores.root")
@@ -33,10 +37,15 @@ process.MessageLogger.cerr.FwkReport.reportEvery = 1000
 with contextlib.suppress(ModuleNotFoundError):  # only the newest releases run ONNX Runtime through a service
     process.load("PhysicsTools.ONNXRuntime.ONNXService_cfi")
 
-process.load("RecoE2E.Taggers.electronPhoton_cff")
+contract = fromContract.read(options.model)
+process.source = cms.Source(
+    "RHTreeSource",
+    fileNames=cms.untracked.vstring(options.inputFiles),
+    **fromContract.source(contract),
+)
+process.objectFrames = objectFrames.clone(**fromContract.crop(contract))
+process.load("RecoE2E.Taggers.e2eTagger_cfi")
 process.load("RecoE2E.Taggers.e2eScoreWriter_cfi")
-
-process.source = cms.Source("RHTreeSource", fileNames=cms.untracked.vstring(options.inputFiles))
 process.e2eTagger.model = os.path.abspath(options.model)
 process.e2eTagger.backend = options.backend
 process.TFileService = cms.Service("TFileService", fileName=cms.string(options.outputFile))
@@ -48,4 +57,4 @@ if options.timing:
         enableDQM=cms.untracked.bool(False),
     )
 
-process.path = cms.Path(process.electronPhoton + process.e2eScoreWriter)
+process.path = cms.Path(process.objectFrames + process.e2eTagger + process.e2eScoreWriter)

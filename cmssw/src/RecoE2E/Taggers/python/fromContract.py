@@ -1,0 +1,60 @@
+"""Parameters of modules by the contract of a model: model.json, which the export writes beside model.onnx.
+
+contract = read("model.onnx")
+process.source = cms.Source("RHTreeSource", fileNames=cms.untracked.vstring(...), **source(contract))
+process.objectFrames = objectFrames.clone(**crop(contract))
+
+The tagger compares the frames with the contract once more, so what is set otherwise is refused.
+"""
+
+import json
+import os
+
+import FWCore.ParameterSet.Config as cms
+
+
+def read(model):
+    """The contract of the model at this path; raises RuntimeError, naming the file, where there is none."""
+    path = os.path.splitext(model)[0] + ".json"
+    try:
+        with open(path) as file:
+            contract = json.load(file)
+        source(contract), crop(contract)
+    except (OSError, ValueError) as error:
+        raise RuntimeError(
+            f"{path}: cannot be read ({error}); the export writes it beside the model: copy both"
+        ) from None
+    except (KeyError, TypeError) as error:
+        raise RuntimeError(f"{path}: is no contract of a model ({error!r}); export the model anew") from None
+    return contract
+
+
+def source(contract):
+    """Parameters of an RHTreeSource that reads the model's channels and seeds."""
+    return {
+        "channels": cms.VPSet(
+            *(
+                cms.PSet(
+                    name=cms.string(channel["name"]),
+                    cell=cms.uint32(channel["cell"]),
+                    shift=cms.uint32(channel["shift"]),
+                )
+                for channel in contract["input"]["channels"]
+            )
+        ),
+        "rows": cms.uint32(contract["detector"]["rows"]),
+        "columns": cms.uint32(contract["detector"]["columns"]),
+        "seedRows": cms.string(contract["seeds"]["rows"]),
+        "seedColumns": cms.string(contract["seeds"]["columns"]),
+        "seedCell": cms.uint32(contract["seeds"]["cell"]),
+    }
+
+
+def crop(contract):
+    """Parameters of an ObjectFrameProducer that cuts frames as the model takes them."""
+    return {
+        "rows": cms.uint32(contract["crop"]["rows"]),
+        "columns": cms.uint32(contract["crop"]["columns"]),
+        "seedRow": cms.uint32(contract["crop"]["seed_row"]),
+        "seedColumn": cms.uint32(contract["crop"]["seed_column"]),
+    }

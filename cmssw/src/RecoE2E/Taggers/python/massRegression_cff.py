@@ -1,0 +1,11 @@
+"""Mass regression: from the detector frame and the seeds to the mass [GeV] behind each jet.
+
+The model is to be set, massRegressionTagger.model; its contract says what the source must read (see fromContract).
+"""
+
+import FWCore.ParameterSet.Config as cms
+from RecoE2E.FrameProducers.jetFrames_cfi import jetFrames
+from RecoE2E.Taggers.e2eTagger_cfi import e2eTagger
+
+massRegressionTagger = e2eTagger.clone(frames="jetFrames")
+massRegression = cms.Sequence(jetFrames + massRegressionTagger)

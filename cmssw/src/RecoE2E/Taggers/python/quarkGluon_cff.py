@@ -1,0 +1,11 @@
+"""Quark or gluon: from the detector frame and the seeds to the probability of a quark for each jet.
+
+The model is to be set, quarkGluonTagger.model; its contract says what the source must read (see fromContract).
+"""
+
+import FWCore.ParameterSet.Config as cms
+from RecoE2E.FrameProducers.jetFrames_cfi import jetFrames
+from RecoE2E.Taggers.e2eTagger_cfi import e2eTagger
+
+quarkGluonTagger = e2eTagger.clone(frames="jetFrames")
+quarkGluon = cms.Sequence(jetFrames + quarkGluonTagger)

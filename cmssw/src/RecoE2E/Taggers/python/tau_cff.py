@@ -1,0 +1,11 @@
+"""Tau or other jet: from the detector frame and the seeds to the probability of a tau for each jet.
+
+The model is to be set, tauTagger.model; its contract says what the source must read (see fromContract).
+"""
+
+import FWCore.ParameterSet.Config as cms
+from RecoE2E.FrameProducers.jetFrames_cfi import jetFrames
+from RecoE2E.Taggers.e2eTagger_cfi import e2eTagger
+
+tauTagger = e2eTagger.clone(frames="jetFrames")
+tau = cms.Sequence(jetFrames + tauTagger)
