@@ -63,6 +63,8 @@ class Task:
     each object in units of ``seed_cell`` cells, of which the middle one is meant. ``kinematics`` are
     its reconstructed quantities, and generated ones to compare with; those named in ``optional`` may
     be missing from a source. ``classes[i]`` is the name of target ``i``; a regression has none.
+    ``balance`` names the transverse momentum and the eta whose distributions the classes are given
+    in common, by weights, when a network is trained and measured.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Task:
     classes: tuple[str, ...] = ()
     seed_cell: int = 1
     optional: tuple[str, ...] = ()
+    balance: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -129,6 +132,7 @@ QUARK_GLUON = replace(
     channels=(TRACK_PT, ECAL, HCAL),
     truth=Truth("jetPdgIds", codes={21: 0, 1: 1, 2: 1, 3: 1}),
     classes=("gluon", "quark"),
+    balance=("jetPt", "jetEta"),
 )
 
 MASS_REGRESSION = replace(
@@ -139,7 +143,13 @@ MASS_REGRESSION = replace(
     truth=Truth("a_m", "GeV"),
 )
 
-TAU = replace(JETS, name="tau", truth=Truth("jet_IsTau", codes={0: 0, 1: 1}), classes=("jet", "tau"))
+TAU = replace(
+    JETS,
+    name="tau",
+    truth=Truth("jet_IsTau", codes={0: 0, 1: 1}),
+    classes=("jet", "tau"),
+    balance=("jetPt", "jetEta"),
+)
 
 TASKS = {task.name: task for task in (ELECTRON_PHOTON, QUARK_GLUON, MASS_REGRESSION, TAU)}
 

@@ -124,7 +124,7 @@ def call():
         outputs = [folder / name for name in ("model.pt", "history.csv", "history.png")]
         return [toy.stores, toy.split, *outputs], {
             "checkpoints": folder / "checkpoints",
-            "task": TASK.name,
+            "task": TASK,
             "architecture": "resnet",
             "network": {"widths": [4, 8], "blocks": [1, 1]},
             "trainer": TRAINER | changes,

@@ -9,16 +9,18 @@ import torch
 from e2e.data.stream import Stream
 from e2e.errors import E2EError
 from e2e.learning import data
+from e2e.tasks import ELECTRON_PHOTON as TASK
+from e2e.tasks import TAU
 
 
 @pytest.fixture
 def training(toy):
-    return data.stream(toy.stores, toy.split, "train", "electron_photon")
+    return data.stream(toy.stores, toy.split, "train", TASK)
 
 
 def test_other_task_is_an_error(toy):
     with pytest.raises(E2EError, match="holds task 'electron_photon', not 'tau'"):
-        data.stream(toy.stores, toy.split, "train", "tau")
+        data.stream(toy.stores, toy.split, "train", TAU)
 
 
 def test_identity_of_the_data_does_not_depend_on_order(toy):
@@ -30,10 +32,11 @@ def test_identity_of_the_data_does_not_depend_on_order(toy):
 
 def test_batches_are_the_objects_themselves(training):
     positions = np.array([5, 0, 5])
-    hits, target = data.Objects(training)[positions]
+    hits, target, weight = data.Objects(training)[positions]
     frames = data.frames(hits, 3, training.shape)
     np.testing.assert_array_equal(frames, training.samples(positions).images())
     np.testing.assert_array_equal(target, training.target[positions])
+    np.testing.assert_array_equal(weight, 1)
 
 
 def order(stream: Stream, epoch: int = 0, size: int = 64, **arguments) -> list[list[int]]:
@@ -83,14 +86,14 @@ def test_batch_is_no_larger_than_the_part(training):
 
 
 def batches(loader: data.Loader) -> list[tuple[torch.Tensor, ...]]:
-    return [(*hits, target) for hits, target in loader]
+    return [(*hits, target) for hits, target, _ in loader]
 
 
 @pytest.mark.parametrize("memory", [1 << 30, 100_000])
 def test_workers_give_the_batches_of_the_process_itself(toy, memory):
     stream = Stream(toy.stores, toy.split, "train", memory)
     sampler = data.Batches(stream, 50, shuffle=True, seed=1)
-    alone, workers = (data.Loader(stream, sampler, num_workers) for num_workers in (0, 2))
+    alone, workers = (data.Loader(data.Objects(stream), sampler, num_workers) for num_workers in (0, 2))
     for epoch in range(2):
         sampler.set_epoch(epoch)
         for one, other in zip(batches(alone), batches(workers), strict=True):
@@ -98,20 +101,20 @@ def test_workers_give_the_batches_of_the_process_itself(toy, memory):
 
 
 def test_loader_may_be_left_before_its_end(training):
-    loader = data.Loader(training, data.Batches(training, 50, shuffle=False))
+    loader = data.Loader(data.Objects(training), data.Batches(training, 50, shuffle=False))
     for _ in range(3):
-        _, target = next(iter(loader))
+        _, target, _ = next(iter(loader))
         np.testing.assert_array_equal(target, training.target[:50])
 
 
 def test_error_of_the_reader_reaches_the_training(training, toy, monkeypatch):
     monkeypatch.setattr(Stream, "samples", lambda *_: (_ for _ in ()).throw(E2EError("file is gone")))
     with pytest.raises(E2EError, match="file is gone"):
-        batches(data.Loader(training, data.Batches(training, 50, shuffle=False)))
+        batches(data.Loader(data.Objects(training), data.Batches(training, 50, shuffle=False)))
 
 
 def test_loader_draws_no_random_numbers_of_the_training(training):
     torch.manual_seed(1)
     state = torch.get_rng_state()
-    batches(data.Loader(training, data.Batches(training, 50, shuffle=True)))
+    batches(data.Loader(data.Objects(training), data.Batches(training, 50, shuffle=True)))
     assert torch.equal(torch.get_rng_state(), state)

@@ -10,8 +10,9 @@ from e2e.data.split import PARTS, part
 from e2e.errors import E2EError
 from e2e.learning import data, model
 from e2e.learning.attribution import integrated_gradients
-from e2e.learning.evaluate import compare, evaluate, logits, measure, sigmoid, total_energy
+from e2e.learning.evaluate import compare, evaluate, measure, sigmoid, total_energy
 from e2e.learning.reference import reference
+from e2e.tasks import ELECTRON_PHOTON as TASK
 
 KEY = ["sample", "run", "lumi", "event", "object"]
 
@@ -37,7 +38,7 @@ def results(toy, trained, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def test_part(toy):
-    return data.stream(toy.stores, toy.split, "test", "electron_photon")
+    return data.stream(toy.stores, toy.split, "test", TASK)
 
 
 @pytest.mark.parametrize("name", ["bdt", "resnet"])
@@ -88,8 +89,10 @@ def test_equal_classifiers_do_not_differ_and_a_better_one_does(test_part):
     generator = np.random.default_rng(0)
     good = generator.normal(2 * test_part.target)
     noisy = good + generator.normal(0, 2, len(good))
-    assert compare(test_part.objects, good, 3 * good + 1)["difference"]["interval_95"] == [0, 0]
-    versus = compare(test_part.objects, good, noisy)
+    assert compare(test_part.objects, good, 3 * good + 1, np.ones(len(good)))["difference"][
+        "interval_95"
+    ] == [0, 0]
+    versus = compare(test_part.objects, good, noisy, np.ones(len(good)))
     assert versus["difference"]["interval_95"][0] > 0
     assert versus["p_value"] < 0.01
 
@@ -134,7 +137,7 @@ def test_contributions_add_up_to_the_logit(trained, test_part):
     assert not contributions[frames == 0].any()
     with torch.no_grad():
         empty = network(torch.zeros(1, *few.shape)).item()
-    expected = logits(network, [few]) - empty
+    expected = model.answers(network, [few]) - empty
     assert np.ptp(expected) > 0.1
     np.testing.assert_allclose(
         contributions.sum(axis=(1, 2, 3)), expected, atol=0.03 * np.abs(expected).max()
@@ -143,7 +146,7 @@ def test_contributions_add_up_to_the_logit(trained, test_part):
 
 def test_bins_without_both_classes_are_left_out(test_part):
     few = test_part.objects.iloc[[0, 1, 2, -3, -2, -1]]
-    measured = measure(few, np.arange(6, dtype=np.float32), np.arange(6))
+    measured = measure(few, np.arange(6, dtype=np.float32), np.arange(6), np.ones(6))
     assert json.dumps(measured, allow_nan=False)
     assert len(measured["dependence"]["pho_eta"]) < 6
 
@@ -152,7 +155,7 @@ def test_objects_of_unknown_kinematics_are_in_no_bin(test_part):
     objects = test_part.objects.assign(jetM=np.float32(np.nan))
     objects.loc[::2, "pho_pT"] = np.nan
     logit = np.random.default_rng(0).normal(2 * test_part.target).astype(np.float32)
-    measured = measure(objects, logit, logit)
+    measured = measure(objects, logit, logit, np.ones(len(logit)))
     assert json.dumps(measured, allow_nan=False)
     assert measured["dependence"]["jetM"] == []
     for name, counted in (("pho_pT", len(objects) // 2), ("pho_eta", len(objects))):

@@ -74,7 +74,7 @@ def test_calibrated_scores_are_at_the_floor_and_distorted_ones_above():
     target = (generator.random(20_000) < score).astype(np.float32)
     ones = np.ones((1, 20_000))
     good, bad = Calibration(score, target), Calibration(score**2, target)
-    assert good.error(ones)[0] == pytest.approx(good.floor(100, seed=0), rel=0.5)
+    assert good.error(ones)[0] == pytest.approx(good.floor(ones[0], 100, seed=0), rel=0.5)
     # Mean of |s - s^2| over uniform s is 1/6.
     assert bad.error(ones)[0] == pytest.approx(1 / 6, abs=0.01)
     total, mean, fraction = (values[0] for values in good.curve(ones))

@@ -13,15 +13,16 @@ import torch
 
 from e2e.errors import E2EError
 from e2e.learning import data, model
-from e2e.learning.evaluate import logits
+from e2e.tasks import ELECTRON_PHOTON as TASK
 
 SCRIPT = """
 import json, sys
 
 from e2e.learning.train import train
+from e2e.tasks import task
 
 outputs, arguments = json.loads(sys.argv[1])
-train(*outputs, **arguments)
+train(*outputs, **arguments | {"task": task(arguments["task"])})
 """
 
 
@@ -31,7 +32,9 @@ def start(arguments: tuple[list, dict], folder: Path) -> subprocess.Popen:
     script.write_text(SCRIPT)
     # Lightning leaves such variables in a process that trained with it.
     environment = {k: v for k, v in os.environ.items() if k not in ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE")}
-    call = [sys.executable, script, json.dumps(arguments, default=str)]
+    outputs, named = arguments
+    named = named | {"task": named["task"].name}
+    call = [sys.executable, script, json.dumps([outputs, named], default=str)]
     return subprocess.Popen(call, stderr=subprocess.PIPE, text=True, env=environment)
 
 
@@ -46,13 +49,11 @@ def equal(first: Path, second: Path) -> bool:
 
 def test_network_learns(toy, trained):
     network, info = model.load(trained)
-    assert info["training_data"]["objects"] == len(
-        data.stream(toy.stores, toy.split, "train", "electron_photon")
-    )
+    assert info["training_data"]["objects"] == len(data.stream(toy.stores, toy.split, "train", TASK))
     assert info["training_data"]["simulation"] is True
     assert (info["task"], info["architecture"]) == ("electron_photon", "resnet")
-    test = data.stream(toy.stores, toy.split, "test", "electron_photon")
-    logit = logits(network, test.chunks(512))
+    test = data.stream(toy.stores, toy.split, "test", TASK)
+    logit = model.answers(network, test.chunks(512))
     assert np.mean((logit > 0) == (test.target == 1)) > 0.65
     history = pd.read_csv(trained.with_name("history.csv"))
     assert history["epoch"].tolist() == [1, 2, 3, 4]
@@ -168,6 +169,6 @@ def test_two_processes_train_one_network(toy, call, tmp_path):
     errors = process.communicate()[1]
     assert process.returncode == 0, errors
     network, _ = model.load(tmp_path / "ddp" / "model.pt")
-    test = data.stream(toy.stores, toy.split, "test", "electron_photon")
-    assert np.mean((logits(network, test.chunks(512)) > 0) == (test.target == 1)) > 0.65
+    test = data.stream(toy.stores, toy.split, "test", TASK)
+    assert np.mean((model.answers(network, test.chunks(512)) > 0) == (test.target == 1)) > 0.65
     assert len(pd.read_csv(tmp_path / "ddp" / "history.csv")) == 4

@@ -5,29 +5,38 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from e2e.tasks import Crop
+from e2e.tasks import TRACK_D0, TRACK_DZ, Task
+
+# What a reflection turns around beside the places of the hits.
+ODD = {"eta": TRACK_DZ, "phi": TRACK_D0}
 
 
-def reflect(frames: Tensor, crop: Crop, eta: Tensor, phi: Tensor) -> Tensor:
+def reflect(frames: Tensor, task: Task, eta: Tensor, phi: Tensor) -> Tensor:
     """Frames [N, C, H, W] reflected about the seed cell where the masks ``eta``, ``phi`` [N] say so.
 
-    - eta: the barrel and the beams look the same from either end, z -> -z, so rows may be reversed;
-    - phi: the opposite charge bends to the other side, phi -> -phi, so columns may be reversed.
+    - eta: the detector and the beams look the same from either end, z -> -z, so rows may be reversed;
+      a longitudinal impact parameter changes its sign;
+    - phi: the opposite charge bends to the other side, phi -> -phi, so columns may be reversed; a
+      transverse impact parameter changes its sign.
 
+    That the azimuth of an object does not matter needs no images: a crop has its seed in the middle.
     The seed stays in its cell; cells that would come from outside the crop are empty.
     """
     frames = frames.clone()
-    for axis, seed, mask in ((2, crop.seed_row, eta), (3, crop.seed_column, phi)):
+    crop = task.crop
+    for name, axis, seed, mask in (("eta", 2, crop.seed_row, eta), ("phi", 3, crop.seed_column, phi)):
         reach = min(seed, frames.shape[axis] - 1 - seed)  # cells that have a partner on the other side
         chosen = frames[mask]
         mirrored = torch.zeros_like(chosen)
         pairs = (axis, seed - reach, 2 * reach + 1)
         mirrored.narrow(*pairs).copy_(chosen.narrow(*pairs).flip(axis))
+        if ODD[name] in task.channels:
+            mirrored[:, task.channels.index(ODD[name])] *= -1
         frames[mask] = mirrored
     return frames
 
 
-def random_reflections(frames: Tensor, crop: Crop) -> Tensor:
+def random_reflections(frames: Tensor, task: Task) -> Tensor:
     """Each of the two reflections with probability 1/2 for each object, from torch's global generator."""
     eta, phi = torch.rand(2, len(frames), device=frames.device) < 0.5
-    return reflect(frames, crop, eta, phi)
+    return reflect(frames, task, eta, phi)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,24 +16,33 @@ from typing import Any
 import lightning
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from e2e.data import split, store
 from e2e.data.stream import Stream
 from e2e.errors import E2EError
+from e2e.tasks import Task
 
 Hits = tuple[
     Tensor, Tensor
 ]  # place in the batch int64 [n], ((object * C + channel) * H + row) * W + column; value
 
 
-def stream(stores: Sequence[str | Path], split_path: str | Path, part: str, task: str) -> Stream:
+def stream(stores: Sequence[str | Path], split_path: str | Path, part: str, task: Task) -> Stream:
     """One part of the stores, with truth; raises E2EError if it lacks a class or is of another task."""
     for path in stores:
-        found = store.read_metadata(path).task
-        if found != task:
-            raise E2EError(f"{path}: holds task {found!r}, not {task!r}; convert the ntuples for this task")
+        found = store.read_metadata(path)
+        if found.task != task.name:
+            raise E2EError(
+                f"{path}: holds task {found.task!r}, not {task.name!r}; convert the ntuples for this task"
+            )
+        if found.channels != task.channels:
+            raise E2EError(
+                f"{path}: holds {len(found.channels)} channels, not the {len(task.channels)} of the task;"
+                " convert the ntuples anew"
+            )
     objects = Stream(stores, split_path, part)
     for target, name in enumerate(objects.classes):
         if not np.any(objects.target == target):
@@ -59,28 +69,36 @@ def identity(stores: Sequence[str | Path], objects: int) -> dict[str, Any]:
 
 
 class Objects(Dataset):
-    """Batches of a stream: an item is the batch of the objects at the given positions."""
+    """Batches of a stream: an item is the batch of the objects at the given positions.
 
-    def __init__(self, stream: Stream):
+    ``weights`` [N] are those of all objects (default: 1).
+    """
+
+    def __init__(self, stream: Stream, weights: NDArray[np.float32] | None = None):
         self.stream = stream
+        self.weights = np.ones(len(stream), np.float32) if weights is None else weights
 
     def __len__(self) -> int:
         return len(self.stream)
 
-    def __getitem__(self, positions: np.ndarray) -> tuple[Hits, Tensor]:
-        """Hits of the objects, and their targets float32 [N]."""
+    def __getitem__(self, positions: NDArray[np.integer]) -> tuple[Hits, Tensor, Tensor]:
+        """Hits of the objects, their targets and weights float32 [N]."""
         samples = self.stream.samples(positions)
-        place = np.repeat(np.arange(len(samples)) * int(np.prod(samples.shape)), np.diff(samples.offsets))
+        place = np.repeat(np.arange(len(samples)) * math.prod(samples.shape), np.diff(samples.offsets))
         place += samples.index
-        return (torch.from_numpy(place), torch.from_numpy(samples.value)), torch.from_numpy(samples.target)
+        hits = torch.from_numpy(place), torch.from_numpy(samples.value)
+        return hits, torch.from_numpy(samples.target), torch.from_numpy(self.weights[positions])
 
 
 def frames(hits: Hits, objects: int, shape: tuple[int, int, int]) -> Tensor:
     """Frames float32 [``objects``, C, H, W], in the units of the channels, on the device of the hits."""
     place, value = hits
-    made = torch.zeros(objects, *shape, device=value.device)
-    made.view(-1)[place] = value
-    return made
+    if value.is_cuda:
+        cells = torch.zeros(objects * math.prod(shape), device=value.device)
+        return cells.index_copy_(0, place, value).view(objects, *shape)
+    cells = np.zeros(objects * math.prod(shape), np.float32)  # torch would take threads from the network
+    cells[place.numpy()] = value.numpy()
+    return torch.from_numpy(cells).view(objects, *shape)
 
 
 class Batches(Sampler):
@@ -127,9 +145,9 @@ class Loader(DataLoader):
     core, ``num_workers`` processes do the same: they are spawned, because readers hang in forked ones.
     """
 
-    def __init__(self, stream: Stream, batches: Batches, num_workers: int = 0):
+    def __init__(self, objects: Objects, batches: Batches, num_workers: int = 0):
         super().__init__(
-            Objects(stream),
+            objects,
             sampler=batches,
             batch_size=None,
             num_workers=num_workers,
@@ -139,7 +157,7 @@ class Loader(DataLoader):
             generator=torch.Generator(),
         )
 
-    def __iter__(self) -> Iterator[tuple[Hits, Tensor]]:
+    def __iter__(self) -> Iterator[tuple[Hits, Tensor, Tensor]]:
         batches = super().__iter__()
         with ThreadPoolExecutor(1) as thread:
             coming = thread.submit(next, batches, None)
@@ -149,12 +167,12 @@ class Loader(DataLoader):
 
 
 class Parts(lightning.LightningDataModule):
-    """Training and validation part; a batch is frames [N, C, H, W] and targets [N] on the device.
+    """Training and validation part; a batch is frames [N, C, H, W], targets and weights [N] on the device.
 
     ``batch_size`` is that of all devices together.
     """
 
-    def __init__(self, training: Stream, validation: Stream, batch_size: int, seed: int):
+    def __init__(self, training: Objects, validation: Objects, batch_size: int, seed: int):
         super().__init__()
         self.training, self.validation = training, validation
         self.batch_size, self.seed = batch_size, seed
@@ -166,11 +184,12 @@ class Parts(lightning.LightningDataModule):
         return self._loader(self.validation, shuffle=False)
 
     def on_after_batch_transfer(
-        self, batch: tuple[Hits, Tensor], dataloader_idx: int
-    ) -> tuple[Tensor, Tensor]:
-        hits, target = batch
-        return frames(hits, len(target), self.training.shape), target
+        self, batch: tuple[Hits, Tensor, Tensor], dataloader_idx: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        hits, target, weight = batch
+        return frames(hits, len(target), self.training.stream.shape), target, weight
 
-    def _loader(self, stream: Stream, shuffle: bool) -> Loader:
+    def _loader(self, objects: Objects, shuffle: bool) -> Loader:
         device, devices = self.trainer.global_rank, self.trainer.world_size
-        return Loader(stream, Batches(stream, self.batch_size, shuffle, self.seed, device, devices))
+        batches = Batches(objects.stream, self.batch_size, shuffle, self.seed, device, devices)
+        return Loader(objects, batches)

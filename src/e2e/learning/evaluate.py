@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from e2e import tasks
 from e2e.data.split import PARTS
@@ -20,9 +19,9 @@ from e2e.data.store import IDENTITY, Samples
 from e2e.data.stream import Stream
 from e2e.errors import E2EError
 from e2e.files import whole, write_json
-from e2e.learning import data, model
+from e2e.learning import data, model, weights
 from e2e.learning.attribution import integrated_gradients
-from e2e.learning.statistics import Calibration, Estimate, EventBootstrap, Roc, auc, events
+from e2e.learning.statistics import Calibration, Estimate, EventBootstrap, Roc, events
 from e2e.plots import evaluation
 
 SIGNAL_EFFICIENCIES = (0.5, 0.7, 0.9)
@@ -32,6 +31,7 @@ CURVE_REPLICAS = 200  # enough for a band
 BOOTSTRAP_SEED = 20_240_701  # the same for all classifiers: they are compared on the same resampled events
 BINS = 6  # of each kinematic quantity, of equal numbers of objects
 BATCH = 512  # objects in memory as frames
+SHAPES = {1: "shower shapes", 5: "jet shapes"}  # of the reference, by the cells of a seed
 SHOWN = (
     0.1,
     0.5,
@@ -54,6 +54,7 @@ def evaluate(
 
     Writes ``scores`` (parquet: identity, target, score, logit, kinematics), ``metrics`` (JSON: see
     ``measure`` and ``compare``), the figure ``roc`` (.pdf) and a folder ``figures`` of others (.png).
+    Objects are weighted as in the training (``weights.fit``); logits are divided by its temperature.
     The network runs on the CPU in float32, whatever it was trained on, since its scores are what
     other frameworks must agree with. Raises E2EError where the test part is not that of the
     reference, or the network's outputs are not finite.
@@ -61,48 +62,54 @@ def evaluate(
     if threads:
         torch.set_num_threads(threads)
     network, info = model.load(model_pt)
-    task = tasks.task(info["task"])
-    streams = {part: data.stream(stores, split, part, task.name) for part in PARTS}
-    test = streams[PARTS[2]]
-    logit = logits(network, test.chunks(BATCH))
+    task = tasks.task(info["task"], info["channels"])
+    streams = {part: data.stream(stores, split, part, task) for part in PARTS}
+    test = streams["test"]
+    weight = weights.fit(streams["train"].objects, task)(test.objects)
+    logit = model.answers(network, test.chunks(BATCH)) / np.float32(info["temperature"])
     if not np.all(np.isfinite(logit)):
         raise E2EError(f"{model_pt}: logits of the test part are not all finite; train it again")
-    write_scores(scores, test.objects, logit)
+    write_scores(scores, test.objects, score=sigmoid(logit), logit=logit)
 
-    other = _reference_logits(reference, test.objects)
+    other = reference_answers(reference, test.objects, "logit")
     energy = total_energy(test.chunks(BATCH))
     content = {
         "model": info["architecture"],
         "seed": info["trainer"]["seed"],
         "epoch": info["epoch"],
-        "parameters": sum(weights.numel() for weights in network.parameters()),
+        "parameters": sum(tensor.numel() for tensor in network.parameters()),
         "training_data": info["training_data"],
         "objects": {part: len(stream) for part, stream in streams.items()},
-        **measure(test.objects, logit, energy),
-        "versus_bdt": compare(test.objects, logit, other),
+        "temperature": info["temperature"],
+        **measure(test.objects, logit, energy, weight),
+        "versus_bdt": compare(test.objects, logit, other, weight),
     }
     write_json(metrics, content)
 
     simulation = info["training_data"]["simulation"]
     discriminants = {
         info["architecture"]: logit,
-        "BDT on shower shapes": other,
+        f"BDT on {SHAPES[task.seed_cell]}": other,
         "total energy": energy,
     }
-    curves = {name: _curve(test.objects, discriminant) for name, discriminant in discriminants.items()}
+    curves = {name: _curve(test.objects, each, weight) for name, each in discriminants.items()}
     shown = test.samples(_examples(test, logit))
     frames = shown.images()
     with whole(figures) as folder:
         folder.mkdir()
-        evaluation.roc(folder / "roc.png", CURVE, curves, simulation)
-        evaluation.scores(folder / "scores.png", test.target, sigmoid(logit), test.classes, simulation)
-        evaluation.calibration(folder / "calibration.png", content["calibration"], simulation)
+        evaluation.roc(folder / "roc.png", CURVE, curves, task.classes, simulation)
+        evaluation.scores(
+            folder / "scores.png", test.target, sigmoid(logit), weight, task.classes, simulation
+        )
+        evaluation.calibration(
+            folder / "calibration.png", content["calibration"], task.classes[1], simulation
+        )
         evaluation.dependence(folder / "kinematics.png", content["dependence"], task.kinematics, simulation)
         contributions = integrated_gradients(network, frames)
         evaluation.attribution(
             folder / "attribution.png", shown, frames, contributions, task.crop, simulation
         )
-    evaluation.roc(roc, CURVE, curves, simulation)
+    evaluation.roc(roc, CURVE, curves, task.classes, simulation)
 
 
 def sigmoid(logit: NDArray) -> NDArray:
@@ -110,40 +117,27 @@ def sigmoid(logit: NDArray) -> NDArray:
     return 0.5 * (1.0 + np.tanh(0.5 * logit))
 
 
-def logits(network: nn.Module, chunks: Iterable[Samples]) -> NDArray[np.float32]:
-    """Logits [N] of all objects of ``chunks``, each of which goes through the network at once."""
-    device = next(network.parameters()).device
-    with torch.inference_mode():
-        pieces = [
-            network(torch.from_numpy(samples.images()).to(device)).float().cpu().numpy() for samples in chunks
-        ]
-    return np.concatenate(pieces)
-
-
-def write_scores(path: str | Path, objects: pd.DataFrame, logit: NDArray[np.float32]) -> None:
-    """Write sample, run, lumi, event, object, target, score, logit and the kinematics, a row an object."""
-    columns = {
-        **objects[[*IDENTITY, "target"]],
-        "score": sigmoid(logit),
-        "logit": logit,
-        **_kinematics(objects),
-    }
+def write_scores(path: str | Path, objects: pd.DataFrame, **answers: NDArray[np.float32]) -> None:
+    """Write sample, run, lumi, event, object, target, the ``answers`` and the kinematics, a row an object."""
+    columns = {**objects[[*IDENTITY, "target"]], **answers, **_kinematics(objects)}
     table = pa.table({name: pa.array(np.asarray(column)) for name, column in columns.items()})
     with whole(path) as scratch:
         pq.write_table(table, scratch, compression="zstd", use_dictionary=False)
 
 
-def measure(objects: pd.DataFrame, logit: NDArray[np.float32], energy: NDArray[np.float64]) -> dict[str, Any]:
+def measure(
+    objects: pd.DataFrame, logit: NDArray[np.float32], energy: NDArray[np.float64], weight: NDArray
+) -> dict[str, Any]:
     """Figures of merit of logits [N] of a test part, each with 68 % and 95 % intervals.
 
-    ``objects`` is the table of its stream, and ``energy`` their ``total_energy``.
+    ``objects`` is the table of its stream, ``energy`` their ``total_energy``, ``weight`` their weights.
 
     AUC; background efficiency and rejection at fixed signal efficiencies; calibration; AUC in bins of
     the kinematics, where these are known; and the AUC of the crop's total energy alone, which shows how
     much a trivial difference between the samples would give away.
     """
     target = objects["target"].to_numpy()
-    bootstrap = EventBootstrap(events(objects), REPLICAS, BOOTSTRAP_SEED)
+    bootstrap = EventBootstrap(events(objects), REPLICAS, BOOTSTRAP_SEED, weight)
     roc = Roc(logit, target)
     calibration = Calibration(sigmoid(logit), target)
     alone = Roc(energy, target)
@@ -151,10 +145,10 @@ def measure(objects: pd.DataFrame, logit: NDArray[np.float32], energy: NDArray[n
     estimates = bootstrap.estimate(
         {
             "auc": roc.auc,
-            "background": lambda weights: roc.background(weights, SIGNAL_EFFICIENCIES),
+            "background": lambda draws: roc.background(draws, SIGNAL_EFFICIENCIES),
             "calibration": calibration.error,
-            "signal fraction": lambda weights: calibration.curve(weights)[2],
-            "total energy": lambda weights: _either_way(alone.auc(weights)),
+            "signal fraction": lambda draws: calibration.curve(draws)[2],
+            "total energy": lambda draws: _either_way(alone.auc(draws)),
             **{
                 f"{name} {i}": _auc_within(inside, logit, target)
                 for name, entries in bins.items()
@@ -162,7 +156,7 @@ def measure(objects: pd.DataFrame, logit: NDArray[np.float32], energy: NDArray[n
             },
         }
     )
-    counts, mean, _ = (values[0] for values in calibration.curve(np.ones((1, len(objects)))))
+    counts, mean, _ = (values[0] for values in calibration.curve(weight[None]))
     return {
         "auc": estimates["auc"].summary(),
         "background_rejection": [
@@ -175,10 +169,10 @@ def measure(objects: pd.DataFrame, logit: NDArray[np.float32], energy: NDArray[n
         ],
         "calibration": {
             "expected_calibration_error": estimates["calibration"].summary(),
-            "error_if_perfect": calibration.floor(200, BOOTSTRAP_SEED),
+            "error_if_perfect": calibration.floor(weight, 200, BOOTSTRAP_SEED),
             "bins": [
                 {
-                    "objects": int(counts[i]),
+                    "objects": float(counts[i]),
                     "mean_score": float(mean[i]),
                     "signal_fraction": estimates["signal fraction"][i].summary(),
                 }
@@ -202,34 +196,43 @@ def measure(objects: pd.DataFrame, logit: NDArray[np.float32], energy: NDArray[n
     }
 
 
-def compare(objects: pd.DataFrame, logit: NDArray, reference: NDArray) -> dict[str, Any]:
+def compare(objects: pd.DataFrame, logit: NDArray, reference: NDArray, weight: NDArray) -> dict[str, Any]:
     """AUC(logit) - AUC(reference), by a paired bootstrap: both on the same resampled events."""
-    bootstrap = EventBootstrap(events(objects), REPLICAS, BOOTSTRAP_SEED)
+    bootstrap = EventBootstrap(events(objects), REPLICAS, BOOTSTRAP_SEED, weight)
     target = objects["target"].to_numpy()
     ours, theirs = Roc(logit, target), Roc(reference, target)
-    difference = bootstrap.estimate({"auc": lambda weights: ours.auc(weights) - theirs.auc(weights)})["auc"]
+    difference = bootstrap.estimate({"auc": lambda draws: ours.auc(draws) - theirs.auc(draws)})["auc"]
     return {
-        "auc": auc(logit, target),
-        "auc_bdt": auc(reference, target),
+        "auc": float(ours.auc(weight[None])[0]),
+        "auc_bdt": float(theirs.auc(weight[None])[0]),
         "difference": difference.summary(),
         "p_value": difference.p_value(),
     }
 
 
-def _curve(objects: pd.DataFrame, discriminant: NDArray) -> dict[str, Estimate]:
+def auc_alone(objects: pd.DataFrame, discriminant: NDArray, weight: NDArray) -> dict[str, Any]:
+    """AUC of a discriminant, with its intervals and its standard error."""
+    roc = Roc(discriminant, objects["target"].to_numpy())
+    bootstrap = EventBootstrap(events(objects), REPLICAS, BOOTSTRAP_SEED, weight)
+    estimate = bootstrap.estimate({"auc": roc.auc})["auc"]
+    return {**estimate.summary(), "standard_error": float(estimate.replicas.std())}
+
+
+def _curve(objects: pd.DataFrame, discriminant: NDArray, weight: NDArray) -> dict[str, Estimate]:
     """AUC, and background efficiency at the signal efficiencies ``CURVE``."""
     roc = Roc(discriminant, objects["target"].to_numpy())
-    bootstrap = EventBootstrap(events(objects), CURVE_REPLICAS, BOOTSTRAP_SEED)
-    return bootstrap.estimate({"auc": roc.auc, "background": lambda weights: roc.background(weights, CURVE)})
+    bootstrap = EventBootstrap(events(objects), CURVE_REPLICAS, BOOTSTRAP_SEED, weight)
+    return bootstrap.estimate({"auc": roc.auc, "background": lambda draws: roc.background(draws, CURVE)})
 
 
 def total_energy(chunks: Iterable[Samples]) -> NDArray[np.float64]:
-    """Sum [N] of the first channel (GeV) over the crop, of all objects of ``chunks``."""
+    """Sum [N] of the channels in GeV over the crop, of all objects of ``chunks``."""
     sums = []
     for samples in chunks:
         owner = np.repeat(np.arange(len(samples)), np.diff(samples.offsets))
-        first = samples.index < samples.shape[1] * samples.shape[2]
-        sums.append(np.bincount(owner[first], samples.value[first], minlength=len(samples)))
+        energies = np.array([channel.unit == "GeV" for channel in samples.channels])
+        counted = energies[samples.index // (samples.shape[1] * samples.shape[2])]
+        sums.append(np.bincount(owner[counted], samples.value[counted], minlength=len(samples)))
     return np.concatenate(sums)
 
 
@@ -259,19 +262,19 @@ def _bins(column: NDArray, target: NDArray) -> list[tuple[float, float, NDArray[
 
 def _auc_within(inside: NDArray, logit: NDArray, target: NDArray) -> Callable[[NDArray], NDArray]:
     roc = Roc(logit[inside], target[inside])
-    return lambda weights: roc.auc(weights[:, inside])
+    return lambda draws: roc.auc(draws[:, inside])
 
 
-def _reference_logits(path: str | Path, objects: pd.DataFrame) -> NDArray[np.float64]:
-    """Logits of the scores file ``path`` in the order of ``objects``."""
+def reference_answers(path: str | Path, objects: pd.DataFrame, answer: str) -> NDArray[np.float64]:
+    """The column ``answer`` of the scores file ``path`` in the order of ``objects``."""
     key = list(IDENTITY)
     table = pd.read_parquet(path)
     if len(table) != len(objects) or table.duplicated(key).any():
         raise E2EError(f"{path}: not the test part of these stores; make it again")
     merged = objects[key].merge(table, on=key, how="left", validate="one_to_one")
-    if merged["logit"].isna().any():
+    if merged[answer].isna().any():
         raise E2EError(f"{path}: not the test part of these stores; make it again")
-    return merged["logit"].to_numpy()
+    return merged[answer].to_numpy()
 
 
 def _examples(stream: Stream, logit: NDArray) -> NDArray[np.integer]:

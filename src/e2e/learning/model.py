@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import io
 import pickle
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from e2e import models
+from e2e.data.store import Samples
 from e2e.errors import E2EError
 from e2e.files import whole
 from e2e.tasks import task
@@ -19,7 +23,7 @@ FORMAT = 1
 
 
 def save(path: str | Path, network: nn.Module, info: dict[str, Any]) -> None:
-    """Write ``network`` and ``info`` (plain values; ``task``, ``architecture``, ``numbers`` among them).
+    """Write ``network`` and ``info`` (plain values: task, channels, architecture, numbers and more).
 
     Equal content gives equal bytes.
     """
@@ -33,8 +37,9 @@ def save(path: str | Path, network: nn.Module, info: dict[str, Any]) -> None:
 def load(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     """The network of a file written by ``save``, on the CPU and in evaluation mode, and its ``info``.
 
-    ``info`` has task, architecture, numbers, training_data (sha256, objects, simulation), trainer (with the
-    seed), epoch, validation_loss and versions. Raises E2EError for a file that is not such a model.
+    ``info`` has task, channels (their number), architecture, numbers, training_data (sha256, objects,
+    simulation), trainer (with the seed), epoch, validation_loss, of a classifier temperature, and versions.
+    Raises E2EError for a file that is not such a model.
     """
     try:
         info = torch.load(path, map_location="cpu", weights_only=True)
@@ -45,7 +50,7 @@ def load(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
         raise E2EError(f"{path}: not a trained model ({reason}); train it again") from None
     if not isinstance(info, dict) or info.get("format") != FORMAT:
         raise E2EError(f"{path}: not a trained model of format {FORMAT}; train it again")
-    network = models.build(info["architecture"], task(info["task"]), **info["numbers"])
+    network = models.build(info["architecture"], task(info["task"], info["channels"]), **info["numbers"])
     weights = info.pop("state_dict")
     try:
         network.load_state_dict(weights)
@@ -55,3 +60,13 @@ def load(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
             f" ({str(error).splitlines()[-1].strip()}); train it again"
         ) from None
     return network.eval(), info
+
+
+def answers(network: nn.Module, chunks: Iterable[Samples]) -> NDArray[np.float32]:
+    """Logits, or masses in GeV, [N] of the objects of ``chunks``, each of which is one batch."""
+    device = next(network.parameters()).device
+    with torch.inference_mode():
+        pieces = [
+            network(torch.from_numpy(samples.images()).to(device)).float().cpu().numpy() for samples in chunks
+        ]
+    return np.concatenate(pieces)

@@ -59,15 +59,16 @@ class EventBootstrap:
     Two classifiers measured on the same objects are thereby compared on the same resampled events.
     """
 
-    def __init__(self, event: NDArray[np.integer], replicas: int, seed: int):
-        """``event`` [N] numbers the event of each object from 0."""
+    def __init__(self, event: NDArray[np.integer], replicas: int, seed: int, weight: NDArray | None = None):
+        """``event`` [N] numbers the event of each object from 0; ``weight`` [N] are their weights (1)."""
         self.event = event
         self.events = int(event.max()) + 1
         self.replicas = replicas
         self.seed = seed
+        self.weight = np.ones(len(event), np.float32) if weight is None else weight.astype(np.float32)
 
     def chunks(self) -> Iterator[NDArray[np.float32]]:
-        """Weights [replicas of the chunk, N]: how often the event of each object was drawn."""
+        """Weights [replicas of the chunk, N]: the objects' own, as often as their event was drawn."""
         generator = np.random.default_rng(self.seed)
         events = self.events
         for start in range(0, self.replicas, CHUNK):
@@ -75,13 +76,11 @@ class EventBootstrap:
             drawn = generator.integers(events, size=(size, events))
             drawn += np.arange(size)[:, None] * events
             counts = np.bincount(drawn.ravel(), minlength=size * events).reshape(size, events)
-            yield counts.astype(np.float32)[:, self.event]
+            yield counts.astype(np.float32)[:, self.event] * self.weight
 
     def estimate(self, measures: Mapping[str, Callable[[NDArray], NDArray]]) -> dict[str, Estimate]:
         """Each measure (weights [R, N] -> values [R, ...]) of the sample itself and of all resamplings."""
-        values = {
-            name: measure(np.ones((1, len(self.event)), np.float32))[0] for name, measure in measures.items()
-        }
+        values = {name: measure(self.weight[None])[0] for name, measure in measures.items()}
         pieces = [{name: measure(w) for name, measure in measures.items()} for w in self.chunks()]
         return {
             name: Estimate(value, np.concatenate([piece[name] for piece in pieces]))
@@ -152,12 +151,12 @@ class Calibration:
         total, mean, fraction = self.curve(weights)
         return np.nansum(total * np.abs(fraction - mean), axis=1) / total.sum(axis=1)
 
-    def floor(self, replicas: int, seed: int) -> float:
+    def floor(self, weight: NDArray, replicas: int, seed: int) -> float:
         """The same error, on average, if the scores were exact probabilities: what finite numbers leave."""
         generator = np.random.default_rng(seed)
         errors = []
         for _ in range(replicas):
             truth = generator.random(len(self.score)) < self.score
-            difference = (truth - self.score) @ self.membership
-            errors.append(np.abs(difference).sum() / len(self.score))
+            difference = (weight * (truth - self.score)) @ self.membership
+            errors.append(np.abs(difference).sum() / weight.sum())
         return float(np.mean(errors))

@@ -1,4 +1,4 @@
-"""Supervised training of a classifier with Lightning."""
+"""Supervised training with Lightning."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ import pandas as pd
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from torch import Tensor, nn
-from torch.nn import functional
-from torchmetrics.classification import BinaryAUROC
 from tqdm import tqdm
 
-from e2e import __version__, models, tasks
+from e2e import __version__, models
+from e2e.data.split import PARTS
 from e2e.errors import E2EError
 from e2e.files import whole
-from e2e.learning import data, model
+from e2e.learning import data, model, weights
 from e2e.learning.augmentation import random_reflections
+from e2e.learning.calibration import temperature
+from e2e.learning.objectives import Classification, Regression, objective
 from e2e.plots import evaluation
-from e2e.tasks import Crop
+from e2e.tasks import Task
 
 FINGERPRINT = "e2e_fingerprint"  # key in a checkpoint
 WARM_UP = 0.15  # part of the steps in which the learning rate rises to its maximum
@@ -61,7 +62,7 @@ def train(
     figure: str | Path,
     *,
     checkpoints: str | Path,
-    task: str,
+    task: Task,
     architecture: str,
     network: Mapping[str, Any],
     trainer: Mapping[str, Any],
@@ -74,7 +75,8 @@ def train(
     (CSV) gets a row an epoch, drawn in ``figure``. ``checkpoints`` is a folder that exists while training
     does: after a kill, the same call goes on from the last finished epoch, and on a CPU ends with the
     weights of an uninterrupted run; a checkpoint of other settings or data is left aside. Equal settings,
-    data, seed and ``threads`` (CPU threads a device) give equal weights on a CPU.
+    data, seed and ``threads`` (CPU threads a device) give equal weights on a CPU. Objects are weighted as
+    ``weights.fit`` says; the scores of a classifier are calibrated on the validation part.
 
     Several GPUs train by DistributedDataParallel: the calling script is then run once a device.
 
@@ -84,25 +86,30 @@ def train(
     settings = Settings(**trainer)
     if threads:
         torch.set_num_threads(threads)
+    training, validation = (data.stream(stores, split, part, task) for part in PARTS[:2])
+    weigh = weights.fit(training.objects, task)
     parts = data.Parts(
-        data.stream(stores, split, "train", task),
-        data.stream(stores, split, "validation", task),
+        *(data.Objects(stream, weigh(stream.objects)) for stream in (training, validation)),
         settings.batch_size,
         settings.seed,
     )
     torch.manual_seed(settings.seed)
-    module = models.build(architecture, tasks.task(task), **network)
+    module = models.build(architecture, task, **network)
     module = module.to(memory_format=torch.channels_last)  # a quarter faster on CPUs, and for tensor cores
+    goal = objective(task, training.target)
+    if not task.classes:
+        module.set_target_range(goal.mean, goal.spread)
     info = {
-        "task": task,
+        "task": task.name,
+        "channels": len(task.channels),
         "architecture": architecture,
         "numbers": dict(network),
-        "training_data": data.identity(stores, len(parts.training)),
+        "training_data": data.identity(stores, len(training)),
         "trainer": asdict(settings),
         "versions": {"e2e": __version__, "torch": str(torch.__version__), "lightning": lightning.__version__},
     }
     fingerprint = hashlib.sha256(json.dumps(info, sort_keys=True).encode()).hexdigest()
-    classifier = Classifier(module, tasks.task(task).crop, settings, fingerprint)
+    training_module = Training(module, goal, task, settings, fingerprint)
     best = ModelCheckpoint(
         checkpoints,
         filename="best",
@@ -113,13 +120,16 @@ def train(
     )
     lightning_trainer = _trainer(settings, accelerator, [History(history), best], checkpoints)
     lightning_trainer.fit(
-        classifier, parts, ckpt_path=_resumable(Path(checkpoints) / "last.ckpt", fingerprint)
+        training_module, parts, ckpt_path=_resumable(Path(checkpoints) / "last.ckpt", fingerprint)
     )
 
     if lightning_trainer.is_global_zero:
         chosen = torch.load(best.best_model_path, map_location="cpu", weights_only=False)
-        classifier.load_state_dict(chosen["state_dict"])
+        training_module.load_state_dict(chosen["state_dict"])
         info |= {"epoch": chosen["epoch"] + 1, "validation_loss": float(best.best_model_score)}
+        if task.classes:
+            logit = model.answers(module.eval(), validation.chunks(settings.batch_size))
+            info["temperature"] = temperature(logit, validation.target, weigh(validation.objects))
         model.save(output, module, info)
         evaluation.history(history, figure, info["training_data"]["simulation"])
         shutil.rmtree(checkpoints)
@@ -180,16 +190,24 @@ def _resumable(checkpoint: Path, fingerprint: str) -> Path | None:
     return checkpoint
 
 
-class Classifier(lightning.LightningModule):
-    """Binary cross-entropy, reflections about the seed, AdamW, one cycle of the learning rate."""
+class Training(lightning.LightningModule):
+    """An objective, reflections about the seed, AdamW, one cycle of the learning rate."""
 
-    def __init__(self, network: nn.Module, crop: Crop, settings: Settings, fingerprint: str):
+    def __init__(
+        self,
+        network: nn.Module,
+        objective: Classification | Regression,
+        task: Task,
+        settings: Settings,
+        fingerprint: str,
+    ):
         super().__init__()
         self.network = network
-        self.crop = crop
+        self.objective = objective
+        self.task = task
         self.settings = settings
         self.fingerprint = fingerprint
-        self.validation_auc = BinaryAUROC()
+        self.watched = f"validation_{objective.watched}"
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint[FINGERPRINT] = self.fingerprint
@@ -199,22 +217,22 @@ class Classifier(lightning.LightningModule):
         epochs = self.settings.seed * self.settings.epochs + self.current_epoch
         torch.manual_seed(epochs * self.trainer.world_size + self.global_rank)
 
-    def training_step(self, batch: tuple[Tensor, Tensor]) -> Tensor:
-        frames, target = batch
-        loss = self._loss(self.network(random_reflections(frames, self.crop)), target)
+    def training_step(self, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        frames, target, weight = batch
+        loss = self._loss(self.network(random_reflections(frames, self.task)), target, weight)
         self.log("training_loss", loss, on_step=False, on_epoch=True, batch_size=len(target), sync_dist=True)
         return loss
 
-    def validation_step(self, batch: tuple[Tensor, Tensor]) -> None:
-        frames, target = batch
-        logit = self.network(frames)
-        loss = self._loss(logit, target)
-        self.validation_auc.update(logit.float(), target.int())
-        self.log("validation_loss", loss, prog_bar=True, batch_size=len(target), sync_dist=True)
-        self.log("validation_auc", self.validation_auc, prog_bar=True)
+    def validation_step(self, batch: tuple[Tensor, Tensor, Tensor]) -> None:
+        frames, target, weight = batch
+        answer = self.network(frames)
+        loss = self._loss(answer, target, weight)
+        self.objective.watch(answer, target)
+        self.log("validation_loss", loss, batch_size=len(target), sync_dist=True)
+        self.log(self.watched, self.objective.metric)
 
-    def _loss(self, logit: Tensor, target: Tensor) -> Tensor:
-        loss = functional.binary_cross_entropy_with_logits(logit.float(), target)
+    def _loss(self, answer: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        loss = self.objective.loss(answer, target, weight)
         if not torch.isfinite(loss):
             raise E2EError(
                 f"the loss is {loss.item()} in epoch {self.current_epoch + 1}: lower trainer.learning_rate"
@@ -246,7 +264,7 @@ class Classifier(lightning.LightningModule):
 class Progress(Callback):
     """One bar an epoch, counted from 1 as in the history, in images a second."""
 
-    def on_train_epoch_start(self, trainer: lightning.Trainer, module: Classifier) -> None:
+    def on_train_epoch_start(self, trainer: lightning.Trainer, module: Training) -> None:
         self.bar = tqdm(
             total=trainer.num_training_batches * module.settings.batch_size,
             desc=f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}",
@@ -255,24 +273,24 @@ class Progress(Callback):
             disable=not trainer.is_global_zero,
         )
 
-    def on_train_batch_end(self, trainer: lightning.Trainer, module: Classifier, *_: Any) -> None:
+    def on_train_batch_end(self, trainer: lightning.Trainer, module: Training, *_: Any) -> None:
         self.bar.update(module.settings.batch_size)
 
-    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Classifier) -> None:
-        names = ("validation_loss", "validation_auc")
+    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Training) -> None:
+        names = ("validation_loss", module.watched)
         self.bar.set_postfix({name: f"{trainer.callback_metrics[name].item():.4f}" for name in names})
         self.bar.close()
 
 
 class History(Callback):
-    """Writes a CSV row an epoch: epoch, learning_rate, training_loss, validation_loss, validation_auc."""
+    """Writes a CSV row an epoch: epoch, learning_rate, losses of both parts, and what is watched."""
 
     def __init__(self, path: str | Path):
         self.path = path
         self.rows: list[dict[str, float]] = []
 
-    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Classifier) -> None:
-        names = ("training_loss", "validation_loss", "validation_auc")
+    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Training) -> None:
+        names = ("training_loss", "validation_loss", module.watched)
         row = {
             "epoch": trainer.current_epoch + 1,
             "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],

@@ -2,61 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-BINS = (16, 6)  # of transverse momentum and of |eta|
+from e2e.tasks import Task
+
+BINS = (16, 6)  # of transverse momentum and of |eta|, of equal numbers of objects
 LARGEST = 10.0  # a rarer object weighs no more, so that few of them do not rule a batch
 
+Weigh = Callable[[pd.DataFrame], NDArray[np.float32]]
 
-@dataclass(frozen=True)
-class Weights:
-    """Weights of objects by class, transverse momentum (GeV) and |eta|.
 
-    ``pt`` and ``eta`` are the names of the kinematics, ``pt_edges`` and ``eta_edges`` the inner edges of
-    their bins, ``table`` [classes, bins of pt, bins of eta] the weights.
+def fit(objects: pd.DataFrame, task: Task) -> Weigh:
+    """A function from a table of objects to their weights [N], on average about 1.
+
+    ``objects`` are those of the training part, with the columns ``target`` and kinematics. With the
+    weights, all classes have the same distribution of the quantities ``task.balance`` (transverse
+    momentum and eta), which is the mean of theirs. Where some class is missing from a bin, all objects
+    weigh 0: nothing can be compared there. A quantity that the source has not is left out; a task
+    that balances nothing has weights 1.
     """
-
-    pt: str
-    eta: str
-    pt_edges: NDArray[np.float64]
-    eta_edges: NDArray[np.float64]
-    table: NDArray[np.float64]
-
-    def of(self, objects: pd.DataFrame) -> NDArray[np.float32]:
-        """Weights [N] of objects with the columns ``target``, ``pt`` and ``eta``; on average about 1."""
-        return self.table[self._bins(objects)].astype(np.float32)
-
-    def _bins(self, objects: pd.DataFrame) -> tuple[NDArray, NDArray, NDArray]:
-        return (
-            objects["target"].to_numpy().astype(int),
-            np.searchsorted(self.pt_edges, objects[self.pt].to_numpy(), side="right"),
-            np.searchsorted(self.eta_edges, np.abs(objects[self.eta].to_numpy()), side="right"),
-        )
-
-
-def fit(objects: pd.DataFrame, kinematics: Sequence[str], classes: int) -> Weights:
-    """Weights with which all classes have the same distribution: the mean of theirs.
-
-    ``objects`` (those of the training part) has the columns ``target`` and ``kinematics``, the names of
-    transverse momentum and eta. Bins hold equal numbers of objects. A bin without objects of some class
-    gets weight 0 for all: nothing can be compared there.
-    """
-    pt, eta = kinematics
+    if not task.balance:
+        return lambda objects: np.ones(len(objects), np.float32)
     edges = [
-        np.quantile(values, np.linspace(0, 1, bins + 1)[1:-1])
-        for values, bins in zip((objects[pt], np.abs(objects[eta])), BINS, strict=True)
+        np.quantile(column, np.linspace(0, 1, bins + 1)[1:-1])
+        for column, bins in zip(_balanced(objects, task), BINS, strict=True)
     ]
-    unit = Weights(pt, eta, *edges, np.ones((classes, *BINS)))
-    counts = np.zeros((classes, *BINS))
-    np.add.at(counts, unit._bins(objects), 1.0)
-    shares = counts / counts.sum(axis=(1, 2), keepdims=True)
-    compared = np.all(counts > 0, axis=0)
-    wanted = shares.mean(axis=0) * compared
+
+    def place(objects: pd.DataFrame) -> tuple[NDArray, ...]:
+        """Class, and bin of each quantity."""
+        columns = zip(edges, _balanced(objects, task), strict=True)
+        bins = (np.searchsorted(edge, column, side="right") for edge, column in columns)
+        return (objects["target"].to_numpy().astype(int), *bins)
+
+    counts = np.zeros((len(task.classes), *BINS))
+    np.add.at(counts, place(objects), 1.0)
+    wanted = (counts / counts.sum(axis=(1, 2), keepdims=True)).mean(axis=0) * np.all(counts > 0, axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        table = np.where(compared, wanted * len(objects) / classes / counts, 0.0)
-    return Weights(pt, eta, *edges, np.minimum(table, LARGEST))
+        table = np.where(wanted > 0, wanted * len(objects) / len(task.classes) / counts, 0.0)
+    table = np.minimum(table, LARGEST).astype(np.float32)
+    return lambda objects: table[place(objects)]
+
+
+def _balanced(objects: pd.DataFrame, task: Task) -> tuple[NDArray, NDArray]:
+    """Transverse momentum and |eta| [N]; 0 where unknown."""
+    pt, eta = (np.nan_to_num(objects[name].to_numpy()) for name in task.balance)
+    return pt, np.abs(eta)

@@ -17,21 +17,26 @@ from e2e.learning.statistics import Estimate
 from e2e.plots import style
 from e2e.tasks import Crop, Quantity
 
-ROWS, COLUMNS = 6, 15  # on either side of the seed, shown in an attribution
+ROWS, COLUMNS = 6, 15  # on either side of the seed of a crop of 32 x 32, shown in an attribution
+WATCHED = {  # column of a history: names of the loss and of itself
+    "validation_auc": ("Binary cross-entropy", "Validation ROC AUC"),
+    "validation_mae": ("Huber loss of log(mass), standardised", "Validation mean absolute error [GeV]"),
+}
 
 
 def history(source: str | Path, path: str | Path, simulation: bool) -> None:
-    """Losses and validation AUC by epoch, from the history CSV of a training."""
+    """Losses, and what was watched, by epoch, from the history CSV of a training."""
     table = pd.read_csv(source)
     figure, (left, right) = style.figure(columns=2)
     for name in ("training", "validation"):
         left.plot(table["epoch"], table[f"{name}_loss"], marker="o", label=name)
     best = table.loc[table["validation_loss"].idxmin(), "epoch"]
     left.axvline(best, color="grey", linestyle=":", label="kept")
-    left.set(xlabel="Epoch", ylabel="Binary cross-entropy")
+    watched = next(name for name in WATCHED if name in table)
+    left.set(xlabel="Epoch", ylabel=WATCHED[watched][0])
     left.legend()
-    right.plot(table["epoch"], table["validation_auc"], marker="o", color="tab:orange")
-    right.set(xlabel="Epoch", ylabel="Validation ROC AUC")
+    right.plot(table["epoch"], table[watched], marker="o", color="tab:orange")
+    right.set(xlabel="Epoch", ylabel=WATCHED[watched][1])
     for axes in (left, right):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.minorticks_off()
@@ -40,9 +45,13 @@ def history(source: str | Path, path: str | Path, simulation: bool) -> None:
 
 
 def roc(
-    path: str | Path, signal: NDArray, curves: Mapping[str, Mapping[str, Estimate]], simulation: bool
+    path: str | Path,
+    signal: NDArray,
+    curves: Mapping[str, Mapping[str, Estimate]],
+    classes: Sequence[str],
+    simulation: bool,
 ) -> None:
-    """Background rejection at the efficiencies ``signal`` [n], with 68 % bands, for each discriminant.
+    """Rejection of ``classes[0]`` at the efficiencies ``signal`` [n], with 68 % bands, for each discriminant.
 
     A curve holds the estimates ``auc`` and ``background`` (efficiencies [n]).
     """
@@ -59,8 +68,12 @@ def roc(
             axes.fill_between(
                 signal[shown], 1 / high, 1 / low, color=line.get_color(), alpha=0.25, linewidth=0
             )
+    background, wanted = (name.capitalize() for name in classes)
     axes.set(
-        xlabel="Electron efficiency", ylabel="Photon rejection (1 / efficiency)", yscale="log", xlim=(0, 1)
+        xlabel=f"{wanted} efficiency",
+        ylabel=f"{background} rejection (1 / efficiency)",
+        yscale="log",
+        xlim=(0, 1),
     )
     axes.legend()
     style.label(axes, style.origin(simulation))
@@ -68,14 +81,20 @@ def roc(
 
 
 def scores(
-    path: str | Path, target: NDArray, score: NDArray, classes: Sequence[str], simulation: bool
+    path: str | Path,
+    target: NDArray,
+    score: NDArray,
+    weight: NDArray,
+    classes: Sequence[str],
+    simulation: bool,
 ) -> None:
-    """Distribution of the score by class."""
+    """Distribution of the score by class, weighted."""
     figure, axes = style.figure()
     for number, name in enumerate(classes):
         axes.hist(
             score[target == number],
             bins=np.linspace(0, 1, 51),
+            weights=weight[target == number],
             density=True,
             histtype="step",
             linewidth=2,
@@ -88,15 +107,15 @@ def scores(
     style.save(figure, path)
 
 
-def calibration(path: str | Path, measured: Mapping[str, Any], simulation: bool) -> None:
-    """Reliability curve: fraction of signal against mean score, with 68 % intervals."""
+def calibration(path: str | Path, measured: Mapping[str, Any], signal: str, simulation: bool) -> None:
+    """Reliability curve: fraction of the class ``signal`` against mean score, with 68 % intervals."""
     figure, axes = style.figure()
     score = np.array([entry["mean_score"] for entry in measured["bins"]])
     fraction, errors = _points([entry["signal_fraction"] for entry in measured["bins"]])
     axes.plot([0, 1], [0, 1], color="grey", linestyle="--")
     axes.errorbar(score, fraction, errors, fmt="o", markersize=5)
     error = measured["expected_calibration_error"]["value"]
-    axes.set(xlabel="Mean score", ylabel="Fraction of electrons", xlim=(0, 1), ylim=(0, 1))
+    axes.set(xlabel="Mean score", ylabel=f"Fraction of {signal}s", xlim=(0, 1), ylim=(0, 1))
     axes.text(0.05, 0.82, f"calibration error {error:.4f}\n({measured['error_if_perfect']:.4f} if perfect)")
     style.label(axes, style.origin(simulation))
     style.save(figure, path)
@@ -108,8 +127,10 @@ def dependence(
     kinematics: Sequence[Quantity],
     simulation: bool,
 ) -> None:
-    """AUC in bins of each kinematic quantity, with 68 % intervals."""
-    figure, axes = style.figure(columns=len(kinematics), width=5.5, sharey=True)
+    """AUC in bins of each known kinematic quantity, with 68 % intervals."""
+    kinematics = [quantity for quantity in kinematics if measured[quantity.name]] or kinematics[:1]
+    figure, axes = style.figure(columns=len(kinematics), width=5.5, sharey=True, squeeze=False)
+    axes = axes[0]
     for axis, channel in zip(axes, kinematics, strict=True):
         bins = measured[channel.name]
         edges = np.array([[entry["low"], entry["high"]] for entry in bins]).reshape(-1, 2)
@@ -135,9 +156,11 @@ def attribution(
 
     ``frames`` and ``contributions`` are [N, C, H, W]; the cells around the seed are shown.
     """
-    top, left = max(crop.seed_row - ROWS, 0), max(crop.seed_column - COLUMNS, 0)
-    window = np.s_[:, :, top : crop.seed_row + ROWS + 1, left : crop.seed_column + COLUMNS + 1]
-    energy, contributions = frames[window][:, 0], contributions[window]
+    reach = (ROWS, COLUMNS) if crop.rows == 32 else (crop.seed_row, crop.seed_column)
+    top, left = max(crop.seed_row - reach[0], 0), max(crop.seed_column - reach[1], 0)
+    window = np.s_[:, :, top : crop.seed_row + reach[0] + 1, left : crop.seed_column + reach[1] + 1]
+    energies = [channel.unit == "GeV" for channel in objects.channels]
+    energy, contributions = frames[window][:, energies].sum(axis=1), contributions[window]
     rows, columns = energy.shape[1:]
     first_row, first_column = top - crop.seed_row - 0.5, left - crop.seed_column - 0.5
     extent = (first_column, first_column + columns, first_row, first_row + rows)

@@ -1,0 +1,171 @@
+"""How good a measurement of a mass is, on the test part only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from e2e import tasks
+from e2e.data.split import PARTS
+from e2e.errors import E2EError
+from e2e.files import whole, write_json
+from e2e.learning import data, model
+from e2e.learning.evaluate import BATCH, BOOTSTRAP_SEED, REPLICAS, reference_answers, write_scores
+from e2e.learning.statistics import EventBootstrap, events
+from e2e.plots import regression as plots
+
+BINS = 8  # of true mass and transverse momentum, of equal numbers of objects
+QUANTILES = np.array([0.16, 0.5, 0.84])
+REFERENCES = {"mass": "BDT on jet shapes", "calorimetric": "calorimetric mass", "mean": "mean mass"}
+
+
+def evaluate(
+    stores: Sequence[str | Path],
+    split: str | Path,
+    model_pt: str | Path,
+    reference: str | Path,
+    scores: str | Path,
+    metrics: str | Path,
+    resolution: str | Path,
+    figures: str | Path,
+    threads: int | None = None,
+) -> None:
+    """Measure the network ``model_pt`` on the test part, beside the answers of the ``reference``.
+
+    Writes ``scores`` (parquet: identity, target, mass, kinematics), ``metrics`` (JSON: see ``measure`` and
+    ``compare``), the figure ``resolution`` (.pdf) and a folder ``figures`` of others (.png). The network runs
+    on the CPU in float32, whatever it was trained on, since its masses are what other frameworks must
+    agree with. Raises E2EError where the test part is not that of the reference, or a mass is not finite.
+    """
+    if threads:
+        torch.set_num_threads(threads)
+    network, info = model.load(model_pt)
+    task = tasks.task(info["task"], info["channels"])
+    streams = {part: data.stream(stores, split, part, task) for part in PARTS}
+    test = streams["test"]
+    mass = model.answers(network, test.chunks(BATCH))
+    if not np.all(np.isfinite(mass)):
+        raise E2EError(f"{model_pt}: masses of the test part are not all finite; train it again")
+    write_scores(scores, test.objects, mass=mass)
+
+    answers = {
+        name: reference_answers(reference, test.objects, column)
+        for column, name in REFERENCES.items()
+        if column in pd.read_parquet(reference)
+    }
+    content = {
+        "model": info["architecture"],
+        "seed": info["trainer"]["seed"],
+        "epoch": info["epoch"],
+        "parameters": sum(tensor.numel() for tensor in network.parameters()),
+        "training_data": info["training_data"],
+        "objects": {part: len(stream) for part, stream in streams.items()},
+        **measure(test.objects, mass),
+        "versus": {name: compare(test.objects, mass, other) for name, other in answers.items()},
+    }
+    write_json(metrics, content)
+
+    simulation = info["training_data"]["simulation"]
+    others = {name: measure(test.objects, other) for name, other in answers.items()}
+    compared = {info["architecture"]: content, **others}
+    with whole(figures) as folder:
+        folder.mkdir()
+        plots.correlation(folder / "correlation.png", test.target, mass, simulation)
+        plots.dependence(folder / "resolution.png", compared, simulation)
+        plots.residuals(
+            folder / "residuals.png", test.target, {info["architecture"]: mass, **answers}, simulation
+        )
+    plots.dependence(resolution, compared, simulation)
+
+
+def measure(objects: pd.DataFrame, mass: NDArray) -> dict[str, Any]:
+    """Figures of merit of masses [N] (GeV) of a test part, each with 68 % and 95 % intervals.
+
+    Mean absolute error (GeV); mean of |m / m_true - 1|; resolution, half the width of the central 68 % of m /
+    m_true, over its median; bias, that median minus 1; the latter two in bins of true mass and of true
+    transverse momentum, where that is known, too.
+    """
+    target = objects["target"].to_numpy(np.float64)
+    bootstrap = EventBootstrap(events(objects), REPLICAS, BOOTSTRAP_SEED)
+    ratio = mass / target
+    bins = {"mass": _bins(target)}
+    if "a_pt" in objects and np.isfinite(objects["a_pt"]).all():
+        bins["transverse_momentum"] = _bins(objects["a_pt"].to_numpy(np.float64))
+    estimates = bootstrap.estimate(
+        {
+            "mae": _mean(np.abs(mass - target)),
+            "relative": _mean(np.abs(ratio - 1.0)),
+            "quantiles": _resolution_and_bias(ratio),
+            **{
+                f"{name} {i}": _resolution_and_bias(ratio, inside)
+                for name, entries in bins.items()
+                for i, (_, _, inside) in enumerate(entries)
+            },
+        }
+    )
+    return {
+        "mean_absolute_error": estimates["mae"].summary(),
+        "mean_relative_error": estimates["relative"].summary(),
+        "resolution": estimates["quantiles"][0].summary(),
+        "bias": estimates["quantiles"][1].summary(),
+        "dependence": {
+            name: [
+                {
+                    "low": low,
+                    "high": high,
+                    "objects": int(inside.sum()),
+                    "resolution": estimates[f"{name} {i}"][0].summary(),
+                    "bias": estimates[f"{name} {i}"][1].summary(),
+                }
+                for i, (low, high, inside) in enumerate(entries)
+            ]
+            for name, entries in bins.items()
+        },
+        "bootstrap": {"replicas": REPLICAS, "resampled": "events", "events": bootstrap.events},
+    }
+
+
+def compare(objects: pd.DataFrame, mass: NDArray, reference: NDArray) -> dict[str, Any]:
+    """Difference of the mean absolute errors (GeV), by a paired bootstrap; negative is better."""
+    target = objects["target"].to_numpy(np.float64)
+    bootstrap = EventBootstrap(events(objects), REPLICAS, BOOTSTRAP_SEED)
+    difference = np.abs(mass - target) - np.abs(reference - target)
+    estimate = bootstrap.estimate({"difference": _mean(difference)})["difference"]
+    return {
+        "mean_absolute_error": float(np.abs(mass - target).mean()),
+        "mean_absolute_error_reference": float(np.abs(reference - target).mean()),
+        "difference": estimate.summary(),
+        "p_value": estimate.p_value(),
+    }
+
+
+def _mean(values: NDArray) -> Callable[[NDArray], NDArray]:
+    return lambda draws: draws @ values / draws.sum(axis=1)
+
+
+def _resolution_and_bias(ratio: NDArray, inside: NDArray | None = None) -> Callable[[NDArray], NDArray]:
+    """Resolution and bias [R, 2] of the ratios to the truth, of those ``inside`` if given."""
+    chosen = np.arange(len(ratio)) if inside is None else np.flatnonzero(inside)
+    chosen = chosen[np.argsort(ratio[chosen], kind="stable")]
+    ascending = ratio[chosen]
+
+    def quantiles(draws: NDArray) -> NDArray:
+        reached = np.cumsum(draws[:, chosen], axis=1, dtype=np.float64)
+        places = [np.searchsorted(row, QUANTILES * row[-1]) for row in reached]
+        low, median, high = ascending[np.minimum(places, len(ascending) - 1)].T
+        return np.stack([(high - low) / 2.0 / median, median - 1.0], axis=1)
+
+    return quantiles
+
+
+def _bins(column: NDArray) -> list[tuple[float, float, NDArray[np.bool_]]]:
+    """Edges and objects of ``BINS`` bins of equal numbers."""
+    edges = np.quantile(column, np.linspace(0, 1, BINS + 1))
+    number = np.clip(np.searchsorted(edges, column, side="right") - 1, 0, BINS - 1)
+    return [(float(edges[i]), float(edges[i + 1]), number == i) for i in range(BINS) if np.any(number == i)]

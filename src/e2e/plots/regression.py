@@ -1,0 +1,70 @@
+"""Figures of the measurement of a mass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.colors import LogNorm
+from numpy.typing import NDArray
+
+from e2e.plots import style
+
+LABELS = {"mass": "True mass [GeV]", "transverse_momentum": "True transverse momentum [GeV]"}
+
+
+def correlation(path: str | Path, target: NDArray, mass: NDArray, simulation: bool) -> None:
+    """Numbers of objects by true and by measured mass."""
+    figure, axes = style.figure()
+    edges = np.linspace(target.min(), target.max(), 41)
+    *_, image = axes.hist2d(target, np.clip(mass, edges[0], edges[-1]), bins=edges, norm=LogNorm())
+    axes.plot(edges, edges, color="black", linestyle="--", linewidth=1)
+    axes.set(xlabel="True mass [GeV]", ylabel="Measured mass [GeV]")
+    figure.colorbar(image, ax=axes, label="Objects")
+    style.label(axes, style.origin(simulation))
+    style.save(figure, path)
+
+
+def residuals(path: str | Path, target: NDArray, masses: Mapping[str, NDArray], simulation: bool) -> None:
+    """Distribution of measured over true mass, for each way of measuring it."""
+    figure, axes = style.figure()
+    for name, mass in masses.items():
+        ratio = np.clip(mass / target, 0, 2.5)
+        axes.hist(ratio, bins=np.linspace(0, 2.5, 76), density=True, histtype="step", linewidth=2, label=name)
+    axes.axvline(1.0, color="grey", linestyle=":")
+    axes.set(xlabel="Measured / true mass", ylabel="Objects per unit, normalised", xlim=(0, 2.5))
+    axes.legend()
+    style.label(axes, style.origin(simulation))
+    style.save(figure, path)
+
+
+def dependence(path: str | Path, measured: Mapping[str, Mapping[str, Any]], simulation: bool) -> None:
+    """Resolution and bias against true mass and momentum, with 68 % intervals, for each way of measuring."""
+    names = list(next(iter(measured.values()))["dependence"])
+    figure, axes = style.figure(2, len(names), squeeze=False, sharex="col", sharey="row", height=4.0)
+    for column, name in enumerate(names):
+        for label, content in measured.items():
+            bins = content["dependence"][name]
+            edges = np.array([[entry["low"], entry["high"]] for entry in bins])
+            centre = edges.mean(axis=1)
+            for row, quantity in enumerate(("resolution", "bias")):
+                value = np.array([entry[quantity]["value"] for entry in bins])
+                interval = np.array([entry[quantity]["interval_68"] for entry in bins])
+                axes[row, column].errorbar(
+                    centre,
+                    value,
+                    np.abs(interval - value[:, None]).T,
+                    np.abs(edges - centre[:, None]).T,
+                    fmt="o",
+                    markersize=4,
+                    label=label,
+                )
+        axes[1, column].axhline(0.0, color="grey", linestyle=":")
+        axes[1, column].set(xlabel=LABELS[name])
+    axes[0, 0].set(ylabel="Resolution of m / m(true)")
+    axes[1, 0].set(ylabel="Bias of m / m(true)")
+    axes[0, 0].legend(fontsize=12)
+    style.label(axes[0, 0], style.origin(simulation))
+    style.save(figure, path)

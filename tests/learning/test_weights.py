@@ -1,0 +1,74 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from e2e.learning import weights
+from e2e.learning.calibration import temperature
+from e2e.learning.statistics import Roc
+from e2e.tasks import ELECTRON_PHOTON, QUARK_GLUON
+
+
+def jets(objects: int, seed: int) -> pd.DataFrame:
+    """Jets of which quarks are fewer, harder and more forward."""
+    generator = np.random.default_rng(seed)
+    target = (generator.random(objects) < 0.3).astype(np.float32)
+    return pd.DataFrame(
+        {
+            "target": target,
+            "jetPt": 70 + generator.exponential(60 + 40 * target),
+            "jetEta": generator.normal(0, 0.6 + 0.3 * target),
+        }
+    )
+
+
+def test_weighted_classes_have_equal_numbers_and_kinematics():
+    weigh = weights.fit(jets(20_000, 1), QUARK_GLUON)
+    test = jets(20_000, 2)
+    weight = weigh(test)
+    target = test["target"].to_numpy()
+    assert weight[target == 1].sum() == pytest.approx(weight[target == 0].sum(), rel=0.02)
+    assert weight.mean() == pytest.approx(1.0, abs=0.05)
+    for discriminant in (test["jetPt"], np.abs(test["jetEta"])):
+        roc = Roc(discriminant.to_numpy(), target)
+        assert roc.auc(np.ones((1, len(test))))[0] > 0.57
+        assert roc.auc(weight[None])[0] == pytest.approx(0.5, abs=0.01)
+
+
+def test_bins_that_lack_a_class_count_for_nothing():
+    """Gluons below 120 GeV, quarks above 80: they are compared between."""
+    pt = np.linspace(0, 160, 16_000, endpoint=False)
+    table = pd.DataFrame({"jetPt": np.tile(pt, 2), "jetEta": 0.0, "target": np.repeat([0.0, 1.0], len(pt))})
+    table = table[np.where(table["target"] == 1, table["jetPt"] > 80, table["jetPt"] < 120)]
+    weight = weights.fit(table, QUARK_GLUON)(table)
+    assert not weight[table["jetPt"] < 70].any()
+    assert not weight[table["jetPt"] > 130].any()
+    assert weight[(table["jetPt"] > 90) & (table["jetPt"] < 110)].min() > 0
+
+
+def test_unknown_kinematics_leave_equal_numbers():
+    table = jets(1_000, 4).assign(jetEta=np.nan, jetPt=np.nan)
+    weight = weights.fit(table, QUARK_GLUON)(table)
+    target = table["target"].to_numpy()
+    assert weight[target == 1].sum() == pytest.approx(weight[target == 0].sum(), rel=1e-5)
+
+
+def test_a_task_that_balances_nothing_has_weights_of_one():
+    weigh = weights.fit(pd.DataFrame({"target": [0.0, 1.0]}), ELECTRON_PHOTON)
+    np.testing.assert_array_equal(weigh(pd.DataFrame({"target": [1.0, 1.0, 0.0]})), 1)
+
+
+@pytest.mark.parametrize("true", [0.5, 1.0, 3.0])
+def test_temperature_is_found(true):
+    generator = np.random.default_rng(5)
+    logit = generator.normal(0, 2, 40_000)
+    target = generator.random(len(logit)) < 1 / (1 + np.exp(-logit))
+    assert temperature(true * logit, target, np.ones(len(logit))) == pytest.approx(true, rel=0.05)
+
+
+def test_temperature_looks_at_weights():
+    logit = np.array([2.0, 2.0, -2.0, -2.0])
+    target = np.array([1, 0, 0, 1])
+    sure = temperature(logit, target, np.array([9.0, 1.0, 9.0, 1.0]))
+    unsure = temperature(logit, target, np.array([6.0, 4.0, 6.0, 4.0]))
+    assert sure == pytest.approx(2 / np.log(9), rel=1e-3)
+    assert unsure == pytest.approx(2 / np.log(1.5), rel=1e-3)
