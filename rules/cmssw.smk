@@ -43,6 +43,8 @@ rule cmsrun:
 
 rule agreement:
     input:
+        model="results/{task}/{model}/model.pt",
+        stores=stores,
         torch="results/{task}/{model}/scores.parquet",
         onnx="results/{task}/{model}/onnx_scores.parquet",
         cmsrun=f"results/{{task}}/{{model}}/cmsrun/{BACKEND}/scores.root",
@@ -65,7 +67,7 @@ rule agreement:
     resources:
         mem_mb=2000,
     params:
-        code=library("deploy/agreement.py", "plots/agreement.py"),
+        code=library("deploy/agreement.py", "deploy/ties.py", "plots/agreement.py"),
     script:
         "../workflow/scripts/agreement.py"
 

@@ -80,7 +80,9 @@ def public_files(task, sample):
 def public_file(wildcards):
     """The file of a link, with the folder it is in, that goes to a place in downloads."""
     named = settings_of(wildcards.task)["cernbox"][wildcards.sample].get("files", [])
-    return next((name for name in named if Path(name).name == wildcards.file), wildcards.file)
+    return next(
+        (name for name in named if Path(name).name == wildcards.file), wildcards.file
+    )
 
 
 def token(wildcards):
@@ -161,10 +163,17 @@ def training_code(wildcards):
     """What the weights depend on: the trainer and this architecture, not the other ones."""
     architecture = model_settings(wildcards)["architecture"]
     return library(
+        "data/stream.py",
         "learning/train.py",
         "learning/data.py",
         "learning/augmentation.py",
+        "learning/objectives.py",
+        "learning/weights.py",
+        "learning/calibration.py",
         "models/preprocessing.py",
+        "models/layers.py",
+        "models/network.py",
+        "models/graph.py",
         f"models/{architecture}.py",
     )
 
@@ -181,6 +190,10 @@ def data_outputs():
         if settings["source"] == "simulation":
             outputs.append(f"results/{task}/simulation/validation.json")
     return outputs
+
+
+CLASSIFICATION = "electron_photon|quark_gluon|tau"
+MASSES = "mass_regression"
 
 
 def final_outputs():

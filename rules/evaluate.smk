@@ -18,7 +18,10 @@ rule reference:
         code=library(
             "learning/reference.py",
             "learning/shower_shapes.py",
+            "learning/jet_shapes.py",
+            "learning/weights.py",
             "learning/evaluate.py",
+            "learning/regression.py",
             "learning/statistics.py",
         ),
     script:
@@ -53,6 +56,8 @@ rule evaluate:
         "results/{task}/logs/{model}/evaluate.log",
     benchmark:
         "results/{task}/resources/{model}/evaluate.tsv"
+    wildcard_constraints:
+        task=CLASSIFICATION,
     conda:
         "../envs/e2e.yaml"
     threads: 4
@@ -62,8 +67,54 @@ rule evaluate:
         code=library(
             "learning/evaluate.py",
             "learning/attribution.py",
+            "learning/weights.py",
             "learning/statistics.py",
             "plots/evaluation.py",
         ),
     script:
         "../workflow/scripts/evaluate.py"
+
+
+rule evaluate_masses:
+    input:
+        stores=stores,
+        split="results/{task}/split.parquet",
+        model="results/{task}/{model}/model.pt",
+        reference="results/{task}/bdt/scores.parquet",
+    output:
+        scores="results/{task}/{model}/scores.parquet",
+        metrics="results/{task}/{model}/metrics.json",
+        resolution=report(
+            "results/{task}/{model}/resolution.pdf",
+            caption="../workflow/report/resolution.rst",
+            category="Performance",
+            subcategory="{task}",
+            labels={"model": "{model}", "figure": "resolution"},
+        ),
+        figures=report(
+            directory("results/{task}/{model}/figures"),
+            patterns=["{figure}.png"],
+            caption="../workflow/report/masses.rst",
+            category="Performance",
+            subcategory="{task}",
+            labels={"model": "{model}", "figure": "{figure}"},
+        ),
+    log:
+        "results/{task}/logs/{model}/evaluate.log",
+    benchmark:
+        "results/{task}/resources/{model}/evaluate.tsv"
+    wildcard_constraints:
+        task=MASSES,
+    conda:
+        "../envs/e2e.yaml"
+    threads: 4
+    resources:
+        mem_mb=4000,
+    params:
+        code=library(
+            "learning/regression.py",
+            "learning/statistics.py",
+            "plots/regression.py",
+        ),
+    script:
+        "../workflow/scripts/evaluate_masses.py"

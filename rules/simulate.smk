@@ -11,7 +11,7 @@ rule simulate:
     resources:
         mem_mb=2000,
     params:
-        code=library("simulation", "data/ntuple_writer.py"),
+        code=library("tasks.py", "simulation", "data/ntuple_writer.py"),
         objects=file_objects,
         seed=file_seed,
     script:
@@ -41,6 +41,11 @@ rule validate_simulation:
     resources:
         mem_mb=3000,
     params:
-        code=library("simulation/validation.py", "plots/simulation.py"),
+        code=library(
+            "simulation/validation.py",
+            "simulation/jet_validation.py",
+            "plots/simulation.py",
+            "plots/jet_simulation.py",
+        ),
     script:
         "../workflow/scripts/validate_simulation.py"

@@ -24,6 +24,7 @@ rule train:
     params:
         code=training_code,
         settings=model_settings,
+        channels=channels,
         # Survives a killed job, so that the next one goes on where it stopped.
         checkpoints="results/{task}/{model}/checkpoints",
     script:

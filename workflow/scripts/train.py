@@ -2,6 +2,7 @@ from script import logged
 
 with logged(snakemake.log[0]):
     from e2e.learning.train import train
+    from e2e.tasks import task
 
     settings = snakemake.params.settings
     train(
@@ -11,7 +12,7 @@ with logged(snakemake.log[0]):
         snakemake.output.history,
         snakemake.output.figure,
         checkpoints=snakemake.params.checkpoints,
-        task=snakemake.wildcards.task,
+        task=task(snakemake.wildcards.task, snakemake.params.channels),
         architecture=settings["architecture"],
         network=settings["network"],
         trainer=settings["trainer"],

@@ -1,6 +1,7 @@
 from script import logged
 
 with logged(snakemake.log[0]):
-    from e2e.simulation.validation import validate
+    from e2e.simulation import validate
 
-    validate(snakemake.input.ntuples, snakemake.output.record, snakemake.output.figures)
+    output = snakemake.output
+    validate(snakemake.wildcards.task, snakemake.input.ntuples, output.record, output.figures)
