@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
 from e2e import cli
 from e2e.data import convert as module
 from e2e.data import store
-from e2e.data.convert import convert
+from e2e.data.convert import cluster, convert
 from e2e.data.ntuple_writer import write_ntuple
 from e2e.errors import E2EError
 from e2e.files import sha256
@@ -90,6 +91,52 @@ def test_bytes_do_not_depend_on_the_chunks(simulated, tmp_path, monkeypatch, chu
     monkeypatch.setattr(module, "CHUNK", chunk)
     convert(TASK, simulated, tmp_path / "chunks.parquet", progress=False)
     assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "chunks.parquet").read_bytes()
+
+
+@pytest.mark.slow
+def test_bytes_do_not_depend_on_the_executor(simulated, tmp_path, monkeypatch):
+    """Two Dask workers with chunks of one event against all events at once; an error comes back whole."""
+    convert(TASK, simulated, tmp_path / "local.parquet", progress=False)
+    monkeypatch.setattr(module, "CHUNK", 1)
+    bad = tmp_path / "bad.root"
+    bad.write_bytes(damage(simulated.read_bytes()))
+    with cluster(workers=2) as executor:
+        convert(TASK, simulated, tmp_path / "dask.parquet", progress=False, executor=executor)
+        with pytest.raises(E2EError, match=r"bad\.root: damaged ROOT file"):
+            convert(TASK, bad, tmp_path / "bad.parquet", progress=False, executor=executor)
+        workers = executor.client.run(lambda: "coffea" in __import__("sys").modules)
+    assert list(workers.values()) == [True, True]
+    assert (tmp_path / "local.parquet").read_bytes() == (tmp_path / "dask.parquet").read_bytes()
+    assert not (tmp_path / "bad.parquet").exists()
+
+
+def test_chunks_are_written_before_the_next_are_read(simulated, tmp_path, monkeypatch):
+    """Memory does not grow with the file: at most one chunk waits to be written."""
+    monkeypatch.setattr(module, "CHUNK", 1)
+    waiting = []
+    process = module.CropCutter.process
+
+    def read(self, events):
+        waiting.append("read")
+        return process(self, events)
+
+    def write(output, samples, metadata):
+        for _ in samples:
+            waiting.append("written")
+
+    monkeypatch.setattr(module.CropCutter, "process", read)
+    monkeypatch.setattr(store, "write", write)
+    convert(TASK, simulated, tmp_path / "out.parquet", progress=False)
+    assert waiting == ["read", "written"] * 5
+
+
+def test_a_file_that_was_replaced_is_read_anew(simulated, events, tmp_path):
+    path = tmp_path / "mixture.root"
+    path.write_bytes(simulated.read_bytes())
+    convert(TASK, path, tmp_path / "out.parquet", progress=False)
+    write_ntuple(path, events[:1])
+    convert(TASK, path, tmp_path / "out.parquet", progress=False)
+    assert len(store.read(tmp_path / "out.parquet")) == 2
 
 
 def test_bytes_do_not_depend_on_the_directory(simulated, tmp_path, monkeypatch):
@@ -228,6 +275,58 @@ def test_missing_file(tmp_path, capsys):
     ]
     assert cli.main(arguments) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def run(*arguments) -> int:
+    return cli.main(["convert", "--task", "electron_photon", *map(str, arguments)])
+
+
+def test_one_broken_file_among_many(simulated, tmp_path, capsys):
+    """The others are converted, the broken one is named, and the exit code says that something is missing."""
+    good, bad, empty = (tmp_path / f"{name}.root" for name in ("good", "bad", "empty"))
+    good.write_bytes(simulated.read_bytes())
+    bad.write_bytes(simulated.read_bytes()[:-5000])
+    write_ntuple(empty, [])
+    assert run(bad, good, empty, tmp_path / "out") == 1
+    out, err = capsys.readouterr()
+    errors = [line for line in err.splitlines() if line.startswith("e2e: error: ")]
+    assert errors[0].startswith(f"e2e: error: {bad}: truncated ROOT file")
+    assert errors[1].endswith(f"1 of 3 files could not be converted; the others are in {tmp_path / 'out'}")
+    assert len(errors) == 2
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["empty.parquet", "good.parquet"]
+    assert f"{tmp_path / 'out/good.parquet'}: written from good.root; rejected: 3 detector_edge" in out
+    assert set(store.read(tmp_path / "out/good.parquet").sample) == {"good"}
+
+
+def test_files_that_would_be_written_to_one(simulated, tmp_path, capsys):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "mixture.root").write_bytes(simulated.read_bytes())
+    assert run(tmp_path / "a/mixture.root", tmp_path / "b/mixture.root", tmp_path / "out") == 1
+    assert "would both be written to" in capsys.readouterr().err
+    assert run(tmp_path / "a/mixture.root", tmp_path / "a/mixture.root", tmp_path / "out.parquet") == 1
+    assert "2 files are converted into a folder; name one" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_public_files_by_their_content(tmp_path, capsys):
+    """An HDF5 file of crops under any name; a store is not written over its source."""
+    source = tmp_path / "crops"
+    with h5py.File(source, "w") as file:
+        file["X"] = np.random.default_rng(1).random((4, 32, 32, 2), dtype=np.float32)
+        file["y"] = np.array([0, 1, 1, 0], np.float32)
+    (tmp_path / "out").mkdir()
+    assert run("--sample", "gun", source, tmp_path / "out") == 0
+    assert "photon" in capsys.readouterr().out  # the convention of the labels
+    assert store.read_metadata(tmp_path / "out/crops.parquet").sample == "gun"
+    assert run("--quarter-endcaps", source, tmp_path / "out") == 1
+    assert run(source, source) == 1
+    assert "would be written over it" in capsys.readouterr().err
+
+
+def test_the_number_of_channels(simulated, tmp_path):
+    assert run("--channels", 1, simulated, tmp_path / "out.parquet") == 0
+    assert store.read_metadata(tmp_path / "out.parquet").shape == (1, 32, 32)
 
 
 @pytest.mark.parametrize(
