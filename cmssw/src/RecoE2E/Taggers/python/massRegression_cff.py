@@ -1,6 +1,6 @@
 """Mass regression: from the detector frame and the seeds to the mass [GeV] behind each jet.
 
-The model is to be set, massRegressionTagger.model; its contract says what the source must read (see fromContract).
+Set the model, massRegressionTagger.model; its contract says what the source must read (see fromContract).
 """
 
 import FWCore.ParameterSet.Config as cms

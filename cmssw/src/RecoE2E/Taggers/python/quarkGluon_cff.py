@@ -1,6 +1,6 @@
 """Quark or gluon: from the detector frame and the seeds to the probability of a quark for each jet.
 
-The model is to be set, quarkGluonTagger.model; its contract says what the source must read (see fromContract).
+Set the model, quarkGluonTagger.model; its contract says what the source must read (see fromContract).
 """
 
 import FWCore.ParameterSet.Config as cms

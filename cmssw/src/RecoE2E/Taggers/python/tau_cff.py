@@ -1,6 +1,6 @@
 """Tau or other jet: from the detector frame and the seeds to the probability of a tau for each jet.
 
-The model is to be set, tauTagger.model; its contract says what the source must read (see fromContract).
+Set the model, tauTagger.model; its contract says what the source must read (see fromContract).
 """
 
 import FWCore.ParameterSet.Config as cms
