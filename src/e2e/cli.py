@@ -63,9 +63,9 @@ def _inspect(arguments: argparse.Namespace) -> None:
 
 
 def _simulate(arguments: argparse.Namespace) -> None:
-    from e2e.simulation.electron_photon import simulate
+    from e2e.simulation import simulate
 
-    simulate(arguments.output, arguments.particle, arguments.events, arguments.seed)
+    simulate(arguments.output, arguments.task, arguments.sample, arguments.objects, arguments.seed)
 
 
 def _predict(arguments: argparse.Namespace) -> None:
@@ -133,9 +133,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--picture", type=Path, help="where the picture goes (default: <stem>.png here)")
     command.set_defaults(run=_inspect)
 
-    command = commands.add_parser("simulate", help="write an ntuple of simulated electrons or photons")
-    command.add_argument("--particle", required=True, choices=("electron", "photon"))
-    command.add_argument("--events", required=True, type=int, help="two particles an event")
+    command = commands.add_parser("simulate", help="write an ntuple of simulated objects of a task")
+    command.add_argument("--task", required=True, choices=sorted(TASKS))
+    command.add_argument("--sample", required=True, help="electron, photon; qcd; a_tautau, top; tau, qcd")
+    command.add_argument("--objects", required=True, type=int, help="how many, or a few more")
     command.add_argument("--seed", required=True, type=int, help="also the run number")
     command.add_argument("output", type=Path, metavar="OUT.root")
     command.set_defaults(run=_simulate)
