@@ -2,12 +2,14 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from e2e import tasks
 from e2e.benchmark.inputs import prepare
 from e2e.benchmark.machine import machine
 from e2e.benchmark.run import Point, benchmark
@@ -15,8 +17,9 @@ from e2e.benchmark.statistics import band, line, percentiles
 from e2e.benchmark.ways import in_cmsrun, in_python
 from e2e.data import store
 from e2e.data.convert import convert
+from e2e.data.ntuple_writer import Event, frame_shape, write_ntuple
 from e2e.deploy.cmssw import Cost
-from e2e.deploy.contract import load_contract
+from e2e.deploy.contract import Contract, load_contract
 from e2e.deploy.runtime import CPU
 from e2e.errors import E2EError
 from e2e.files import sha256
@@ -262,6 +265,76 @@ def test_ntuple_of_a_batch_holds_the_frames_of_its_calls(model, ntuple, referenc
     frames = np.load(batch.frames)
     np.testing.assert_array_equal(converted.images(np.arange(20 * 3)).reshape(frames.shape), frames)
     np.testing.assert_array_equal(converted.event, np.repeat(np.arange(batch.events) + 1, 3))
+
+
+@pytest.fixture
+def jets(tmp_path):
+    """The contract of a mass regression with towers, an ntuple of jets, and their masses by a reference."""
+    task = tasks.task("mass_regression", 5)
+    generator = np.random.default_rng(4)
+    events = []
+    for number in range(1, 5):
+        channels = {}
+        for channel in task.channels:
+            hit = generator.random(frame_shape(task, channel)) < 0.02
+            channels[channel.name] = np.float32(generator.normal(5, 1, hit.shape) * hit)
+        objects = {
+            "jetSeed_ieta": generator.integers(12, 44, 2),
+            "jetSeed_iphi": generator.integers(0, 72, 2),
+        }
+        objects |= {name: np.full(2, 50.0) for name in ("jetPt", "jetEta", "jetPhi", "a_m")}
+        events.append(Event(1, 1, number, channels, {k: np.float32(v) for k, v in objects.items()}))
+    path = tmp_path / "jets.root"
+    write_ntuple(path, events, task=task)
+    table = pd.DataFrame({"run": 1, "lumi": 1, "event": np.repeat(range(1, 5), 2), "object": [0, 1] * 4})
+    contract = Contract(task, "cnn", "0" * 64, 17, 8, {}, "unknown", {})
+    return contract, path, table.assign(mass=generator.uniform(3, 20, 8))
+
+
+def test_batches_of_jets_hold_towers_and_masses(jets, tmp_path):
+    contract, path, reference = jets
+    (batch,) = prepare(contract, [path], reference, [3], 20, tmp_path)
+    assert batch.output == "mass"
+    np.testing.assert_array_equal(batch.values[0], reference["mass"].to_numpy()[[0, 1, 0]])
+    frames = np.load(batch.frames)
+    assert frames.shape == (20, 3, 5, 125, 125)
+    assert frames.any(axis=(0, 1, 3, 4)).all()
+    convert(contract.task, batch.ntuple, tmp_path / "batch.parquet", progress=False)
+    converted = store.read(tmp_path / "batch.parquet").images(np.arange(20 * 3))
+    np.testing.assert_array_equal(converted.reshape(frames.shape), frames)
+
+
+@pytest.mark.parametrize(("factor", "status"), [(5e-5, "ok"), (2e-4, "failed")])
+def test_masses_may_differ_by_their_ratio(jets, tmp_path, factor, status):
+    contract, path, reference = jets
+    (batch,) = prepare(contract, [path], reference, [1], 20, tmp_path)
+    values = batch.values[:20] * (1 + factor)
+    assert summary_of(contract, batch, values)["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("near_ties", "objects", "status"), [(True, 1, "ok"), (True, 2, "failed"), (False, 1, "failed")]
+)
+def test_few_objects_may_be_near_ties_of_a_model_that_knows_them(jets, tmp_path, near_ties, objects, status):
+    contract, path, reference = jets
+    (batch,) = prepare(contract, [path], reference, [1], 20, tmp_path)
+    values = batch.values[:20].copy()
+    values[:objects] *= 2
+    assert summary_of(replace(contract, near_ties=near_ties), batch, values)["status"] == status
+
+
+def summary_of(contract, batch, values):
+    """Summary of a point of which a measurement gave these values."""
+    measured = {
+        "calls_ms": [1.0, 1.1],
+        "peak_rss_bytes": 1,
+        "objects_per_s": 1.0,
+        "load_ms": 1.0,
+        "first_ms": 1.0,
+    }
+    point = Point("PyTorch", "CPU", 1, batch, contract, lambda: {**measured, "values": values}, None)
+    point.repeat()
+    return point.summary()
 
 
 def test_large_batches_have_fewer_events(model, ntuple, reference, tmp_path):
