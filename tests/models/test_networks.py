@@ -78,6 +78,18 @@ def test_every_frame_has_a_finite_answer_and_gradient(architecture, of, numbers,
 
 
 @networks
+def test_gradients_are_finite_in_mixed_precision(architecture, of, numbers, make_frames):
+    """As on GPUs; padded points are where numbers too large for bfloat16 would show."""
+    frames = make_frames(of, 4)
+    network = trained(architecture, of, numbers, make_frames(of, 8)).train()
+    with torch.autocast("cpu", torch.bfloat16):
+        answer = network(frames)
+    answer.float().sum().backward()
+    assert torch.isfinite(answer).all()
+    assert all(torch.isfinite(weights.grad).all() for weights in network.parameters())
+
+
+@networks
 def test_every_channel_counts(architecture, of, numbers, make_frames):
     frames = make_frames(of, 8)
     network = trained(architecture, of, numbers, frames)

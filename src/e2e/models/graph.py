@@ -18,7 +18,8 @@ from e2e.errors import E2EError
 from e2e.models.preprocessing import JetFeatures, shares
 from e2e.tasks import Task
 
-LAST = torch.finfo(torch.float32).max  # larger than any energy or distance
+# Larger than any energy or squared distance, and finite in the short floats of mixed precision, too.
+LAST = 2.0**100
 
 
 def smallest(values: Tensor, k: int) -> Tensor:
