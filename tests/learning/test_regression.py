@@ -1,0 +1,67 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from e2e.learning.regression import compare, measure
+
+
+@pytest.fixture
+def objects():
+    """Masses of 2,000 objects, two an event."""
+    generator = np.random.default_rng(1)
+    number = np.arange(2000)
+    return pd.DataFrame(
+        {
+            "sample": "a",
+            "run": 1,
+            "lumi": 1,
+            "event": number // 2,
+            "object": number % 2,
+            "target": generator.uniform(4, 14, 2000).astype(np.float32),
+            "a_pt": generator.uniform(30, 180, 2000).astype(np.float32),
+        }
+    )
+
+
+def test_resolution_and_bias_of_a_gaussian(objects):
+    target = objects["target"].to_numpy(float)
+    ratio = np.random.default_rng(2).normal(1.1, 0.22, len(target))
+    measured = measure(objects, target * ratio)
+    assert measured["resolution"]["value"] == pytest.approx(0.22 / 1.1 * 0.9945, rel=0.06)
+    assert measured["bias"]["value"] == pytest.approx(0.1, abs=0.015)
+    assert measured["mean_relative_error"]["value"] == pytest.approx(np.abs(ratio - 1).mean())
+    assert measured["mean_absolute_error"]["value"] == pytest.approx(np.abs(target * (ratio - 1)).mean())
+    for name in ("resolution", "bias", "mean_absolute_error"):
+        low, high = measured[name]["interval_95"]
+        assert low < measured[name]["value"] < high
+    assert json.dumps(measured, allow_nan=False)
+
+
+def test_bins_hold_all_objects_and_follow_the_truth(objects):
+    target = objects["target"].to_numpy(float)
+    measured = measure(objects, target + 1.0)  # a constant shift: its share falls with the mass
+    for name in ("mass", "transverse_momentum"):
+        assert sum(entry["objects"] for entry in measured["dependence"][name]) == len(objects)
+    biases = [entry["bias"]["value"] for entry in measured["dependence"]["mass"]]
+    assert biases == sorted(biases, reverse=True)
+    middle = [(entry["low"] + entry["high"]) / 2 for entry in measured["dependence"]["mass"]]
+    np.testing.assert_allclose(biases, 1 / np.array(middle), rtol=0.1)
+
+
+def test_unknown_momenta_have_no_bins(objects):
+    measured = measure(objects.assign(a_pt=np.float32(np.nan)), objects["target"].to_numpy(float))
+    assert list(measured["dependence"]) == ["mass"]
+
+
+def test_difference_is_paired(objects):
+    target = objects["target"].to_numpy(float)
+    generator = np.random.default_rng(3)
+    common = generator.normal(0, 1, len(target))
+    better, worse = target + common, target + common * 1.05
+    versus = compare(objects, better, worse)
+    assert versus["difference"]["interval_95"][1] < 0
+    expected = np.abs(better - target).mean() - np.abs(worse - target).mean()
+    assert versus["difference"]["value"] == pytest.approx(expected)
+    assert compare(objects, better, better)["difference"]["interval_95"] == [0, 0]
