@@ -12,7 +12,7 @@ BIN := .venv/bin
 REPORT := results/report.html
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo all test test-slow lint clean
+.PHONY: help demo all bench-data test test-slow lint clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ all: .venv/installed  ## the whole chain of config.yaml, and its report
 	  snakemake --report $(REPORT) all --configfile $(CONFIG); \
 	else echo "The report is up to date"; fi
 	@echo "$(CURDIR)/$(REPORT)"
+
+bench-data: .venv/installed  ## how fast data move, against what others do: results/benchmark/data.{json,png}, some minutes
+	@python -m e2e.benchmark.data results/benchmark/data.json results/benchmark/data.png --config $(CONFIG)
 
 test: .venv/installed  ## lint and the fast tests
 	@$(MAKE) lint

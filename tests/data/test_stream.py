@@ -116,6 +116,7 @@ def test_any_objects_in_any_order(stores, part, memory):
     for size in (1, 7, 300, 0, 300):
         positions = random.integers(0, len(stream), size)
         assert_equal(stream.samples(positions), whole[positions])
+        np.testing.assert_array_equal(stream.images(positions), whole.images(positions))
     assert_equal(Samples.concatenate(list(stream.chunks(64))), whole)
 
 

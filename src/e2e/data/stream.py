@@ -6,6 +6,7 @@ larger one, ``Stream.order`` makes a shuffled order that reads each row group ab
 
 from __future__ import annotations
 
+import mmap
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -15,8 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from e2e.data import split
-from e2e.data.store import IDENTITY, Samples, gather
+from e2e.data import split, views
+from e2e.data.store import IDENTITY, Samples, copy_hits, gather
 from e2e.errors import E2EError
 
 MEMORY = 1 << 30  # bytes of hits held by each process
@@ -76,14 +77,9 @@ class Stream:
     def samples(self, positions: NDArray[np.integer]) -> Samples:
         """The objects at ``positions``, in that order. Row groups that are not in memory are read."""
         positions = np.asarray(positions)
-        if self._held is None:
-            self._held = _Ring(len(self), self._capacity)
+        if not self._hold(positions):
+            return Samples.concatenate([self.samples(half) for half in _halves(positions)])
         held = self._held
-        for group in np.unique(self._group[positions[held.start[positions] < 0]]):
-            self._read(group)
-        if np.any(held.start[positions] < 0):  # more row groups than fit at a time
-            middle = len(positions) // 2
-            return Samples.concatenate([self.samples(half) for half in np.split(positions, [middle])])
         offsets, index, value = gather(held.start[positions], held.count[positions], held.index, held.value)
         columns = {name: column[positions] for name, column in self._columns.items()}
         return replace(
@@ -94,6 +90,14 @@ class Stream:
             index=index,
             value=value,
         )
+
+    def images(self, positions: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Frames [n, C, H, W] of the objects at ``positions``: those of ``samples``, without its columns."""
+        positions = np.asarray(positions)
+        if not self._hold(positions):
+            return np.concatenate([self.images(half) for half in _halves(positions)])
+        held = self._held
+        return views.images(held.start[positions], held.count[positions], held.index, held.value, self.shape)
 
     def chunks(self, objects: int) -> Iterator[Samples]:
         """All objects by position, ``objects`` at a time."""
@@ -118,12 +122,17 @@ class Stream:
         time = rank[group] + self.window * np.arange(len(group)) / len(group)
         return permutation[np.argsort(time, kind="stable")]
 
-    def _read(self, group: int) -> None:
-        """Read the hits of a row group's objects into memory."""
-        file, number, rows = self._groups[group]
-        offsets, index, value = file.hits_of(number)
-        hits = gather(offsets[rows], np.diff(offsets)[rows], index, value)
-        self._held.add(slice(self._first[group], self._first[group + 1]), *hits)
+    def _hold(self, positions: NDArray[np.integer]) -> bool:
+        """Read the hits of these objects where need be; False if they do not fit in memory at a time."""
+        if self._held is None:
+            self._held = _Ring(len(self), self._capacity)
+        start = self._held.start
+        for group in np.unique(self._group[positions[start[positions] < 0]]):
+            file, number, rows = self._groups[group]
+            offsets, index, value = file.hits_of(number)
+            objects = slice(self._first[group], self._first[group + 1])
+            self._held.add(objects, offsets[rows], offsets[rows + 1] - offsets[rows], index, value)
+        return bool(np.all(start[positions] >= 0))
 
 
 class _Ring:
@@ -136,13 +145,17 @@ class _Ring:
     def __init__(self, objects: int, capacity: int):
         self.start = np.full(objects, -1, np.int64)
         self.count = np.zeros(objects, np.int64)
-        self.index = np.empty(capacity, np.uint32)
-        self.value = np.empty(capacity, np.float32)
+        # Anonymous maps take memory page by page as it fills; NumPy's own arrays would ask for huge pages.
+        self.index, self.value = (
+            np.frombuffer(mmap.mmap(-1, max(capacity, 1) * HIT // 2), kind)
+            for kind in (np.uint32, np.float32)
+        )
         self._groups: deque[tuple[int, slice]] = deque()  # where each began, on a line that goes on and on
         self._end = 0
 
-    def add(self, objects: slice, offsets: NDArray, index: NDArray, value: NDArray) -> None:
-        capacity, hits = len(self.index), len(index)
+    def add(self, objects: slice, start: NDArray, count: NDArray, index: NDArray, value: NDArray) -> None:
+        """Take in hits of ``objects``: the ``count`` ones from ``start`` on of ``index`` and ``value``."""
+        capacity, hits = len(self.index), int(count.sum())
         begin = self._end
         if begin % capacity + hits > capacity:  # a row group lies in one piece
             begin += capacity - begin % capacity
@@ -150,10 +163,14 @@ class _Ring:
         while self._groups and self._groups[0][0] < self._end - capacity:
             self.start[self._groups.popleft()[1]] = -1
         self._groups.append((begin, objects))
-        place = slice(begin % capacity, begin % capacity + hits)
-        self.index[place], self.value[place] = index, value
-        self.start[objects] = begin % capacity + offsets[:-1]
-        self.count[objects] = np.diff(offsets)
+        place = begin % capacity
+        copy_hits(start, count, index, value, self.index[place:], self.value[place:])
+        self.start[objects] = place + np.cumsum(count) - count
+        self.count[objects] = count
+
+
+def _halves(positions: NDArray) -> list[NDArray]:
+    return np.split(positions, [len(positions) // 2])
 
 
 def _by_group(sizes: Sequence[int], rows: NDArray) -> Iterator[tuple[int, NDArray]]:
