@@ -11,6 +11,25 @@ namespace e2e {
     std::string size(std::uint32_t rows, std::uint32_t columns) {
       return std::to_string(rows) + " x " + std::to_string(columns);
     }
+
+    /// Calls hit(i, values[i]) for each of n values that is not 0. Images hold few: zeros are passed over in blocks.
+    template <typename F>
+    void forEachHit(float const* values, std::uint32_t n, F&& hit) {
+      constexpr std::uint32_t block = 16;
+      std::uint32_t i = 0;
+      for (; i + block <= n; i += block) {
+        int any = 0;
+        for (std::uint32_t j = i; j < i + block; ++j)  // without a way out: the compiler takes them together
+          any |= values[j] != 0.f;
+        if (any)
+          for (std::uint32_t j = i; j < i + block; ++j)
+            if (values[j] != 0.f)
+              hit(j, values[j]);
+      }
+      for (; i < n; ++i)
+        if (values[i] != 0.f)
+          hit(i, values[i]);
+    }
   }  // namespace
 
   FrameBuilder::FrameBuilder(std::vector<Layer> layers, std::uint32_t rows, std::uint32_t columns)
@@ -40,29 +59,32 @@ namespace e2e {
     std::vector<std::uint32_t> index;
     std::vector<float> value;
     for (std::uint32_t channel = 0; channel < layers_.size(); ++channel) {
-      auto const& [name, cell, shift] = layers_[channel];
+      auto const& layer = layers_[channel];
+      auto const cell = layer.cell;
       auto const& image = *images[channel];
       std::uint32_t const rows = rows_ / cell, columns = columns_ / cell;
       if (image.size() != std::size_t(rows) * columns)
-        throw std::runtime_error(name + " has " + std::to_string(image.size()) + " values; expected " +
+        throw std::runtime_error(layer.name + " has " + std::to_string(image.size()) + " values; expected " +
                                  size(rows, columns));
       auto const area = static_cast<float>(cell * cell);
+      std::uint32_t const wrapped = layer.shift / cell;  // so many of the last columns lie under the first of the frame
       for (std::uint32_t frameRow = 0; frameRow < rows_; ++frameRow) {
         std::uint32_t const row = frameRow / cell;
-        auto place = (channel * rows_ + frameRow) * columns_;
-        auto column = (columns - shift / cell) % columns;
-        for (std::uint32_t i = 0; i < columns; ++i, place += cell, column = column + 1 == columns ? 0 : column + 1) {
-          auto const content = image[row * columns + column];
-          if (content == 0.f)
-            continue;
-          if (not std::isfinite(content))
-            throw std::runtime_error(name + " is " + std::to_string(content) + " at row " + std::to_string(row) +
-                                     ", column " + std::to_string(column));
-          for (std::uint32_t part = 0; part < cell; ++part) {
-            index.push_back(place + part);
-            value.push_back(content / area);
-          }
-        }
+        auto const first = (channel * rows_ + frameRow) * columns_;
+        auto const add = [&](std::uint32_t from, std::uint32_t to, std::uint32_t place) {
+          forEachHit(&image[row * columns] + from, to - from, [&](std::uint32_t i, float content) {
+            if (not std::isfinite(content))
+              throw std::runtime_error(layer.name + " is " + std::to_string(content) + " at row " + std::to_string(row) +
+                                       ", column " + std::to_string(from + i));
+            auto const share = content / area;
+            for (std::uint32_t part = 0; part < cell; ++part) {
+              index.push_back(place + i * cell + part);
+              value.push_back(share);
+            }
+          });
+        };
+        add(columns - wrapped, columns, first);
+        add(0, columns - wrapped, first + layer.shift);
       }
     }
     return DetectorFrame(channels_, rows_, columns_, std::move(index), std::move(value));
