@@ -18,6 +18,7 @@ import numpy as np
 import uproot
 from coffea import processor
 from coffea.nanoevents import BaseSchema
+from coffea.processor.executor import FileMeta
 from tqdm import tqdm
 
 from e2e.data import baskets, crops, ntuple, store
@@ -26,7 +27,7 @@ from e2e.errors import E2EError
 from e2e.files import sha256
 from e2e.tasks import ECAL, Channel, Task
 
-CHUNK = 1000  # events; opening the file for each chunk takes as long as 50 events, their hits take some 10 MB
+CHUNK = 2000  # events; for each chunk the file is opened anew, which takes as long as some 50 events
 EDGE = "detector_edge"
 
 
@@ -71,22 +72,12 @@ def convert(
         source=source.name,
         source_sha256=sha256(source),
         simulation=checked.simulation,
-        rejected={EDGE: rejected(task, source)},
+        rejected={EDGE: int(np.count_nonzero(~_inside(task, checked.seed_rows)))},
         notes={"endcaps": "quartered"} if quarter_endcaps else {},
     )
     executor = executor or processor.IterativeExecutor(status=False, retries=0)
     store.write(output, _run(cutter, checked, executor, progress), metadata)
     return metadata
-
-
-def rejected(task: Task, source: str | Path) -> int:
-    """Number of objects of an ntuple whose crop leaves the detector along the rows."""
-    with ntuple.open_tree(source) as tree:
-        try:
-            seeds = _flat(tree[task.seeds[0]].array())
-        except Exception as error:  # damaged bytes can make uproot fail in any way
-            raise ntuple.damaged(source, error) from None
-    return int(np.count_nonzero(~_inside(task, seeds)))
 
 
 @contextmanager
@@ -121,23 +112,28 @@ def _run(
     """Samples of an ntuple, chunk after chunk."""
     if not checked.entries:
         return
-    # coffea's own cache would go on counting the entries of a file that was replaced since
-    runner = processor.Runner(executor=executor, schema=BaseSchema, chunksize=CHUNK, metadata_cache={})
-    options = {"treename": ntuple.TREE, "uproot_options": ntuple.UPROOT_OPTIONS}
+    path, options = (
+        str(checked.path.resolve()),
+        {"treename": ntuple.TREE, "uproot_options": ntuple.UPROOT_OPTIONS},
+    )
+    # what coffea would open the file for, and in a cache of its own keep when the file is replaced
+    known = {
+        FileMeta(cutter.sample, path, ntuple.TREE): {"numentries": checked.entries, "uuid": checked.uuid}
+    }
+    runner = processor.Runner(executor=executor, schema=BaseSchema, chunksize=CHUNK, metadata_cache=known)
     frames = {channel.name for channel in cutter.task.channels}
     branches = [branch for branch in checked.branches if branch not in frames]
-    files = {cutter.sample: {"files": [str(checked.path.resolve())], "preload": branches}}
+    files = {cutter.sample: {"files": [path], "preload": branches}}
     bar = tqdm(
         total=checked.entries, desc=f"Converting {checked.path.name}", unit="event", disable=not progress
     )
     with bar, _one_error(checked.path):
-        with redirect_stdout(StringIO()):  # where coffea draws bars, asked to or not
-            chunks = list(runner.preprocess(files, **options))
+        chunks = list(runner.preprocess(files, **options))
         options["iteritems_options"] = {"filter_name": branches}
         at_once = _at_once(executor)
         for first in range(0, len(chunks), at_once):
             window = chunks[first : first + at_once]
-            with redirect_stdout(StringIO()):
+            with redirect_stdout(StringIO()):  # where coffea draws bars, asked to or not
                 found = runner.run(window, cutter, **options)["out"]
             yield from (samples for _, samples in sorted(found, key=itemgetter(0)))
             bar.update(sum(map(len, window)))
@@ -262,7 +258,8 @@ class CropCutter(processor.ProcessorABC):
             cutter.cut(records, first, start, stop)
             del records  # so that the next are decompressed into the same memory, still in the cache
         index, value = cutter.hits()
-        for bad in np.flatnonzero(~np.isfinite(value))[:1]:
+        if not np.isfinite(value).all():
+            bad = np.flatnonzero(~np.isfinite(value))[0]
             number = np.searchsorted(np.cumsum(cutter.counts), bad, side="right")
             i, j = divmod(int(index[bad]), task.crop.columns)
             row = (top[number] + i) // channel.cell

@@ -93,8 +93,10 @@ class Cutter:
         self._index, self._word, self._used = _cut(records, self.frame, cell, *crops, *hits)
 
     def hits(self) -> tuple[np.ndarray, np.ndarray]:
-        """``index`` (uint32, ascending: row * columns + column of the crop) and ``value`` (float32, never 0)
-        of the ``counts`` [N] hits of one crop after the other."""
+        """``index`` and ``value`` of the ``counts`` [N] hits of one crop after the other.
+
+        ``index`` (uint32) is row * columns + column of the crop, ascending; ``value`` (float32) is never 0.
+        """
         return self._index[: self._used], self._word[: self._used].byteswap().view(np.float32)
 
 
@@ -118,10 +120,11 @@ def interleave(cutters: list[Cutter], crop: Crop) -> tuple[np.ndarray, np.ndarra
 def _place(index, value, counts, starts, first, all_index, all_value):
     """Put the hits of each crop where those of its object and channel start, and add ``first`` to indices."""
     used = 0
-    for start, n in zip(starts, counts):  # noqa: B905 (numba)
-        all_index[start : start + n] = index[used : used + n] + first
-        all_value[start : start + n] = value[used : used + n]
-        used += n
+    for k in range(len(counts)):
+        for n in range(counts[k]):
+            all_index[starts[k] + n] = index[used + n] + first
+            all_value[starts[k] + n] = value[used + n]
+        used += counts[k]
 
 
 @numba.njit(cache=True)
@@ -137,42 +140,43 @@ def _cut(records, frame, cell, entries, first, top, left, crop, start, stop, cou
             index, word = np.concatenate((index, more)), np.concatenate((word, more))
         values = records[entries[k] - first, -4 * frame[0] * frame[1] :].view(np.uint32)
         before = used
-        i = 0
-        while i < rows:
-            row = (top[k] + i) // cell
-            # from the crop's first column to the last of the frame, and on from the frame's first
-            found, j, at = 0, -(left[k] % cell), left[k] // cell
-            while j < columns:
-                place = row * frame[1] + at
-                length = min(frame[1] - at, (columns - j + cell - 1) // cell)
-                found = _find(values, place, place + length, j, cell, scratch, column, hit, found)
-                j, at = j + length * cell, 0
-            after = min((row + 1) * cell - top[k], rows)
-            for line in range(i, after):
+        # values of a row under the crop: from place ``at`` on, and the rest from the beginning
+        at, cut_off = divmod(left[k], cell)
+        wide = (cut_off + columns + cell - 1) // cell
+        here = min(wide, frame[1] - at)
+        row = top[k] // cell
+        line = 0
+        while line < rows:
+            under = values[row * frame[1] : (row + 1) * frame[1]]
+            found = _find(under[at : at + here], -cut_off, cell, scratch, column, hit, 0)
+            found = _find(under[: wide - here], here * cell - cut_off, cell, scratch, column, hit, found)
+            row += 1
+            after = min(row * cell - top[k], rows)
+            for i in range(line, after):
                 for n in range(found):
                     for j in range(max(column[n], 0), min(column[n] + cell, columns)):
-                        index[used] = line * columns + j
+                        index[used] = i * columns + j
                         word[used] = hit[n]
                         used += 1
-            i = after
+            line = after
         counts[k] = used - before
     return index, word, used
 
 
 @numba.njit(cache=True)
-def _find(values, first, stop, j, cell, scratch, column, hit, found):
-    """Add to the ``found`` hits of a row those among its values from ``first`` on, which is at column ``j``.
+def _find(values, j, cell, scratch, column, hit, found):
+    """Add to the ``found`` hits of a row those among ``values``, the first of which is at column ``j``.
 
     Nothing here depends on a branch, which a processor would guess wrong at every hit.
     """
     pairs = 0
-    for i in range(first, stop - 1, 2):
-        scratch[pairs] = i
-        pairs += (values[i] | values[i + 1]) != 0
-    scratch[pairs] = stop - 1
-    for n in range(pairs + (stop - first) % 2):
-        for i in range(scratch[n], min(scratch[n] + 2, stop)):
-            column[found] = j + (i - first) * cell
+    for pair in range(len(values) // 2):
+        scratch[pairs] = 2 * pair
+        pairs += (values[2 * pair] | values[2 * pair + 1]) != 0
+    scratch[pairs] = len(values) - 1
+    for n in range(pairs + len(values) % 2):
+        for i in range(scratch[n], min(scratch[n] + 2, len(values))):
+            column[found] = j + i * cell
             hit[found] = values[i]
             found += (values[i] & _MAGNITUDE) != 0
     return found

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import awkward as ak
+import numpy as np
 import uproot
 
 from e2e.errors import E2EError
@@ -24,18 +26,24 @@ UPROOT_OPTIONS = {"array_cache": None, "handler": uproot.MemmapSource}
 
 @dataclass(frozen=True)
 class Ntuple:
-    """A checked ntuple: ``branches`` are those that ``task`` reads, truth included where it exists."""
+    """A checked ntuple.
+
+    ``branches`` are those that ``task`` reads, truth included where it exists; ``uuid`` is the file's;
+    ``seed_rows`` are those of all objects.
+    """
 
     path: Path
+    uuid: bytes
     entries: int
     branches: tuple[str, ...]
     simulation: bool
+    seed_rows: np.ndarray
 
 
 def check(path: str | Path, task: Task) -> Ntuple:
     """Check that ``path`` is a whole ROOT file with the branches ``task`` reads, in the right types.
 
-    Raises E2EError otherwise. Values are checked when they are read.
+    Raises E2EError otherwise. Values are checked when they are used.
     """
     with open_tree(path) as tree:
         vectors = vector_branches(task)
@@ -49,7 +57,12 @@ def check(path: str | Path, task: Task) -> Ntuple:
             kind = tree[branch].interpretation
             if not (isinstance(kind, uproot.AsJagged) and isinstance(kind.content, uproot.AsDtype)):
                 _wrong_type(path, tree[branch], "one std::vector<float>")
-        return Ntuple(Path(path), tree.num_entries, (*IDENTITY, *vectors), is_simulation(tree))
+        try:
+            rows = ak.to_numpy(ak.flatten(tree[task.seeds[0]].array()))
+        except Exception as error:  # damaged bytes can make uproot fail in any way
+            raise damaged(path, error) from None
+        branches, simulation = (*IDENTITY, *vectors), is_simulation(tree)
+        return Ntuple(Path(path), tree.file.uuid.bytes, tree.num_entries, branches, simulation, rows)
 
 
 def vector_branches(task: Task) -> list[str]:
