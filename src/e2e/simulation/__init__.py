@@ -26,7 +26,7 @@ def simulate(
 
 
 def validate(task: str, ntuples: Sequence[str | Path], record: str | Path, figures: str | Path) -> None:
-    """Compare a task's simulated ntuples with what is published: a JSON ``record`` and a folder of figures."""
+    """Compare a task's simulated ntuples with publications: a JSON ``record`` and a folder of figures."""
     if task == "electron_photon":
         from e2e.simulation import validation
 
