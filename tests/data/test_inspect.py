@@ -1,6 +1,7 @@
 """What `e2e inspect` says of stores and ntuples, and the pictures it draws."""
 
 import re
+from dataclasses import replace
 
 import matplotlib.image
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from e2e import cli
+from e2e import cli, tasks
 from e2e.data import store
 from e2e.data.convert import convert
 from e2e.data.inspect import inspect
@@ -80,6 +81,61 @@ def test_inspect_an_ntuple_that_does_not_convert(broken, tmp_path, capsys):
     assert "none; branches of none of electron_photon, quark_gluon" in text
     assert row(text, "EB_energy")[2] == "30650"
     assert not (tmp_path / "p.png").exists()
+
+
+@pytest.fixture
+def jets(tmp_path):
+    """An ntuple of two jets with masses, five channels of them."""
+    task = tasks.task("mass_regression", 5)
+    random = np.random.default_rng(1)
+    channels = {c.name: random.random((280 // c.cell, 360 // c.cell), np.float32) for c in task.channels}
+    names = ("jetPt", "jetEta", "jetPhi")
+    objects = {
+        "jetSeed_ieta": [20, 30],
+        "jetSeed_iphi": [1, 40],
+        "a_m": [0, 8.5],
+        **dict.fromkeys(names, [1, 2]),
+    }
+    objects = {name: np.array(values, np.float32) for name, values in objects.items()}
+    write_ntuple(tmp_path / "jets.root", [Event(7, 1, 1, channels, objects)], task=task)
+    convert(task, tmp_path / "jets.root", tmp_path / "jets.parquet", progress=False)
+    return tmp_path / "jets.root"
+
+
+def test_inspect_jets(jets, tmp_path, capsys, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(displays, "detector", lambda panels, *_: drawn.extend(panels))
+    inspect(jets, tmp_path / "p.png")
+    text = capsys.readouterr().out
+    assert re.search(r"tasks +quark_gluon, mass_regression \(5 of 8 channels\), tau \(5 of", text)
+    assert row(text, "HBHE_energy")[2:4] == ["GeV", "4032"]
+    assert row(text, "a_m")[2] == "GeV"
+    seeds = {panel.channel.name: panel.seeds.tolist() for panel in drawn}
+    assert seeds["ECAL_energy"] == [[102, 7], [152, 202]]
+    assert seeds["HBHE_energy"] == [[20, 71], [30, 38]]  # two towers back
+
+
+def test_inspect_a_regression_with_unknown_quantities(jets, tmp_path, capsys):
+    inspect(jets.with_suffix(".parquet"), tmp_path / "p.png")
+    text = capsys.readouterr().out
+    assert "2 in 1 events: 1 with a target, 1 without truth" in text
+    assert row(text, "target")[1:] == ["float32", "GeV", "8.5", "8.5", "8.5"]
+    assert row(text, "jetM") == ["jetM", "float32", "GeV"]
+    assert matplotlib.image.imread(tmp_path / "p.png").std() > 0.01
+
+
+def test_displays_of_a_regression_and_of_a_test_sample(jets, tmp_path):
+    """The part that the source of a sample says counts; smallest and largest targets stand side by side."""
+    path = jets.with_suffix(".parquet")
+    samples, metadata = store.read(path), store.read_metadata(path)
+    for part, drawn in (("train", False), ("test", True)):
+        store.write(path, [samples], replace(metadata, part=part))
+        if drawn:
+            displays.displays([path], tmp_path / "a.png")
+        else:
+            with pytest.raises(E2EError, match="no test object with truth"):
+                displays.displays([path], tmp_path / "a.png")
+    assert matplotlib.image.imread(tmp_path / "a.png").std() > 0.01
 
 
 def test_inspect_files_without_objects(tmp_path, capsys):

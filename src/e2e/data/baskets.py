@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -41,41 +42,47 @@ def records(
     firsts = np.asarray(branch.entry_offsets)
     borders = np.searchsorted(entries, firsts)
     for number in np.flatnonzero(np.diff(borders)).tolist():
+        first = int(firsts[number])
         try:
-            data, starts = _read(branch, number)
+            data, starts, origin = _read(branch, number)
         except Exception as error:  # damaged bytes can make uproot fail in any way
             raise ntuple.damaged(path, error) from None
-        lengths = starts[1:] - starts[:-1]
-        for i in np.flatnonzero(lengths != stride)[:1].tolist():
-            event, values = (
-                ntuple.event_name(tree, firsts[number] + i),
-                (lengths[i] - header) // kind.itemsize,
-            )
+        count = int(firsts[number + 1]) - first
+        if starts != _evenly(count, stride, origin) or len(data) != count * stride:
+            lengths = np.diff(np.frombuffer(starts, ">i4"), append=origin + len(data))
+            i = int(np.flatnonzero(lengths != stride)[0])
             raise E2EError(
-                f"{path}: event {event}: {name} has {values} values; a frame of "
+                f"{path}: event {ntuple.event_name(tree, first + i)}: {name} has "
+                f"{(lengths[i] - header) // kind.itemsize} values; a frame of "
                 f"{shape[0]} x {shape[1]} has {size}"
             )
-        found = data[: len(lengths) * stride].reshape(-1, stride)
+        found = data.reshape(-1, stride)
         if kind != crops.BIG_ENDIAN:
             found = crops.to_records(found[:, header:].view(kind))
-        yield found, firsts[number], borders[number], borders[number + 1]
+        yield found, first, borders[number], borders[number + 1]
         del data, found  # so that the next are decompressed into the same memory, still in the cache
 
 
-def _read(branch: uproot.TBranch, number: int) -> tuple[np.ndarray, np.ndarray]:
-    """Decompressed data uint8 of a basket, and where each of its entries starts [entries + 1]."""
+@cache
+def _evenly(count: int, stride: int, origin: int) -> bytes:
+    """Starts of entries of equal length, as ``_read`` returns them."""
+    return (origin + stride * np.arange(count)).astype(">i4").tobytes()
+
+
+def _read(branch: uproot.TBranch, number: int) -> tuple[np.ndarray, bytes, int]:
+    """Data uint8 of a basket; where its entries start, as bytes of '>i4'; and what that is counted from."""
     if number >= branch.num_baskets - len(branch.embedded_baskets):  # lies in the tree itself, uncompressed
         basket = branch.basket(number)
-        return basket.data, np.asarray(basket.byte_offsets, np.int64)
+        return basket.data, basket.byte_offsets[:-1].astype(">i4").tobytes(), 0
     chunk, key = branch.basket_chunk_cursor(number)
     record = chunk.raw_data
     size, _, length, _, header = _KEY.unpack_from(record)
-    *_, end, _ = _BASKET.unpack_from(record, header - _BASKET.size)
+    *_, last, _ = _BASKET.unpack_from(record, header - _BASKET.size)
     if size - header == length:
-        data = np.array(record[header:])
+        content = np.array(record[header:])
     else:
         key.skip(header)
-        data = decompress(chunk, key, {}, size - header, length).raw_data
-    starts = data[end - header :].view(">i4")[1:].astype(np.int64) - header
-    starts[-1] = end - header
-    return data, starts
+        content = decompress(chunk, key, {}, size - header, length).raw_data
+    # after the data: how many numbers follow, the start of each entry, and another number
+    end = last - header
+    return content[:end], content[end + 4 : -4].tobytes(), header
