@@ -51,7 +51,7 @@ def draw(comparisons: Sequence[Mapping[str, Any]], path: str | Path) -> None:
             fontsize="x-small",
         )
     axes.set_xscale("log")
-    axes.set_xlim(lowest, 4 * max(median.max(), 1.0))
+    axes.set_xlim(lowest, 6 * max(ratio["p84"] for ratio in ratios))
     axes.set_yticks(place, [entry["name"] for entry in comparisons], fontsize="small")
     axes.invert_yaxis()
     axes.tick_params(axis="y", which="minor", left=False, right=False)
