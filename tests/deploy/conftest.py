@@ -33,6 +33,7 @@ def trained(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("training") / "tiny" / "model.pt"
     info = {
         "task": TASK.name,
+        "channels": len(TASK.channels),
         "architecture": "resnet",
         "numbers": numbers,
         "training_data": {"sha256": "0" * 64, "objects": 40, "simulation": True},

@@ -41,5 +41,5 @@ def deployed(model_pt: str | Path) -> tuple[Deployed, dict[str, Any]]:
     Raises E2EError for a file that is not such a model.
     """
     network, info = load(model_pt)
-    task = tasks.task(info["task"], info.get("channels"))
+    task = tasks.task(info["task"], info["channels"])
     return Deployed(network, task, info.get("temperature", 1.0)).cpu().eval(), info
