@@ -89,13 +89,8 @@ def jets(tmp_path):
     task = tasks.task("mass_regression", 5)
     random = np.random.default_rng(1)
     channels = {c.name: random.random((280 // c.cell, 360 // c.cell), np.float32) for c in task.channels}
-    names = ("jetPt", "jetEta", "jetPhi")
-    objects = {
-        "jetSeed_ieta": [20, 30],
-        "jetSeed_iphi": [1, 40],
-        "a_m": [0, 8.5],
-        **dict.fromkeys(names, [1, 2]),
-    }
+    objects = {name: [1, 2] for name in ("jetPt", "jetEta", "jetPhi")}
+    objects |= {"jetSeed_ieta": [20, 30], "jetSeed_iphi": [1, 40], "a_m": [0, 8.5]}
     objects = {name: np.array(values, np.float32) for name, values in objects.items()}
     write_ntuple(tmp_path / "jets.root", [Event(7, 1, 1, channels, objects)], task=task)
     convert(task, tmp_path / "jets.root", tmp_path / "jets.parquet", progress=False)

@@ -112,14 +112,11 @@ def _run(
     """Samples of an ntuple, chunk after chunk."""
     if not checked.entries:
         return
-    path, options = (
-        str(checked.path.resolve()),
-        {"treename": ntuple.TREE, "uproot_options": ntuple.UPROOT_OPTIONS},
-    )
+    path = str(checked.path.resolve())
+    options = {"treename": ntuple.TREE, "uproot_options": ntuple.UPROOT_OPTIONS}
     # what coffea would open the file for, and in a cache of its own keep when the file is replaced
-    known = {
-        FileMeta(cutter.sample, path, ntuple.TREE): {"numentries": checked.entries, "uuid": checked.uuid}
-    }
+    known = {"numentries": checked.entries, "uuid": checked.uuid}
+    known = {FileMeta(cutter.sample, path, ntuple.TREE): known}
     runner = processor.Runner(executor=executor, schema=BaseSchema, chunksize=CHUNK, metadata_cache=known)
     frames = {channel.name for channel in cutter.task.channels}
     branches = [branch for branch in checked.branches if branch not in frames]
@@ -156,7 +153,7 @@ def _one_error(path: Path) -> Iterator[None]:
     except Exception as error:
         if isinstance(error.__cause__, E2EError):
             raise error.__cause__ from None
-        if str(error).startswith("Failed processing"):
+        if not str(error).startswith(("Failed to open file", "Failed creating nanoevents")):
             raise
         raise ntuple.damaged(path, error.__cause__ or error) from error
 
