@@ -1,9 +1,17 @@
 """Fixtures that every test may use."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from torch import nn
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +24,47 @@ def shared() -> Path:
     if not (path / "data").is_dir():
         pytest.fail(f"E2E_SHARED={folder} holds no data/ folder")
     return path
+
+
+@pytest.fixture(scope="session")
+def twins():
+    """Function (frames, **numbers) -> a ``resnet`` whose batch normalisations have seen the frames, and the
+    ``keras_cnn`` with the same weights."""
+    import torch
+    from torch import nn
+
+    from e2e import models
+    from e2e.tasks import ELECTRON_PHOTON
+
+    def make(frames: torch.Tensor, **numbers) -> tuple[nn.Module, nn.Module]:
+        torch.manual_seed(1)
+        network = models.build("resnet", ELECTRON_PHOTON, **numbers)
+        normalisations = [m for m in network.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
+        for module in normalisations:
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias, std=0.2)
+            module.momentum = 1.0
+        network(frames)
+        for module in normalisations:
+            module.momentum = 0.1
+        twin = models.build("keras_cnn", ELECTRON_PHOTON, **numbers)
+        twin.model.set_weights(as_keras_has_them(network))
+        return network.eval(), twin.eval()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def keras_weights():
+    """Function (resnet) -> its weights as ``keras_cnn`` has them."""
+    return as_keras_has_them
+
+
+def as_keras_has_them(network: nn.Module) -> list[np.ndarray]:
+    """Inputs and outputs of a layer come first in PyTorch, and last in Keras."""
+    state = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+    return [
+        weight.transpose(2, 3, 1, 0) if weight.ndim == 4 else weight.T
+        for name, weight in state.items()
+        if not name.endswith("num_batches_tracked")
+    ]

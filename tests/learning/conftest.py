@@ -1,5 +1,9 @@
 """A small store of toy showers: electrons have a second cluster beside the seed in phi, and come late."""
 
+import json
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -152,3 +156,32 @@ def fit(call):
 def trained(toy: Toy, fit, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """model.pt of a tiny network trained on ``toy``."""
     return fit(toy, tmp_path_factory.mktemp("trained"))
+
+
+SCRIPT = """
+import json, sys
+
+from e2e.learning.train import train
+from e2e.tasks import task
+
+outputs, arguments = json.loads(sys.argv[1])
+train(*outputs, **arguments | {"task": task(arguments["task"])})
+"""
+
+
+@pytest.fixture(scope="session")
+def start():
+    """Function (arguments of ``call``, folder) -> the same call of ``train`` in a process of its own."""
+
+    def run(arguments: tuple[list, dict], folder: Path) -> subprocess.Popen:
+        script = folder / "script.py"
+        script.write_text(SCRIPT)
+        # Lightning leaves such variables in a process that trained with it.
+        left = ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE")
+        environment = {name: value for name, value in os.environ.items() if name not in left}
+        outputs, named = arguments
+        named = named | {"task": named["task"].name}
+        call = [sys.executable, script, json.dumps([outputs, named], default=str)]
+        return subprocess.Popen(call, stderr=subprocess.PIPE, text=True, env=environment)
+
+    return run

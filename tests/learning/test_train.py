@@ -1,8 +1,4 @@
-import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,28 +10,6 @@ import torch
 from e2e.errors import E2EError
 from e2e.learning import data, model
 from e2e.tasks import ELECTRON_PHOTON as TASK
-
-SCRIPT = """
-import json, sys
-
-from e2e.learning.train import train
-from e2e.tasks import task
-
-outputs, arguments = json.loads(sys.argv[1])
-train(*outputs, **arguments | {"task": task(arguments["task"])})
-"""
-
-
-def start(arguments: tuple[list, dict], folder: Path) -> subprocess.Popen:
-    """The same call of ``train`` in a process of its own."""
-    script = folder / "script.py"
-    script.write_text(SCRIPT)
-    # Lightning leaves such variables in a process that trained with it.
-    environment = {k: v for k, v in os.environ.items() if k not in ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE")}
-    outputs, named = arguments
-    named = named | {"task": named["task"].name}
-    call = [sys.executable, script, json.dumps([outputs, named], default=str)]
-    return subprocess.Popen(call, stderr=subprocess.PIPE, text=True, env=environment)
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
@@ -83,7 +57,7 @@ def test_equal_seeds_give_equal_files_and_other_seeds_others(toy, fit, trained, 
     assert not equal(fit(toy, tmp_path / "other", seed=2), trained)
 
 
-def test_killed_training_goes_on_to_the_same_weights(toy, fit, call, tmp_path):
+def test_killed_training_goes_on_to_the_same_weights(toy, fit, call, start, tmp_path):
     epochs = 12
     fit(toy, tmp_path / "whole", epochs=epochs)
     arguments = call(toy, tmp_path / "killed", epochs=epochs)
@@ -163,7 +137,7 @@ def test_model_of_another_architecture_is_an_error(trained, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_processes_train_one_network(toy, call, tmp_path):
+def test_two_processes_train_one_network(toy, call, start, tmp_path):
     """DistributedDataParallel, here over two CPU processes: one file out, and a network that has learnt."""
     process = start(call(toy, tmp_path / "ddp", devices=2), tmp_path)
     errors = process.communicate()[1]

@@ -15,12 +15,14 @@ import torch
 from onnx import version_converter
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 
+from e2e.deploy import keras_export
 from e2e.deploy.contract import INPUT, Contract, git_revision, outputs
 from e2e.deploy.network import Deployed, deployed
 from e2e.deploy.runtime import run, session
 from e2e.deploy.ties import allowed, near_ties
 from e2e.errors import E2EError
 from e2e.files import sha256, whole, write_json
+from e2e.models.keras_network import KerasNetwork
 from e2e.tasks import Channel, Task
 
 BATCHES = (0, 1, 2, 7, 64)  # sizes at which the exported graph must agree with the network
@@ -56,7 +58,11 @@ def export(
     network, info = deployed(model_pt)
     model_onnx, model_json = Path(model_onnx), Path(model_json)
 
-    graph = _convert(_trace(network, opset), opset, ir_version)
+    if isinstance(network.network, KerasNetwork):
+        traced, packages = keras_export.trace(network, opset), keras_export.PACKAGES
+    else:
+        traced, packages = _trace(network, opset), ("torch", "onnx", "onnxscript")
+    graph = _convert(traced, opset, ir_version)
     contract = Contract(
         task=network.task,
         model=model_onnx.absolute().parent.name,
@@ -65,7 +71,7 @@ def export(
         ir_version=ir_version,
         training_data=info["training_data"],
         git_revision=git_revision(),
-        versions={"torch": torch.__version__, **{name: version(name) for name in ("onnx", "onnxscript")}},
+        versions={name: version(name) for name in packages},
         temperature=network.temperature,
         near_ties=network.near_ties,
     )

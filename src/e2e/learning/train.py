@@ -10,7 +10,9 @@ import shutil
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,39 +21,21 @@ import pandas as pd
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from torch import Tensor, nn
-from tqdm import tqdm
 
-from e2e import __version__, models
+from e2e import models
 from e2e.data.split import PARTS
 from e2e.errors import E2EError
 from e2e.files import whole
-from e2e.learning import data, model, weights
+from e2e.learning import data, keras_train, model, weights
 from e2e.learning.augmentation import random_reflections
 from e2e.learning.calibration import temperature
+from e2e.learning.loop import CLIP, Settings, one_cycle, progress_bar, require_finite
 from e2e.learning.objectives import Classification, Regression, objective
+from e2e.models.keras_network import KerasNetwork
 from e2e.plots import evaluation
 from e2e.tasks import Task
 
 FINGERPRINT = "e2e_fingerprint"  # key in a checkpoint
-WARM_UP = 0.15  # part of the steps in which the learning rate rises to its maximum
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a network is trained.
-
-    ``epochs`` is the length of the learning-rate cycle; training ends earlier when the validation loss
-    has not improved for ``patience`` epochs. ``batch_size`` is that of all ``devices`` (GPUs, or CPU
-    processes where there is no GPU) together.
-    """
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    weight_decay: float
-    patience: int
-    devices: int
-    seed: int
 
 
 def train(
@@ -88,17 +72,13 @@ def train(
         torch.set_num_threads(threads)
     training, validation = (data.stream(stores, split, part, task) for part in PARTS[:2])
     weigh = weights.fit(training.objects, task)
-    parts = data.Parts(
-        *(data.Objects(stream, weigh(stream.objects)) for stream in (training, validation)),
-        settings.batch_size,
-        settings.seed,
-    )
+    objects = [data.Objects(stream, weigh(stream.objects)) for stream in (training, validation)]
     torch.manual_seed(settings.seed)
     module = models.build(architecture, task, **network)
-    module = module.to(memory_format=torch.channels_last)  # a quarter faster on CPUs, and for tensor cores
-    goal = objective(task, training.target)
-    if not task.classes:
-        module.set_target_range(goal.mean, goal.spread)
+    if isinstance(module, KerasNetwork):
+        fit, packages = keras_train.fit, ("keras", "tensorflow")
+    else:
+        fit, packages = partial(_fit, accelerator=accelerator), ("torch", "lightning")
     info = {
         "task": task.name,
         "channels": len(task.channels),
@@ -106,10 +86,44 @@ def train(
         "numbers": dict(network),
         "training_data": data.identity(stores, len(training)),
         "trainer": asdict(settings),
-        "versions": {"e2e": __version__, "torch": str(torch.__version__), "lightning": lightning.__version__},
+        "versions": {name: str(import_module(name).__version__) for name in ("e2e", *packages)},
     }
     fingerprint = hashlib.sha256(json.dumps(info, sort_keys=True).encode()).hexdigest()
-    training_module = Training(module, goal, task, settings, fingerprint)
+    best = fit(
+        module, *objects, task, settings, history=history, checkpoints=checkpoints, fingerprint=fingerprint
+    )
+    if best is not None:
+        info |= {"epoch": best[0], "validation_loss": best[1]}
+        if task.classes:
+            logit = model.answers(module.eval(), validation.chunks(settings.batch_size))
+            info["temperature"] = temperature(logit, validation.target, weigh(validation.objects))
+        model.save(output, module, info)
+        evaluation.history(history, figure, info["training_data"]["simulation"])
+        shutil.rmtree(checkpoints)
+    return info
+
+
+def _fit(
+    network: nn.Module,
+    training: data.Objects,
+    validation: data.Objects,
+    task: Task,
+    settings: Settings,
+    *,
+    history: str | Path,
+    checkpoints: str | Path,
+    fingerprint: str,
+    accelerator: str,
+) -> tuple[int, float] | None:
+    """Give a network of PyTorch the weights of lowest validation loss; returns their epoch and that loss.
+
+    Epochs count from 1. Of several processes all but the first have other weights, and return None.
+    """
+    network.to(memory_format=torch.channels_last)  # a quarter faster on CPUs, and for tensor cores
+    goal = objective(task, training.stream.target)
+    if not task.classes:
+        network.set_target_range(goal.mean, goal.spread)
+    loop = Training(network, goal, task, settings, fingerprint)
     best = ModelCheckpoint(
         checkpoints,
         filename="best",
@@ -118,23 +132,14 @@ def train(
         save_on_train_epoch_end=True,
         enable_version_counter=False,
     )
-    lightning_trainer = _trainer(settings, accelerator, [History(history), best], checkpoints)
-    lightning_trainer.fit(
-        training_module, parts, ckpt_path=_resumable(Path(checkpoints) / "last.ckpt", fingerprint)
-    )
-
-    if lightning_trainer.is_global_zero:
-        chosen = torch.load(best.best_model_path, map_location="cpu", weights_only=False)
-        training_module.load_state_dict(chosen["state_dict"])
-        info |= {"epoch": chosen["epoch"] + 1, "validation_loss": float(best.best_model_score)}
-        if task.classes:
-            logit = model.answers(module.eval(), validation.chunks(settings.batch_size))
-            info["temperature"] = temperature(logit, validation.target, weigh(validation.objects))
-        model.save(output, module, info)
-        evaluation.history(history, figure, info["training_data"]["simulation"])
-        shutil.rmtree(checkpoints)
-    lightning_trainer.strategy.barrier()
-    return info
+    trainer = _trainer(settings, accelerator, [History(history), best], checkpoints)
+    parts = data.Parts(training, validation, settings.batch_size, settings.seed)
+    trainer.fit(loop, parts, ckpt_path=_resumable(Path(checkpoints) / "last.ckpt", fingerprint))
+    if not trainer.is_global_zero:
+        return None
+    chosen = torch.load(best.best_model_path, map_location="cpu", weights_only=False)
+    loop.load_state_dict(chosen["state_dict"])
+    return chosen["epoch"] + 1, float(best.best_model_score)
 
 
 def _trainer(
@@ -159,7 +164,7 @@ def _trainer(
         precision="bf16-mixed" if cuda and torch.cuda.is_bf16_supported() else "32-true",
         deterministic=cuda,  # CPU kernels are so for a fixed number of threads
         max_epochs=settings.epochs,
-        gradient_clip_val=1.0,
+        gradient_clip_val=CLIP,
         callbacks=[
             EarlyStopping("validation_loss", patience=settings.patience, check_on_train_epoch_end=True),
             Progress(),
@@ -233,12 +238,7 @@ class Training(lightning.LightningModule):
 
     def _loss(self, answer: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         loss = self.objective.loss(answer, target, weight)
-        if not torch.isfinite(loss):
-            raise E2EError(
-                f"the loss is {loss.item()} in epoch {self.current_epoch + 1}: lower trainer.learning_rate"
-                f" (now {self.settings.learning_rate}), and look for values that are not finite in the"
-                " stores with `e2e inspect`"
-            )
+        require_finite(loss.item(), self.current_epoch, self.settings)
         return loss
 
     def configure_optimizers(self) -> dict[str, Any]:
@@ -251,26 +251,16 @@ class Training(lightning.LightningModule):
             ],
             fused=True,
         )
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer,
-            self.settings.learning_rate,
-            total_steps=int(self.trainer.estimated_stepping_batches),
-            pct_start=WARM_UP,
-            cycle_momentum=False,
-        )
+        schedule = one_cycle(optimizer, self.settings, int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
 class Progress(Callback):
-    """One bar an epoch, counted from 1 as in the history, in images a second."""
+    """One bar an epoch."""
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, module: Training) -> None:
-        self.bar = tqdm(
-            total=trainer.num_training_batches * module.settings.batch_size,
-            desc=f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}",
-            unit=" images",
-            mininterval=0.5 if sys.stderr.isatty() else 10.0,
-            disable=not trainer.is_global_zero,
+        self.bar = progress_bar(
+            trainer.current_epoch, module.settings, trainer.num_training_batches, trainer.is_global_zero
         )
 
     def on_train_batch_end(self, trainer: lightning.Trainer, module: Training, *_: Any) -> None:

@@ -1,0 +1,201 @@
+"""Training of a network of Keras by Keras, as ``e2e.learning.train`` does it in PyTorch.
+
+Objects, their order, weights and reflections, loss, optimiser and learning rates are the same, so that
+the two frameworks can be compared.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zipfile import BadZipFile
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from e2e.errors import E2EError
+from e2e.files import whole
+from e2e.learning import data
+from e2e.learning.augmentation import random_reflections
+from e2e.learning.loop import CLIP, Settings, one_cycle, progress_bar, require_finite
+from e2e.learning.objectives import Classification
+from e2e.models.keras_network import KerasNetwork
+from e2e.models.tensorflow import load_keras
+from e2e.tasks import Task
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+
+def fit(
+    network: KerasNetwork,
+    training: data.Objects,
+    validation: data.Objects,
+    task: Task,
+    settings: Settings,
+    *,
+    history: str | Path,
+    checkpoints: str | Path,
+    fingerprint: str,
+) -> tuple[int, float]:
+    """Give a classifier the weights of lowest validation loss; returns their epoch and that loss.
+
+    Epochs count from 1. ``history``, ``checkpoints``, and what happens after a kill are those of
+    ``e2e.learning.train.train``; ``fingerprint`` tells the training from others. Raises E2EError for more
+    than one device, and for a loss that is not finite.
+    """
+    if settings.devices != 1:
+        raise E2EError(f"trainer.devices = {settings.devices}, but Keras trains on one CPU here; set it to 1")
+    batches = data.Batches(training.stream, settings.batch_size, shuffle=True, seed=settings.seed)
+    rates = learning_rates(settings, settings.epochs * len(batches))
+    optimizer = adamw(network.model, settings)
+    state = State(network.model, optimizer)
+    checkpoint = Path(checkpoints) / "last.npz"
+    state.resume(checkpoint, fingerprint)
+    step = stepper(network.model, optimizer)
+    while not state.finished(settings):
+        epoch = len(state.rows)
+        # Random numbers depend on seed and epoch alone, so a resumed run draws the same ones.
+        torch.manual_seed(settings.seed * settings.epochs + epoch)
+        batches.set_epoch(epoch)
+        with progress_bar(epoch, settings, len(batches)) as bar:
+            losses = []
+            for frames, target, weight in loaded(training, batches):
+                optimizer.learning_rate = rate = rates[epoch * len(batches) + len(losses)]
+                frames = random_reflections(frames, task)
+                losses.append(float(step(frames.numpy(), target.numpy(), weight.numpy())))
+                require_finite(losses[-1], epoch, settings)
+                bar.update(len(target))
+            measured = measure(network, validation, epoch, settings)
+            bar.set_postfix({name: f"{value:.4f}" for name, value in measured.items()})
+        row = {"epoch": epoch + 1, "learning_rate": rate, "training_loss": float(np.mean(losses)), **measured}
+        state.add(row)
+        with whole(history) as scratch:
+            pd.DataFrame(state.rows).to_csv(scratch, index=False)
+        state.save(checkpoint, fingerprint)
+    network.model.set_weights(state.best)
+    return state.best_epoch, state.rows[state.best_epoch - 1]["validation_loss"]
+
+
+def loaded(objects: data.Objects, batches: data.Batches) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Frames [N, C, H, W], targets and weights [N] of each batch."""
+    for hits, target, weight in data.Loader(objects, batches):
+        yield data.frames(hits, len(target), objects.stream.shape), target, weight
+
+
+def learning_rates(settings: Settings, steps: int) -> list[float]:
+    """The learning rate of each step, from PyTorch's own schedule."""
+    optimizer = torch.optim.SGD([torch.zeros(1)])
+    schedule = one_cycle(optimizer, settings, steps)
+    rates = []
+    for _ in range(steps):
+        rates += schedule.get_last_lr()
+        optimizer.step()
+        schedule.step()
+    return rates
+
+
+def adamw(model: keras.Model, settings: Settings) -> keras.optimizers.Optimizer:
+    """PyTorch's AdamW with clipped gradients; biases and normalisations do not decay."""
+    optimizer = load_keras().optimizers.AdamW(
+        settings.learning_rate, settings.weight_decay, epsilon=1e-8, global_clipnorm=CLIP
+    )
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    optimizer.build(model.trainable_variables)
+    return optimizer
+
+
+def stepper(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer
+) -> Callable[[NDArray, NDArray, NDArray], tf.Tensor]:
+    """A function that trains on one batch of frames, targets and weights, and returns its loss."""
+    import tensorflow as tf
+
+    ops = load_keras().ops
+    numbers = tf.TensorSpec([None])
+
+    def step(frames: tf.Tensor, target: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            losses = ops.binary_crossentropy(target, model(frames, training=True), from_logits=True)
+            loss = ops.mean(weight * losses)
+        optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
+        return loss
+
+    return tf.function(step, [tf.TensorSpec(model.input.shape), numbers, numbers])
+
+
+def measure(
+    network: KerasNetwork, validation: data.Objects, epoch: int, settings: Settings
+) -> dict[str, float]:
+    """Loss and area under the ROC curve of the validation part."""
+    goal = Classification()
+    losses, counts = [], []
+    with torch.inference_mode():
+        batches = data.Batches(validation.stream, settings.batch_size, shuffle=False)
+        for frames, target, weight in loaded(validation, batches):
+            logit = network(frames)
+            losses.append(float(goal.loss(logit, target, weight)))
+            counts.append(len(target))
+            require_finite(losses[-1], epoch, settings)
+            goal.watch(logit, target)
+    loss = float(np.average(losses, weights=counts))
+    return {"validation_loss": loss, f"validation_{goal.watched}": float(goal.metric.compute())}
+
+
+class State:
+    """What a killed training needs to go on: all variables, ``rows`` of the history, ``best`` weights."""
+
+    def __init__(self, model: keras.Model, optimizer: keras.optimizers.Optimizer):
+        self.model = model
+        self.variables = [*model.weights, *optimizer.variables]
+        self.rows: list[dict[str, float]] = []
+        self.best: list[NDArray] = []
+
+    @property
+    def best_epoch(self) -> int:
+        """That of the lowest validation loss, from 1; 0 before the first."""
+        return 1 + int(np.argmin([row["validation_loss"] for row in self.rows])) if self.rows else 0
+
+    def finished(self, settings: Settings) -> bool:
+        epochs = len(self.rows)
+        return epochs == settings.epochs or (epochs > 0 and epochs - self.best_epoch >= settings.patience)
+
+    def add(self, row: dict[str, float]) -> None:
+        """The row of an epoch that has just been trained."""
+        self.rows.append(row)
+        if self.best_epoch == len(self.rows):
+            self.best = self.model.get_weights()
+
+    def save(self, path: Path, fingerprint: str) -> None:
+        arrays = {f"variable {i}": variable.numpy() for i, variable in enumerate(self.variables)}
+        arrays |= {f"best {i}": weight for i, weight in enumerate(self.best)}
+        header = json.dumps({"fingerprint": fingerprint, "rows": self.rows})
+        with whole(path) as scratch:
+            np.savez(scratch, header=header, **arrays)
+
+    def resume(self, path: Path, fingerprint: str) -> None:
+        """Go on from ``path`` if it exists and belongs to this training; says what it found."""
+        if not path.exists():
+            return
+        try:
+            with np.load(path) as file:
+                arrays = dict(file)
+            header = json.loads(str(arrays["header"]))
+        except (BadZipFile, OSError, ValueError, KeyError, EOFError):
+            print(f"{path}: cannot be read; training starts afresh", file=sys.stderr)
+            return
+        if header["fingerprint"] != fingerprint:
+            print(f"{path}: of other settings or data; training starts afresh", file=sys.stderr)
+            return
+        self.rows = header["rows"]
+        self.best = [arrays[f"best {i}"] for i in range(len(self.model.weights))]
+        for i, variable in enumerate(self.variables):
+            variable.assign(arrays[f"variable {i}"])
+        print(f"{path}: training goes on after epoch {len(self.rows)}", file=sys.stderr)

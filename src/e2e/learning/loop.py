@@ -1,0 +1,63 @@
+"""What training is made of in every framework: its settings, learning rates, and what it says."""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import dataclass
+
+import torch
+from tqdm import tqdm
+
+from e2e.errors import E2EError
+
+CLIP = 1.0  # largest norm of the gradients of a step
+WARM_UP = 0.15  # part of the steps in which the learning rate rises to its maximum
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a network is trained.
+
+    ``epochs`` is the length of the learning-rate cycle; training ends earlier when the validation loss
+    has not improved for ``patience`` epochs. ``batch_size`` is that of all ``devices`` (GPUs, or CPU
+    processes where there is no GPU) together.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    patience: int
+    devices: int
+    seed: int
+
+
+def one_cycle(
+    optimizer: torch.optim.Optimizer, settings: Settings, steps: int
+) -> torch.optim.lr_scheduler.OneCycleLR:
+    """The learning rate rises during ``WARM_UP``, then falls to nothing (arXiv 1708.07120)."""
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, settings.learning_rate, total_steps=steps, pct_start=WARM_UP, cycle_momentum=False
+    )
+
+
+def require_finite(loss: float, epoch: int, settings: Settings) -> None:
+    """Raise E2EError for a loss that is not finite; ``epoch`` counts from 0."""
+    if not math.isfinite(loss):
+        raise E2EError(
+            f"the loss is {loss} in epoch {epoch + 1}: lower trainer.learning_rate (now"
+            f" {settings.learning_rate}), and look for values that are not finite in the stores with"
+            " `e2e inspect`"
+        )
+
+
+def progress_bar(epoch: int, settings: Settings, batches: int, shown: bool = True) -> tqdm:
+    """The bar of an epoch (from 0; shown from 1, as in the history), in images a second."""
+    return tqdm(
+        total=batches * settings.batch_size,
+        desc=f"epoch {epoch + 1}/{settings.epochs}",
+        unit=" images",
+        mininterval=0.5 if sys.stderr.isatty() else 10.0,
+        disable=not shown,
+    )
