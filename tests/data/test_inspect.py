@@ -123,8 +123,8 @@ def test_displays_of_a_regression_and_of_a_test_sample(jets, tmp_path):
     """The part that the source of a sample says counts; smallest and largest targets stand side by side."""
     path = jets.with_suffix(".parquet")
     samples, metadata = store.read(path), store.read_metadata(path)
-    for part, drawn in (("train", False), ("test", True)):
-        store.write(path, [samples], replace(metadata, part=part))
+    for name, drawn in (("train", False), ("test", True)):
+        store.write(path, [samples], replace(metadata, part=name))
         if drawn:
             displays.displays([path], tmp_path / "a.png")
         else:
