@@ -56,3 +56,7 @@ def test_image_takes_its_packages_from_the_pins():
     packages = [word for word in install.split() if not word.startswith(("-", "/"))]
     assert "ROOT" in packages
     assert {name.lower() for name in packages} <= pinned("base").keys()
+
+
+def test_keras_adds_packages_and_changes_none():
+    assert not pinned("keras").keys() & pinned("base", "torch", "cpu", "constraints").keys()
