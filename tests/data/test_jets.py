@@ -1,9 +1,11 @@
 """Jets to the store: towers over crystals, crops across phi, truth; and real CMS events to show mistakes."""
 
+import struct
 from dataclasses import replace
 from itertools import pairwise
 
 import awkward as ak
+import cramjam
 import numpy as np
 import pytest
 import uproot
@@ -11,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from e2e import tasks
+from e2e.data import baskets, crops, ntuple, store
 from e2e.data import convert as module
-from e2e.data import crops, ntuple, store
 from e2e.data.convert import convert
 from e2e.data.ntuple_writer import Event, write_ntuple
 from e2e.errors import E2EError
@@ -158,6 +160,16 @@ def test_a_negative_zero_is_no_hit():
     assert cutter.counts.tolist() == [1]
 
 
+def test_a_share_that_is_too_small_for_a_float_is_no_hit():
+    towers = np.zeros((1, 56, 72), np.float32)
+    towers[0, 20, 20:22] = np.float32(1e-45), 25
+    image = cut(QUARK_GLUON, HCAL, towers, [100 - 62], [110 - 62])[0]
+    assert np.unique(image, return_counts=True)[1].tolist() == [125 * 125 - 25, 25]
+    cutter = crops.Cutter(QUARK_GLUON, HCAL, np.zeros(1, int), np.array([38]), np.array([48]))
+    cutter.cut(crops.to_records(towers.reshape(1, -1)), 0, 0, 1)
+    assert cutter.hits()[1].tolist() == [1] * 25
+
+
 def quartered(image: np.ndarray) -> np.ndarray:
     """What the public files hold of a frame [280, 360], cell by cell."""
     padded = np.zeros((282, 360))
@@ -230,6 +242,7 @@ LAYOUTS = {
     "uncompressed": {"compression": None},
     "LZ4": {"compression": uproot.LZ4(4)},
     "LZMA": {"compression": uproot.LZMA(1)},
+    "ZSTD": {"compression": uproot.ZSTD(1)},
     "ZLIB, one event a basket": {"compression": uproot.ZLIB(1), "per_basket": 1},
     "doubles": {"change": doubles},
 }
@@ -246,6 +259,21 @@ def test_every_layout_of_a_file_gives_the_same_objects(tmp_path, written, layout
     assert (samples.target == 0).all()
     for image, (number, position) in zip(samples.images(), KEPT, strict=True):
         np.testing.assert_array_equal(image, expected(events[number], QUARK_GLUON, *SEEDS[number][position]))
+
+
+@pytest.mark.parametrize("method", [uproot.ZLIB(1), uproot.ZSTD(1)], ids=lambda method: method.name)
+def test_baskets_of_several_blocks(method):
+    """ROOT's blocks hold 16 MB at most."""
+    content = np.zeros(40_000_000, np.uint8)
+    content[::1000] = np.arange(40_000) % 251
+    blocks = np.frombuffer(uproot.compression.compress(content.tobytes(), method), np.uint8)
+    assert blocks[:-2].tobytes().count(method._2byte + method._method) >= 3
+    np.testing.assert_array_equal(baskets._decompress(blocks, np.empty_like(content)), content)
+    for damaged in (blocks[: len(blocks) // 2], blocks[:4]):
+        with pytest.raises((ValueError, struct.error, cramjam.DecompressionError)):
+            baskets._decompress(damaged, np.empty_like(content))
+    with pytest.raises((ValueError, cramjam.DecompressionError)):
+        baskets._decompress(blocks, np.empty(20_000_000, np.uint8))
 
 
 def put(branch: str, entry: int, cell: int, value: float):
@@ -300,17 +328,27 @@ def test_missing_last_channels_can_be_left_out(tmp_path):
 
 @pytest.fixture(params=[("cms2012-double-electron", 73), ("cms2012-bjet", 86)], ids=lambda p: p[0])
 def collisions(request, shared, tmp_path):
-    """Images of the jets of a file of real collisions, and how many jets it has."""
+    """Images of the jets of a file of real collisions, the energies of their towers, and their number."""
     name, count = request.param
-    convert(QUARK_GLUON, shared / "data" / f"{name}-rhtree.root", tmp_path / "out.parquet", progress=False)
-    return store.read(tmp_path / "out.parquet").images(), count
+    source = shared / "data" / f"{name}-rhtree.root"
+    convert(QUARK_GLUON, source, tmp_path / "out.parquet", progress=False)
+    with uproot.open(source) as file:
+        events = file[ntuple.TREE].arrays([HCAL.name, *QUARK_GLUON.seeds], library="np")
+    energies = [
+        event.reshape(56, 72)[rows.astype(int), columns.astype(int) - 2]
+        for event, rows, columns in zip(
+            *(events[name] for name in (HCAL.name, *QUARK_GLUON.seeds)), strict=True
+        )
+    ]
+    return store.read(tmp_path / "out.parquet").images(), np.concatenate(energies), count
 
 
 def test_real_jets_all_give_a_crop_around_their_tower(collisions):
-    images, count = collisions
+    images, seed_towers, count = collisions
     assert len(images) == count
     towers = images[:, 2].reshape(count, 25, 5, 25, 5)
     assert (towers == towers[:, :, :1, :, :1]).all(), "a tower is not 5 x 5 equal crystals of the crop"
+    np.testing.assert_allclose(towers[:, 12, :, 12].sum((1, 2)), seed_towers, rtol=1e-6)
     window = towers[:, 9:16, 0, 9:16, 0].reshape(count, 49)
     assert (window.argmax(1) == 24).mean() > 0.9, "the seed is not the hottest of the 7 x 7 towers around it"
 
@@ -318,7 +356,7 @@ def test_real_jets_all_give_a_crop_around_their_tower(collisions):
 @pytest.mark.parametrize(("other", "tolerance"), [(1, 2), (2, 3)], ids=["ECAL", "HCAL"])
 def test_real_tracks_and_calorimeters_line_up(collisions, other, tolerance):
     """Products of track momentum and energy, summed over all jets, are largest where neither is displaced."""
-    images, _ = collisions
+    images, _, _ = collisions
     tracks, energy = images[:, 0, 20:105, 20:105], np.sqrt(images[:, other])
     products = [
         [(tracks * energy[:, 20 + i : 105 + i, 20 + j : 105 + j]).sum() for j in range(-20, 21)]

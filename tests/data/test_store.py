@@ -125,14 +125,23 @@ def test_layout_of_the_file(tmp_path):
         column = file.metadata.row_group(0).column(i)
         assert column.compression == "LZ4"
         assert not column.has_dictionary_page
+        assert column.statistics is None
     schema = file.schema_arrow
-    for name, kind in (("index", pa.uint32()), ("value", pa.float32())):
-        field = schema.field(name)
-        assert field.type.value_type == kind
-        assert not field.nullable
-        assert not field.type.value_field.nullable
+    for name in ("index", "value"):
+        assert schema.field(name) == pa.field(name, pa.binary(), nullable=False)
     assert list(schema.metadata) == [store.KEY]
     assert b'"name": "EB_time", "shift": 0, "unit": "ns"' in schema.metadata[store.KEY]
+
+
+@settings(max_examples=40, deadline=None)
+@given(samples=SAMPLES)
+def test_hits_are_bytes_that_numpy_reads(samples, tmp_path_factory):
+    path = tmp_path_factory.mktemp("store") / "a.parquet"
+    store.write(path, [samples], METADATA)
+    for i, row in enumerate(pq.read_table(path).to_pylist()):
+        hits = slice(samples.offsets[i], samples.offsets[i + 1])
+        np.testing.assert_array_equal(np.cumsum(np.frombuffer(row["index"], "<u4")), samples.index[hits])
+        np.testing.assert_array_equal(np.frombuffer(row["value"], "<f4"), samples.value[hits])
 
 
 def test_iterate_goes_by_row_group(tmp_path):
@@ -191,6 +200,27 @@ def test_hits_outside_the_crop_are_refused(tmp_path):
     store.write(tmp_path / "a.parquet", [make([((1, 1, 1, 0), 1.0, 50.0, {40: 1.0})])], METADATA)
     with pytest.raises(E2EError, match=r"a\.parquet: hits do not fit"):
         store.read(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize(
+    ("column", "changed"),
+    [
+        ("index", np.array([3, 0], "<u4").tobytes()),
+        ("index", np.array([3, 2**32 - 1], "<u4").tobytes()),
+        ("index", np.array([3], "<u4").tobytes()),
+        ("value", b"1234567"),
+    ],
+    ids=["twice the same cell", "descending", "fewer than values", "part of a number"],
+)
+def test_damaged_hits_are_refused(column, changed, tmp_path):
+    path = tmp_path / "a.parquet"
+    store.write(path, [make([((1, 1, 1, 0), 1.0, 50.0, {3: 1.0, 4: 2.0})])], METADATA)
+    table = pq.read_table(path)
+    place = table.schema.get_field_index(column)
+    table = table.set_column(place, table.schema.field(column), pa.array([changed], pa.binary()))
+    pq.write_table(table, path)
+    with pytest.raises(E2EError, match=r"a\.parquet: hits do not fit"):
+        store.read(path)
 
 
 def test_columns_that_differ_from_the_metadata_are_refused(tmp_path):

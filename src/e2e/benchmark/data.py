@@ -59,11 +59,12 @@ Side = Callable[[], int]  # does the work once, and returns for how many objects
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured: jets of the synthetic stores, objects that are simulated of each task whose
-    conversion is timed, what the slow patterns are timed on, and repeats of each side."""
+    """How much is measured: jets of the synthetic stores; objects of each ntuple whose conversion is timed,
+    about as many as a file of the default configuration holds; what the slow patterns are timed on; and
+    repeats of each side."""
 
     jets: int = 2048
-    objects: int = 1000
+    objects: int = 6000
     slow_jets: int = 48
     slow_events: int = 20
     repeats: int = 7
@@ -480,14 +481,14 @@ def occupancy(path: Path) -> dict[str, Any]:
 
 
 def simulated(folder: Path, objects: int) -> Iterator[tuple[str, Task, Path]]:
-    """Sample, task and ntuple of ``objects`` electrons and quark/gluon jets, and a quarter of each other."""
+    """Sample, task and ntuple of ``objects`` electrons and quark/gluon jets, and a tenth of each other."""
     path = folder / "electron.root"
     electron_photon.simulate(path, "electron", -(-objects // 2), 1, progress=False)
     yield "simulated electron_photon, electron", tasks.ELECTRON_PHOTON, path
     for name, samples in jets.SAMPLES.items():
         for sample in samples:
             path = folder / f"{name}_{sample}.root"
-            number = objects if name == QUARK_GLUON.name else -(-objects // 4)
+            number = objects if name == QUARK_GLUON.name else -(-objects // 10)
             jets.simulate(path, name, sample, number, 1, progress=False)
             yield f"simulated {name}, {sample}", tasks.task(name), path
 

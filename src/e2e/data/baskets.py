@@ -1,7 +1,8 @@
 """Reads frames out of a ROOT file basket by basket, as records (``e2e.data.crops``).
 
 Frames hold little but zeros, so uproot's arrays cost several times as much as the decompression, and its
-models of a basket half as much; here a basket is decompressed and handed on.
+models of a basket half as much; here a basket is decompressed into the memory of the one before, which is
+still in the processor's cache, and handed on.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import cramjam
 import numpy as np
 import uproot
 from uproot.compression import decompress
@@ -23,6 +25,9 @@ from e2e.errors import E2EError
 # and of an entry offset, number of entries, where their data end (the header counted), flag.
 _KEY = struct.Struct(">ihiIh")
 _BASKET = struct.Struct(">hiiiiB")
+# The header of a compressed block: method, its version, sizes compressed and decompressed, little-endian.
+_BLOCK = struct.Struct("<2sB3s3s")
+_DECOMPRESS_INTO = {b"ZL": cramjam.zlib.decompress_into, b"ZS": cramjam.zstd.decompress_into}
 
 
 def records(
@@ -31,6 +36,7 @@ def records(
     """Records of the frames of each basket that holds some of ``entries`` [N], which ascend.
 
     Also the entry of the first record, and which of ``entries`` lie in this basket: first and last + 1.
+    The next records overwrite them.
 
     Raises E2EError, naming file, branch and event, for a frame in such a basket that has not
     rows x columns (``shape``) values, and for a basket that cannot be read.
@@ -41,10 +47,11 @@ def records(
     stride = header + size * kind.itemsize
     firsts = np.asarray(branch.entry_offsets)
     borders = np.searchsorted(entries, firsts)
+    memory = _Memory()
     for number in np.flatnonzero(np.diff(borders)).tolist():
         first = int(firsts[number])
         try:
-            data, starts, origin = _read(branch, number)
+            data, starts, origin = _read(branch, number, memory)
         except Exception as error:  # damaged bytes can make uproot fail in any way
             raise ntuple.damaged(path, error) from None
         count = int(firsts[number + 1]) - first
@@ -60,7 +67,6 @@ def records(
         if kind != crops.BIG_ENDIAN:
             found = crops.to_records(found[:, header:].view(kind))
         yield found, first, borders[number], borders[number + 1]
-        del data, found  # so that the next are decompressed into the same memory, still in the cache
 
 
 @cache
@@ -69,7 +75,20 @@ def _evenly(count: int, stride: int, origin: int) -> bytes:
     return (origin + stride * np.arange(count)).astype(">i4").tobytes()
 
 
-def _read(branch: uproot.TBranch, number: int) -> tuple[np.ndarray, bytes, int]:
+class _Memory:
+    """Room for one basket at a time."""
+
+    def __init__(self) -> None:
+        self._bytes = np.empty(0, np.uint8)
+
+    def room(self, size: int) -> np.ndarray:
+        """uint8 [``size``], the same memory each time."""
+        if len(self._bytes) < size:
+            self._bytes = np.empty(size, np.uint8)
+        return self._bytes[:size]
+
+
+def _read(branch: uproot.TBranch, number: int, memory: _Memory) -> tuple[np.ndarray, bytes, int]:
     """Data uint8 of a basket; where its entries start, as bytes of '>i4'; and what that is counted from."""
     if number >= branch.num_baskets - len(branch.embedded_baskets):  # lies in the tree itself, uncompressed
         basket = branch.basket(number)
@@ -81,8 +100,26 @@ def _read(branch: uproot.TBranch, number: int) -> tuple[np.ndarray, bytes, int]:
     if size - header == length:
         content = np.array(record[header:])
     else:
-        key.skip(header)
-        content = decompress(chunk, key, {}, size - header, length).raw_data
+        content = _decompress(record[header:], memory.room(length))
+        if content is None:  # LZ4 or LZMA
+            key.skip(header)
+            content = decompress(chunk, key, {}, size - header, length).raw_data
     # after the data: how many numbers follow, the start of each entry, and another number
     end = last - header
     return content[:end], content[end + 4 : -4].tobytes(), header
+
+
+def _decompress(blocks: np.ndarray, content: np.ndarray) -> np.ndarray | None:
+    """``content``, filled from ``blocks``; None where their method is one to leave to uproot."""
+    filled = 0
+    while filled < len(content):
+        method, _, *sizes = _BLOCK.unpack_from(blocks)
+        if method not in _DECOMPRESS_INTO:
+            return None
+        compressed, size = (int.from_bytes(each, "little") for each in sizes)
+        blocks = blocks[_BLOCK.size :]
+        if _DECOMPRESS_INTO[method](blocks[:compressed], content[filled : filled + size]) != size:
+            raise ValueError(f"a block does not hold {size} bytes")
+        blocks = blocks[compressed:]
+        filled += size
+    return content

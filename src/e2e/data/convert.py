@@ -253,7 +253,6 @@ class CropCutter(processor.ProcessorABC):
             if self.quarter_endcaps and channel == ECAL:
                 records = crops.quarter_endcaps(records, task.detector)
             cutter.cut(records, first, start, stop)
-            del records  # so that the next are decompressed into the same memory, still in the cache
         index, value = cutter.hits()
         if not np.isfinite(value).all():
             bad = np.flatnonzero(~np.isfinite(value))[0]

@@ -85,12 +85,9 @@ class Cutter:
 
     def cut(self, records: np.ndarray, first: int, start: int, stop: int) -> None:
         """Cut the crops from ``start`` until ``stop`` out of the records from entry ``first`` on."""
-        cell = self.channel.cell
-        if cell > 1:
-            records = to_records(to_values(records, self.frame[0] * self.frame[1]) / cell**2)
         crops = self.entries, first, self.top, self.left, self.crop, start, stop
         hits = self.counts, self._index, self._word, self._used
-        self._index, self._word, self._used = _cut(records, self.frame, cell, *crops, *hits)
+        self._index, self._word, self._used = _cut(records, self.frame, self.channel.cell, *crops, *hits)
 
     def hits(self) -> tuple[np.ndarray, np.ndarray]:
         """``index`` and ``value`` of the ``counts`` [N] hits of one crop after the other.
@@ -150,6 +147,8 @@ def _cut(records, frame, cell, entries, first, top, left, crop, start, stop, cou
             under = values[row * frame[1] : (row + 1) * frame[1]]
             found = _find(under[at : at + here], -cut_off, cell, scratch, column, hit, 0)
             found = _find(under[: wide - here], here * cell - cut_off, cell, scratch, column, hit, found)
+            if cell > 1:
+                found = _share(column, hit, found, np.float32(cell**2))
             row += 1
             after = min(row * cell - top[k], rows)
             for i in range(line, after):
@@ -180,3 +179,23 @@ def _find(values, j, cell, scratch, column, hit, found):
             hit[found] = values[i]
             found += (values[i] & _MAGNITUDE) != 0
     return found
+
+
+@numba.njit(cache=True)
+def _share(column, hit, found, cells):
+    """Divide the ``found`` hits of a row by ``cells``; those that become 0 are none any more."""
+    kept = 0
+    bits = np.empty(1, np.uint32)
+    value = bits.view(np.float32)
+    for n in range(found):
+        bits[0] = _swapped(hit[n])
+        value[0] /= cells
+        column[kept], hit[kept] = column[n], _swapped(bits[0])
+        kept += value[0] != 0
+    return kept
+
+
+@numba.njit(cache=True)
+def _swapped(word):
+    """A uint32 with its bytes in the other order."""
+    return np.uint32((word >> 24) | ((word >> 8) & 0xFF00) | ((word & 0xFF00) << 8) | (word << 24))
