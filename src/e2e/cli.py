@@ -113,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         "convert", help="RHTree ntuples (ROOT) or public image files to the sample store (parquet)"
     )
     command.add_argument("--task", required=True, choices=sorted(TASKS))
-    command.add_argument("--channels", type=int, metavar="N", help="the task's first N (default: as it says)")
+    command.add_argument("--channels", type=int, metavar="N", help="the task's first N (default: all)")
     command.add_argument("--sample", help="name of the sample in the store (default: the file's stem)")
     command.add_argument(
         "--quarter-endcaps",

@@ -84,6 +84,11 @@ class Task:
         """(C, H, W) of an object's frame."""
         return (len(self.channels), self.crop.rows, self.crop.columns)
 
+    def frame_shape(self, channel: Channel) -> tuple[int, int]:
+        """(rows, columns) in which an ntuple stores whole-detector frames of a channel."""
+        rows, columns = self.detector
+        return rows // channel.cell, columns // channel.cell
+
 
 ELECTRON_PHOTON = Task(
     name="electron_photon",

@@ -17,7 +17,7 @@ from e2e.benchmark.statistics import band, line, percentiles
 from e2e.benchmark.ways import in_cmsrun, in_python
 from e2e.data import store
 from e2e.data.convert import convert
-from e2e.data.ntuple_writer import Event, frame_shape, write_ntuple
+from e2e.data.ntuple_writer import Event, write_ntuple
 from e2e.deploy.cmssw import Cost
 from e2e.deploy.contract import Contract, load_contract
 from e2e.deploy.runtime import CPU
@@ -276,7 +276,7 @@ def jets(tmp_path):
     for number in range(1, 5):
         channels = {}
         for channel in task.channels:
-            hit = generator.random(frame_shape(task, channel)) < 0.02
+            hit = generator.random(task.frame_shape(channel)) < 0.02
             channels[channel.name] = np.float32(generator.normal(5, 1, hit.shape) * hit)
         objects = {
             "jetSeed_ieta": generator.integers(12, 44, 2),

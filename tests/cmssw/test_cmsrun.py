@@ -20,7 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 from e2e import tasks
 from e2e.data import store
 from e2e.data.convert import convert
-from e2e.data.ntuple_writer import Event, frame_shape, write_ntuple
+from e2e.data.ntuple_writer import Event, write_ntuple
 from e2e.deploy.agreement import agreement, read_scores
 from e2e.deploy.contract import Contract, outputs
 from e2e.deploy.predict import predict
@@ -55,7 +55,7 @@ def events(run: int, seeds: Sequence = SEEDS, task: Task = ELECTRON_PHOTON) -> l
         hit = random.random(task.detector) < (0 if i == 1 else 0.03)
         channels = {}
         for channel in task.channels:
-            rows, columns = frame_shape(task, channel)
+            rows, columns = task.frame_shape(channel)
             spread = random.exponential if channel.unit == "GeV" else partial(random.normal, 0)
             values = spread(2, hit.shape) * hit
             channels[channel.name] = values[:rows, :columns].astype(np.float32)

@@ -1,7 +1,11 @@
 """Ntuples to the store: geometry of the crops, truth, reproducible bytes, and every broken file."""
 
+import os
+import signal
+import sys
 from pathlib import Path
 
+import cloudpickle
 import h5py
 import numpy as np
 import pytest
@@ -93,9 +97,16 @@ def test_bytes_do_not_depend_on_the_chunks(simulated, tmp_path, monkeypatch, chu
     assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "chunks.parquet").read_bytes()
 
 
+class Dying(module.CropCutter):
+    """As the kernel does with a process that takes too much memory."""
+
+    def process(self, events):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 @pytest.mark.slow
 def test_bytes_do_not_depend_on_the_executor(simulated, tmp_path, monkeypatch):
-    """Two Dask workers with chunks of one event against all events at once; an error comes back whole."""
+    """Two Dask workers with chunks of one event against all events at once; errors come back whole."""
     convert(TASK, simulated, tmp_path / "local.parquet", progress=False)
     monkeypatch.setattr(module, "CHUNK", 1)
     bad = tmp_path / "bad.root"
@@ -105,6 +116,11 @@ def test_bytes_do_not_depend_on_the_executor(simulated, tmp_path, monkeypatch):
         with pytest.raises(E2EError, match=r"bad\.root: damaged ROOT file"):
             convert(TASK, bad, tmp_path / "bad.parquet", progress=False, executor=executor)
         workers = executor.client.run(lambda: "coffea" in __import__("sys").modules)
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "CropCutter", Dying)
+            cloudpickle.register_pickle_by_value(sys.modules[__name__])
+            with pytest.raises(E2EError, match=r"\.root: the Dask workers that read it died"):
+                convert(TASK, simulated, tmp_path / "bad.parquet", progress=False, executor=executor)
     assert list(workers.values()) == [True, True]
     assert (tmp_path / "local.parquet").read_bytes() == (tmp_path / "dask.parquet").read_bytes()
     assert not (tmp_path / "bad.parquet").exists()

@@ -392,7 +392,7 @@ def test_real_electrons_have_their_momentum_in_the_ecal(shared, tmp_path):
         objects = {name: seeds[:, i] for i, name in enumerate(QUARK_GLUON.seeds)}
         objects |= dict.fromkeys(("jetPt", "jetEta", "jetPhi"), np.zeros(len(found), np.float32))
         frames = {
-            channel.name: tree[channel.name][entry].reshape(crops.frame_shape(QUARK_GLUON, channel))
+            channel.name: tree[channel.name][entry].reshape(QUARK_GLUON.frame_shape(channel))
             for channel in QUARK_GLUON.channels
         }
         events.append(Event(1, 1, int(number), frames, objects))

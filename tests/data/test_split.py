@@ -89,7 +89,7 @@ METADATA = Metadata(
     source="electron_000.root",
     source_sha256="ab" * 32,
     simulation=True,
-    rejected={"barrel_edge": 0},
+    rejected={"detector_edge": 0},
 )
 
 

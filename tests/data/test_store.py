@@ -27,7 +27,7 @@ METADATA = Metadata(
     source="electron_000.root",
     source_sha256="ab" * 32,
     simulation=True,
-    rejected={"barrel_edge": 3},
+    rejected={"detector_edge": 3},
 )
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 

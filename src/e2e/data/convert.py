@@ -145,7 +145,7 @@ def _at_once(executor: processor.executor.ExecutorBase) -> int:
 
 @contextmanager
 def _one_error(path: Path) -> Iterator[None]:
-    """Turn what coffea raises, a bare Exception around whatever went wrong, into the error for the user."""
+    """Turn what coffea or Dask raises around whatever went wrong into the error for the user."""
     try:
         yield
     except E2EError:
@@ -153,6 +153,10 @@ def _one_error(path: Path) -> Iterator[None]:
     except Exception as error:
         if isinstance(error.__cause__, E2EError):
             raise error.__cause__ from None
+        if "KilledWorker" in str(error):  # of Dask
+            raise E2EError(
+                f"{path}: the Dask workers that read it died, of too little memory perhaps; take fewer"
+            ) from error
         if not str(error).startswith(("Failed to open file", "Failed creating nanoevents")):
             raise
         raise ntuple.damaged(path, error.__cause__ or error) from error

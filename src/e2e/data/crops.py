@@ -25,12 +25,6 @@ _EXPONENT = np.uint32(0x0000807F)
 _ENDCAP = 55  # rows of EE- and of EE+ in ECAL_energy, before and after those of the barrel
 
 
-def frame_shape(task: Task, channel: Channel) -> tuple[int, int]:
-    """(rows, columns) of the stored frames of a channel."""
-    rows, columns = task.detector
-    return rows // channel.cell, columns // channel.cell
-
-
 def to_records(values: np.ndarray) -> np.ndarray:
     """Records of frames [events, values] of any kind of number."""
     return np.ascontiguousarray(values, BIG_ENDIAN).view(np.uint8)
@@ -74,7 +68,7 @@ class Cutter:
         self, task: Task, channel: Channel, entries: np.ndarray, top: np.ndarray, left: np.ndarray
     ) -> None:
         self.channel = channel
-        self.frame = frame_shape(task, channel)
+        self.frame = task.frame_shape(channel)
         self.crop = task.crop.rows, task.crop.columns
         self.entries = entries
         self.top = top

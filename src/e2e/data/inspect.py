@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from e2e.data import crops, ntuple, store
+from e2e.data import ntuple, store
 from e2e.errors import E2EError
 from e2e.files import sha256
 from e2e.plots import displays
@@ -161,7 +161,7 @@ def _panel(tree: uproot.TTree, task: Task, channel: Channel, entry: int) -> disp
     """Frame of a channel in an event and where the objects of a task are in it; None for another size."""
     one = {"entry_start": entry, "entry_stop": entry + 1}
     frame = ak.to_numpy(tree[channel.name].array(**one)[0])
-    shape = crops.frame_shape(task, channel)
+    shape = task.frame_shape(channel)
     if len(frame) != shape[0] * shape[1]:
         return None
     seeds = np.stack([ak.to_numpy(tree[branch].array(**one)[0]) for branch in task.seeds], axis=1)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from e2e.data.ntuple import TREE
 from e2e.errors import E2EError
 from e2e.files import whole
-from e2e.tasks import ELECTRON_PHOTON, Channel, Task
+from e2e.tasks import ELECTRON_PHOTON, Task
 
 Sparse = tuple[NDArray[np.uint32], NDArray[np.float32]]
 
@@ -89,8 +89,8 @@ namespace e2e {
 class Event:
     """One entry of the tree.
 
-    ``channels`` holds, by branch name, either the dense frame (see ``frame_shape``) or its hits as a pair
-    (index uint32 [n] = row * columns + column, strictly increasing; value float32 [n]), in the
+    ``channels`` holds, by branch name, either the dense frame (of ``Task.frame_shape``) or its hits as a
+    pair (index uint32 [n] = row * columns + column, strictly increasing; value float32 [n]), in the
     channel's unit. ``objects`` holds, by branch name, one number per reconstructed object, all of the
     same length; seeds (``SC_ieta``: row, ``SC_iphi``: column) among them.
     """
@@ -119,7 +119,7 @@ def write_ntuple(
     root = _root()
     events = iter(events)
     first = next(events, None)
-    shapes = {channel.name: frame_shape(task, channel) for channel in task.channels}
+    shapes = {channel.name: task.frame_shape(channel) for channel in task.channels}
     required = [*task.seeds, *(q.name for q in task.kinematics if q.name not in task.optional)]
     branches = list(first.objects) if first else required
     if missing := [branch for branch in required if branch not in branches]:
@@ -159,12 +159,6 @@ def write_ntuple(
         if file.TestBit(root.TFile.kWriteError):
             raise E2EError(f"{path}: ROOT could not write all {count} events; check the free space")
     return count
-
-
-def frame_shape(task: Task, channel: Channel) -> tuple[int, int]:
-    """(rows, columns) in which an ntuple stores a ``channel`` of ``task``."""
-    rows, columns = task.detector
-    return rows // channel.cell, columns // channel.cell
 
 
 @cache

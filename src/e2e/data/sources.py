@@ -21,11 +21,12 @@ def convert_file(
     progress: bool = True,
     quarter_endcaps: bool = False,
     executor: ExecutorBase | None = None,
+    part: str | None = None,
 ) -> Metadata:
     """Convert one file by what it holds: see ``convert.convert`` for ntuples, ``public.convert`` for others.
 
-    ``quarter_endcaps`` and ``executor`` are for ntuples. Raises E2EError as these do, and where the output
-    would replace the source.
+    ``quarter_endcaps`` and ``executor`` are for ntuples, ``part`` is for others. Raises E2EError as these
+    do, and where the output would replace the source.
     """
     if source.resolve() == output.resolve():
         raise E2EError(f"{source}: the store would be written over it; choose another folder")
@@ -33,7 +34,7 @@ def convert_file(
         return convert.convert(task, source, output, sample, progress, quarter_endcaps, executor)
     if quarter_endcaps:
         raise E2EError(f"{source}: only those of ntuples can be quartered; public jet files came so")
-    return public.convert(task, source, output, sample, progress=progress)
+    return public.convert(task, source, output, sample, part=part, progress=progress)
 
 
 def convert_files(
