@@ -45,6 +45,7 @@ from e2e.tasks import QUARK_GLUON, Channel, Task
 
 BATCH = 64  # jets
 OCCUPANCIES = (0.01, 0.1)
+LOADER_OCCUPANCY = 0.05  # as electrons have; jets have less
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 # Aims of the project, by what is compared.
@@ -441,11 +442,11 @@ def feeding(
     """Comparisons of the loader with a training step: the first epoch, which reads, and a later one."""
     task, architecture, trained = network(name, settings)
     small = task is tasks.ELECTRON_PHOTON
-    share, objects = (0.05, 8 * sizes.jets) if small else (0.1, sizes.jets)
-    batch = min(256 if small else BATCH, objects)
+    batch, objects = (256, 8 * sizes.jets) if small else (BATCH, sizes.jets)
+    batch = min(batch, objects)
     path, split_path = folder / f"{name}.parquet", folder / f"{name}.split.parquet"
     if not path.exists():
-        store.write(path, [synthetic(task, objects, share)], metadata(task))
+        store.write(path, [synthetic(task, objects, LOADER_OCCUPANCY)], metadata(task))
         split.write_split([path], split_path, folder / f"{name}.split.json")
     read = Stream([path], split_path, "train")
     load(read, batch, device)
@@ -456,7 +457,10 @@ def feeding(
     return [
         Comparison(
             f"loader / network, {name}, {device}, {epoch}",
-            (f"{shape}, {share:.0%} occupancy, batches of {batch}, {epoch}", partial(side, batch, device)),
+            (
+                f"{shape}, {LOADER_OCCUPANCY:.0%} occupancy, batches of {batch}, {epoch}",
+                partial(side, batch, device),
+            ),
             training,
             aim,
             cores=None,
