@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CORES ?= all
 CONFIG ?= config.yaml
+KERAS ?= requirements/keras.txt
 RUNTIME := $(if $(shell nvidia-smi -L 2>/dev/null),gpu,cpu)
 BIN := .venv/bin
 REPORT := results/report.html
@@ -17,6 +18,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 	@echo "  CONFIG=mine.yaml chooses the configuration of demo and all, CORES=4 the number of cores"
+	@echo "  KERAS= sets up .venv without TensorFlow (1.3 GB), and models of Keras are left out"
 
 demo: CONFIG := $(if $(filter file,$(origin CONFIG)),config/demo.yaml,$(CONFIG))
 demo: all  ## the whole chain at laptop size: at most 15 minutes on 2 cores
@@ -48,8 +50,11 @@ lint: .venv/installed
 clean:  ## remove results (the environment stays)
 	rm -rf results .snakemake
 
-.venv/installed: requirements/torch.txt requirements/base.txt requirements/$(RUNTIME).txt requirements/constraints.txt pyproject.toml cmssw/standalone/fetch-headers
-	@echo "Setting up .venv (about 2 GB, some minutes; only when requirements change)"
+REQUIREMENTS := requirements/base.txt requirements/$(RUNTIME).txt $(KERAS)
+PACKAGES := $(REQUIREMENTS:%=-r %) -c requirements/constraints.txt
+
+.venv/installed: requirements/torch.txt $(REQUIREMENTS) requirements/constraints.txt pyproject.toml cmssw/standalone/fetch-headers
+	@echo "Setting up .venv (about $(if $(KERAS),4,3) GB, some minutes; only when requirements change)"
 	@command -v g++ >/dev/null || { containers/apt-install g++; }
 	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet uv==0.13.9
@@ -57,8 +62,7 @@ clean:  ## remove results (the environment stays)
 	@$(BIN)/pip install --quiet -r requirements/torch.txt
 	@echo "  the other packages, with ONNX Runtime for $(RUNTIME)"
 	@# uv is much faster, but does not read pip's own configuration: where that is needed, pip does the same
-	@uv pip install --quiet --python $(BIN)/python -r requirements/base.txt -r requirements/$(RUNTIME).txt -c requirements/constraints.txt \
-	  || $(BIN)/pip install --quiet -r requirements/base.txt -r requirements/$(RUNTIME).txt -c requirements/constraints.txt
+	@uv pip install --quiet --python $(BIN)/python $(PACKAGES) || $(BIN)/pip install --quiet $(PACKAGES)
 	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@echo "  headers of ONNX Runtime and doctest into .deps"
 	@cmssw/standalone/fetch-headers .deps

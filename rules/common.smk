@@ -1,12 +1,15 @@
 """Reading the configuration, and the helpers that several rules share."""
 
 import hashlib
+import sys
 
 import yaml
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
 
 from e2e.config import validate
 from e2e.errors import E2EError
+from e2e.models import tensorflow
 
 REPOSITORY = Path(workflow.basedir)
 
@@ -21,7 +24,25 @@ SIMULATED = {
     "tau": ("tau", "qcd"),
 }
 BACKEND = config["cmssw"]["backend"]
-MODELS = {task: tuple(settings["models"]) for task, settings in config["tasks"].items()}
+
+
+def runnable(task, model):
+    """Whether the packages of a model are here; says so once, in the main process, where they are not."""
+    # The environment of envs/ has them all; what is installed outside does not matter then.
+    if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
+        return True
+    missing = tensorflow.missing(config["tasks"][task]["models"][model]["architecture"])
+    if missing and workflow.is_main_process:
+        print(
+            f"{task}: model {model} is left out: {tensorflow.ABSENT}", file=sys.stderr
+        )
+    return not missing
+
+
+MODELS = {
+    task: tuple(model for model in settings["models"] if runnable(task, model))
+    for task, settings in config["tasks"].items()
+}
 
 
 def settings_of(task):
@@ -159,12 +180,21 @@ def model_settings(wildcards):
     return settings_of(wildcards.task)["models"][wildcards.model]
 
 
+KERAS_CODE = (
+    "learning/keras_train.py",
+    "models/keras_network.py",
+    "models/resnet.py",
+    "models/tensorflow.py",
+)
+
+
 def training_code(wildcards):
     """What the weights depend on: the trainer and this architecture, not the other ones."""
     architecture = model_settings(wildcards)["architecture"]
     return library(
         "data/stream.py",
         "learning/train.py",
+        "learning/loop.py",
         "learning/data.py",
         "learning/augmentation.py",
         "learning/objectives.py",
@@ -175,6 +205,7 @@ def training_code(wildcards):
         "models/network.py",
         "models/graph.py",
         f"models/{architecture}.py",
+        *(KERAS_CODE if architecture.startswith("keras_") else ()),
     )
 
 

@@ -14,7 +14,7 @@ rule export:
     resources:
         mem_mb=3000,
     params:
-        code=library("deploy/export.py", "deploy/contract.py"),
+        code=library("deploy/export.py", "deploy/keras_export.py", "deploy/contract.py"),
         opset=config["export"]["opset"],
         ir_version=config["export"]["ir_version"],
     script:

@@ -1,5 +1,6 @@
 """What Snakemake plans, without running it: targets, errors, profiles, and backends."""
 
+import os
 import re
 import subprocess
 import sys
@@ -10,14 +11,22 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 
 
-def snakemake(directory, *arguments):
-    """Plan a run in an empty directory; returns the finished process with its output as text."""
+def snakemake(directory, *arguments, modules=None):
+    """Plan a run in an empty directory; returns the finished process with its output as text.
+
+    Python modules in the folder ``modules`` come before those that are installed.
+    """
     command = [
         Path(sys.executable).parent / "snakemake",
         *("--snakefile", REPOSITORY / "Snakefile", "--directory", directory, "--dry-run"),
         *arguments,
     ]
-    return subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    paths = [str(modules)] if modules else []
+    paths += filter(None, [os.environ.get("PYTHONPATH")])
+    environment = os.environ | ({"PYTHONPATH": os.pathsep.join(paths)} if paths else {})
+    return subprocess.run(
+        command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, env=environment
+    )
 
 
 def planned(process):
@@ -45,6 +54,33 @@ def test_data_makes_no_model(tmp_path):
     jobs = planned(snakemake(tmp_path, "data", *CI))
     assert {"simulate", "validate_simulation", "convert", "split", "displays", "data"} == set(jobs)
     assert jobs["convert"] == jobs["simulate"]
+
+
+def test_a_model_of_keras_is_planned_where_tensorflow_is_and_left_out_with_one_line_where_not(tmp_path):
+    """Planning imports no TensorFlow: here it cannot even be imported."""
+    (tmp_path / "with").mkdir()
+    for package in ("keras", "tensorflow", "tf2onnx"):
+        (tmp_path / "with" / f"{package}.py").write_text("raise ImportError")
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without/sitecustomize.py").write_text("import sys; sys.modules['tensorflow'] = None\n")
+
+    planned_with = snakemake(tmp_path, *CI, modules=tmp_path / "with")
+    planned_without = snakemake(tmp_path, *CI, modules=tmp_path / "without")
+    trained_with, trained_without = planned(planned_with)["train"], planned(planned_without)["train"]
+    assert trained_with == trained_without + 1
+    assert "results/electron_photon/keras_cnn/metrics.json" in planned_with.stdout
+    assert "left out" not in planned_with.stdout
+    said = [line for line in planned_without.stdout.splitlines() if "left out" in line]
+    assert len(said) == 1
+    assert said[0].startswith("electron_photon: model keras_cnn is left out: ")
+    assert "pip install -r requirements/keras.txt" in said[0]
+
+
+def test_conda_brings_tensorflow_itself(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['tensorflow'] = None\n")
+    process = snakemake(tmp_path, *CI, "--sdm", "conda", modules=tmp_path)
+    assert "Building DAG of jobs" in process.stdout  # with or without conda here
+    assert "left out" not in process.stdout
 
 
 def test_own_files_are_converted_without_simulation(tmp_path):

@@ -9,7 +9,10 @@ from types import ModuleType
 
 from e2e.errors import E2EError
 
-REMEDY = "pip install -r requirements/keras.txt -c requirements/constraints.txt"
+ABSENT = (
+    "networks of Keras need TensorFlow, which is not installed here; get it with"
+    " `pip install -r requirements/keras.txt -c requirements/constraints.txt`"
+)
 
 
 def missing(architecture: str) -> bool:
@@ -25,9 +28,7 @@ def load_keras() -> ModuleType:
     Raises E2EError where they are not installed.
     """
     if missing("keras_"):
-        raise E2EError(
-            f"networks of Keras need TensorFlow, which is not installed here; get it with `{REMEDY}`"
-        )
+        raise E2EError(ABSENT)
     os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the user's own settings of Keras say
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # it lists the instructions that the processor has
 
