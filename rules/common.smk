@@ -57,13 +57,17 @@ def samples(task):
     return SIMULATED.get(task) or (settings["simulation"]["sample"],)
 
 
+NAMES = "|".join(sorted({model for models in MODELS.values() for model in models}))
+
+
 wildcard_constraints:
     task="|".join(config["tasks"]),
     sample="|".join(
         sorted({sample for task in config["tasks"] for sample in samples(task)})
     ),
     index=r"\d{3}",
-    model="|".join(sorted({model for models in MODELS.values() for model in models})),
+    # A model, or a repeat of it: the same with another seed, in a folder of its own, e.g. resnet/seed_2.
+    model=rf"({NAMES})(/seed_\d+)?",
     backend="standalone|apptainer|cvmfs",
 
 
@@ -177,7 +181,28 @@ def library(*parts):
 
 
 def model_settings(wildcards):
-    return settings_of(wildcards.task)["models"][wildcards.model]
+    """The entry of a model; a repeat has the seed of its folder instead of the entry's own."""
+    name, _, seed = wildcards.model.partition("/seed_")
+    settings = settings_of(wildcards.task)["models"][name]
+    if not seed:
+        return settings
+    return settings | {"trainer": settings["trainer"] | {"seed": int(seed)}}
+
+
+def repeats(wildcards):
+    """Metrics of a model with its own seed and with those that follow it."""
+    first = model_settings(wildcards)["trainer"]["seed"]
+    folder = f"results/{wildcards.task}/{wildcards.model}"
+    others = range(first + 1, first + config["repeats"])
+    return [
+        f"{folder}/metrics.json",
+        *(f"{folder}/seed_{seed}/metrics.json" for seed in others),
+    ]
+
+
+def category(name):
+    """Section of the report for a figure of a model: those of repeats stand apart."""
+    return lambda wildcards: "Repeats" if "/" in wildcards.model else name
 
 
 KERAS_CODE = (
@@ -236,6 +261,8 @@ def final_outputs():
             names = ["metrics.json", "model.json"]
             if has_ntuples(task):
                 names += ["agreement.json", "benchmark/benchmark.json"]
+            if config["repeats"] > 1:
+                names.append("repeats.json")
             outputs += [f"{folder}/{name}" for name in names]
             if BACKEND == "apptainer" and has_ntuples(task):
                 outputs.append(f"{folder}/cmsrun/apptainer/equals_standalone.json")

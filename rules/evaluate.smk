@@ -40,7 +40,7 @@ rule evaluate:
         roc=report(
             "results/{task}/{model}/roc.pdf",
             caption="../workflow/report/roc.rst",
-            category="Performance",
+            category=category("Performance"),
             subcategory="{task}",
             labels={"model": "{model}", "figure": "ROC curve"},
         ),
@@ -48,7 +48,7 @@ rule evaluate:
             directory("results/{task}/{model}/figures"),
             patterns=["{figure}.png"],
             caption="../workflow/report/evaluation.rst",
-            category="Performance",
+            category=category("Performance"),
             subcategory="{task}",
             labels={"model": "{model}", "figure": "{figure}"},
         ),
@@ -87,7 +87,7 @@ rule evaluate_masses:
         resolution=report(
             "results/{task}/{model}/resolution.pdf",
             caption="../workflow/report/resolution.rst",
-            category="Performance",
+            category=category("Performance"),
             subcategory="{task}",
             labels={"model": "{model}", "figure": "resolution"},
         ),
@@ -95,7 +95,7 @@ rule evaluate_masses:
             directory("results/{task}/{model}/figures"),
             patterns=["{figure}.png"],
             caption="../workflow/report/masses.rst",
-            category="Performance",
+            category=category("Performance"),
             subcategory="{task}",
             labels={"model": "{model}", "figure": "{figure}"},
         ),
@@ -118,3 +118,32 @@ rule evaluate_masses:
         ),
     script:
         "../workflow/scripts/evaluate_masses.py"
+
+
+rule repeats:
+    input:
+        repeats,
+    output:
+        record="results/{task}/{model}/repeats.json",
+        figure=report(
+            "results/{task}/{model}/repeats.png",
+            caption="../workflow/report/repeats.rst",
+            category="Performance",
+            subcategory="{task}",
+            labels={"model": "{model}", "figure": "repeats"},
+        ),
+    log:
+        "results/{task}/logs/{model}/repeats.log",
+    benchmark:
+        "results/{task}/resources/{model}/repeats.tsv"
+    wildcard_constraints:
+        model=NAMES,
+    conda:
+        "../envs/e2e.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        code=library("learning/repeats.py", "plots/repeats.py"),
+    script:
+        "../workflow/scripts/repeats.py"

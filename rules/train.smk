@@ -8,7 +8,7 @@ rule train:
         figure=report(
             "results/{task}/{model}/history.png",
             caption="../workflow/report/history.rst",
-            category="Training",
+            category=category("Training"),
             subcategory="{task}",
             labels={"model": "{model}", "figure": "training history"},
         ),

@@ -50,6 +50,29 @@ def test_all_plans_the_whole_chain_of_the_default_configuration(tmp_path):
     assert {"train", "evaluate", "export", "cmsrun", "agreement", "benchmark"} <= set(jobs)
 
 
+def test_repeats_train_other_seeds_on_one_split_and_export_once(tmp_path):
+    target = "results/tau/particlenet/repeats.json"
+    process = snakemake(tmp_path, target, *CI, "--config", "repeats=3")
+    jobs = planned(process)
+    assert jobs == {
+        "simulate": 2,
+        "convert": 2,
+        "split": 1,
+        "reference": 1,
+        "train": 3,
+        "evaluate": 3,
+        "repeats": 1,
+    }
+    trained = re.findall(r"results/tau/(\S+)/model.pt, .*history.csv", process.stdout)
+    assert sorted(trained) == ["particlenet", "particlenet/seed_2", "particlenet/seed_3"]
+
+    once, thrice = (planned(snakemake(tmp_path, *CI, "--config", f"repeats={n}")) for n in (1, 3))
+    assert "repeats" not in once
+    assert thrice["repeats"] == once["train"]
+    assert thrice["train"] == 3 * once["train"]
+    assert thrice["export"] == once["export"]
+
+
 def test_data_makes_no_model(tmp_path):
     jobs = planned(snakemake(tmp_path, "data", *CI))
     assert {"simulate", "validate_simulation", "convert", "split", "displays", "data"} == set(jobs)

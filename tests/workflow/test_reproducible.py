@@ -1,5 +1,6 @@
 """Two runs of one configuration in two directories give the same bytes."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,12 +10,13 @@ import yaml
 
 REPOSITORY = Path(__file__).parents[2]
 TINY = {
+    "repeats": 2,
     "tasks": {
         "electron_photon": {
             "simulation": {"objects": 800, "files": 1, "seed": 7},
             "models": {"resnet": {"architecture": "resnet", "trainer": {"epochs": 2, "batch_size": 64}}},
         }
-    }
+    },
 }
 
 
@@ -57,3 +59,19 @@ def test_the_same_bytes_in_two_directories_and_nothing_to_do_a_second_time(tmp_p
         assert (tmp_path / "here" / file).read_bytes() == (tmp_path / "there" / file).read_bytes(), file
 
     assert "Nothing to be done" in run(tmp_path / "here", target, metrics)
+
+
+@pytest.mark.slow
+def test_repeats_differ_by_their_seed_alone(tmp_path):
+    """The repeat with the seed of the model itself is that model, and the others are not."""
+    folder = tmp_path / "results/electron_photon/resnet"
+    run(tmp_path, *(f"{folder.relative_to(tmp_path)}/{name}" for name in ("repeats.json", "seed_1/model.pt")))
+    record = json.loads((folder / "repeats.json").read_text())
+    assert record["seeds"] == [1, 2]
+    assert (folder / "seed_1/model.pt").read_bytes() == (folder / "model.pt").read_bytes()
+    first, second = (json.loads((folder / name / "metrics.json").read_text()) for name in (".", "seed_2"))
+    assert (first["seed"], second["seed"]) == (1, 2)
+    assert first["training_data"] == second["training_data"]
+    assert first["auc"]["value"] != second["auc"]["value"]
+    values = [entry["value"] for entry in record["figures_of_merit"]["auc"]["seeds"]]
+    assert values == [first["auc"]["value"], second["auc"]["value"]]

@@ -1,0 +1,61 @@
+"""What the seed of a training changes: one model trained with several of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from e2e.errors import E2EError
+from e2e.files import read_json, write_json
+from e2e.plots import repeats as plots
+
+
+def repeats(metrics: Sequence[str | Path], record: str | Path, figure: str | Path) -> None:
+    """Write mean and spread of the ``metrics`` files of one model, trained with a seed each.
+
+    ``record`` (JSON) holds the seeds and, of each figure of merit, its value and intervals for each seed,
+    their mean, and their standard deviation (that of a sample: divided by n - 1); the last two are null
+    where a value is. ``figure`` (.png) draws them. Raises E2EError for fewer than two files, and for files of
+    different models or data.
+    """
+    contents = [read_json(path) for path in metrics]
+    seeds = [content["seed"] for content in contents]
+    if len(contents) < 2:
+        raise E2EError(f"{metrics[0]}: a spread takes two trainings or more; set `repeats: 2` or higher")
+    for path, content in zip(metrics, contents, strict=True):
+        if any(content[key] != contents[0][key] for key in ("model", "training_data", "objects")):
+            raise E2EError(f"{path}: of another model or other data than {metrics[0]}; evaluate both again")
+    merits = [figures_of_merit(content) for content in contents]
+    summary = {name: _summary(seeds, [merit[name] for merit in merits]) for name in merits[0]}
+    write_json(record, {"model": contents[0]["model"], "seeds": seeds, "figures_of_merit": summary})
+    plots.repeats(figure, seeds, summary, contents[0]["training_data"]["simulation"])
+
+
+def figures_of_merit(metrics: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Those of a test part as a whole, each with value and intervals, of the metrics of a model."""
+    if "auc" in metrics:
+        return {
+            "auc": metrics["auc"],
+            "auc_minus_bdt": metrics["versus_bdt"]["difference"],
+            **{
+                f"background_rejection_at_{entry['signal_efficiency']}": entry["rejection"]
+                for entry in metrics["background_rejection"]
+            },
+            "expected_calibration_error": metrics["calibration"]["expected_calibration_error"],
+        }
+    names = ("mean_absolute_error", "mean_relative_error", "resolution", "bias")
+    versus = {f"versus {name}": content["difference"] for name, content in metrics["versus"].items()}
+    return {name: metrics[name] for name in names} | versus
+
+
+def _summary(seeds: Sequence[int], estimates: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    values = [estimate["value"] for estimate in estimates]
+    known = None not in values
+    return {
+        "mean": float(np.mean(values)) if known else None,
+        "standard_deviation": float(np.std(values, ddof=1)) if known else None,
+        "seeds": [{"seed": seed, **estimate} for seed, estimate in zip(seeds, estimates, strict=True)],
+    }
