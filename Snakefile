@@ -21,6 +21,7 @@ include: "rules/evaluate.smk"
 include: "rules/export.smk"
 include: "rules/cmssw.smk"
 include: "rules/benchmark.smk"
+include: "rules/compare.smk"
 
 
 rule all:

@@ -234,6 +234,26 @@ def training_code(wildcards):
     )
 
 
+def of_each_model(path):
+    """An input function: the file ``path``, with {task} and {model} in it, of each of a task's models."""
+
+    def paths(wildcards):
+        task = wildcards.task
+        return [path.format(task=task, model=model) for model in MODELS[task]]
+
+    return paths
+
+
+def benchmarks(wildcards):
+    """The benchmark of each of a task's models; none where cmsRun cannot read the files."""
+    path = "results/{task}/{model}/benchmark/benchmark.json"
+    return of_each_model(path)(wildcards) if has_ntuples(wildcards.task) else []
+
+
+def model_names(wildcards):
+    return MODELS[wildcards.task]
+
+
 def backend_settings(wildcards):
     return {wildcards.backend: config["cmssw"].get(wildcards.backend, {})}
 
@@ -253,9 +273,11 @@ MASSES = "mass_regression"
 
 
 def final_outputs():
-    """What `all` makes: the data of each task, and for each model its results, agreement and cost."""
+    """What `all` makes: the data of each task, for each model its results, agreement and cost, and all compared."""
     outputs = data_outputs()
     for task, models in MODELS.items():
+        if models:
+            outputs.append(f"results/{task}/comparison.json")
         for model in models:
             folder = f"results/{task}/{model}"
             names = ["metrics.json", "model.json"]

@@ -73,6 +73,23 @@ def test_repeats_train_other_seeds_on_one_split_and_export_once(tmp_path):
     assert thrice["export"] == once["export"]
 
 
+def test_all_models_of_a_task_are_compared(tmp_path):
+    """By default with what each costs; of public crops, which cmsRun cannot read, without."""
+    process = snakemake(tmp_path, "results/tau/comparison.json", *CI)
+    assert planned(process)["compare"] == planned(process)["benchmark"] == 1
+    config = tmp_path / "crops.yaml"
+    config.write_text(
+        "tasks: {tau: {source: files, files: {mine: [a.parquet]},"
+        " models: {cnn: {architecture: cnn}, graph: {architecture: particlenet}}}}\n"
+    )
+    (tmp_path / "a.parquet").touch()
+    process = snakemake(tmp_path, "--configfile", config)
+    jobs = planned(process)
+    assert (jobs["compare"], jobs["train"]) == (1, 2)
+    assert "benchmark" not in jobs
+    assert "results/tau/cnn/metrics.json, results/tau/graph/metrics.json" in process.stdout
+
+
 def test_data_makes_no_model(tmp_path):
     jobs = planned(snakemake(tmp_path, "data", *CI))
     assert {"simulate", "validate_simulation", "convert", "split", "displays", "data"} == set(jobs)

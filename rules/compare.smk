@@ -1,0 +1,32 @@
+rule compare:
+    input:
+        reference="results/{task}/bdt/metrics.json",
+        metrics=of_each_model("results/{task}/{model}/metrics.json"),
+        onnx=of_each_model("results/{task}/{model}/model.onnx"),
+        contracts=of_each_model("results/{task}/{model}/model.json"),
+        training=of_each_model("results/{task}/resources/{model}/train.tsv"),
+        benchmarks=benchmarks,
+    output:
+        record="results/{task}/comparison.json",
+        table="results/{task}/comparison.md",
+        figure=report(
+            "results/{task}/comparison.png",
+            caption="../workflow/report/comparison.rst",
+            category="Performance",
+            subcategory="{task}",
+            labels={"figure": "comparison of all models"},
+        ),
+    log:
+        "results/{task}/logs/compare.log",
+    benchmark:
+        "results/{task}/resources/compare.tsv"
+    conda:
+        "../envs/e2e.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        code=library("comparison.py", "deploy/flops.py", "plots/comparison.py"),
+        models=model_names,
+    script:
+        "../workflow/scripts/compare.py"

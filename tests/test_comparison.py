@@ -1,0 +1,128 @@
+"""A comparison of models from made-up results."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from e2e import comparison
+from e2e.comparison import Files, compare
+from e2e.errors import E2EError
+from e2e.files import read_json, write_json
+
+OBJECTS = {"train": 700, "validation": 100, "test": 200}
+SIMULATION = {"training_data": {"simulation": True}, "objects": OBJECTS}
+
+
+def summary(value, error):
+    return {
+        "value": value,
+        "interval_68": [value - error, value + error],
+        "interval_95": [value - 2 * error, value + 2 * error],
+    }
+
+
+def point(way, batch, median, provider="CPU", threads=1, status="ok"):
+    setting = {"way": way, "provider": provider, "threads": threads, "batch": batch, "status": status}
+    return setting | {"call_ms": {"median": median, "p16": median / 2, "p84": median * 2, "n": 9}}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Where results lie; the exported graphs of the task ``folder.task`` have 1000 FLOPs."""
+
+    def contract(path):
+        return SimpleNamespace(task=SimpleNamespace(name="tau"), opset=17, ir_version=8)
+
+    monkeypatch.setattr(comparison, "load_contract", contract)
+    monkeypatch.setattr(comparison, "flops", lambda path: 1000)
+    return tmp_path
+
+
+def made(folder, name, metrics, seconds=100.0, points=()):
+    """The files of one model."""
+    files = Files(
+        *(folder / name / file for file in ("metrics.json", "model.onnx", "train.tsv", "benchmark.json"))
+    )
+    write_json(files.metrics, {"model": "cnn", "parameters": 5000, **SIMULATION, **metrics})
+    files.training.write_text(f"s\th:m:s\tcpu_time\n{seconds}\t0:01:40\t90\n")
+    write_json(files.benchmark, {"machine": {"cpu": {"model": "A CPU"}}, "points": list(points)})
+    return files
+
+
+def classifier(value, difference, error=0.01):
+    versus = {"difference": summary(difference, 0.002), "p_value": 0.03, "auc": value}
+    return {"auc": summary(value, error), "versus_bdt": versus}
+
+
+def run(folder, models, bdt):
+    """Record and table of the comparison of ``models``."""
+    write_json(folder / "bdt.json", {"model": "trees", **SIMULATION, **bdt})
+    outputs = [folder / f"comparison.{suffix}" for suffix in ("json", "md", "png")]
+    compare(models, folder / "bdt.json", *outputs)
+    assert outputs[2].stat().st_size > 10_000
+    return read_json(outputs[0]), outputs[1].read_text()
+
+
+def test_classifiers_are_ordered_and_keep_their_numbers(folder):
+    alone = {"kinematics_alone": {**summary(0.503, 0.006), "standard_error": 0.006}}
+    points = [
+        point("ONNX Runtime", 4, 8.0),
+        point("ONNX Runtime", 2, 6.0),
+        point("ONNX Runtime", 2, 1.0, provider="CUDA"),
+        point("PyTorch", 1, 7.0),
+        point("cmsRun", 2, 7.0),
+        point("cmsRun", 2, 9.0, threads=2),
+        point("cmsRun", 1, 9.0, status="failed"),
+    ]
+    models = {
+        "worse": made(folder, "worse", classifier(0.80, -0.01)),
+        "better": made(folder, "better", classifier(0.83, 0.02), 33.5, points),
+    }
+    record, table = run(folder, models, {"auc": summary(0.81, 0.01)} | alone)
+    assert list(record["models"]) == ["better", "worse"]
+    better = record["models"]["better"]
+    assert better["auc"] == summary(0.83, 0.01)
+    assert better["versus_bdt"] == {"difference": summary(0.02, 0.002), "p_value": 0.03}
+    assert (better["parameters"], better["flops"], better["training_s"]) == (5000, 1000, 33.5)
+    assert record["batch"] == 2
+    assert better["ms_per_object"] == {
+        "ONNX Runtime": {"median": 3.0, "p16": 1.5, "p84": 6.0, "n": 9},
+        "cmsRun": {"median": 3.5, "p16": 1.75, "p84": 7.0, "n": 9},
+    }
+    assert record["models"]["worse"]["ms_per_object"] == {}
+    assert record["bdt"]["kinematics_alone"]["standard_error"] == 0.006
+    assert record["machines"] == ["A CPU"]
+    assert "| better | 0.8300 (0.8200 to 0.8400) | +0.0200 (+0.0180 to +0.0220) | 0.03 | 5,000 |" in table
+    assert "3.00 (1.50 to 6.00) | 3.50 (1.75 to 7.00)" in table
+    assert "AUC of 0.5030 (0.4970 to 0.5090)" in table
+    assert "Fast simulation" in table
+
+
+def test_masses_are_ordered_by_their_error(folder):
+    def mass(value):
+        versus = {"difference": summary(value - 2.0, 0.1), "p_value": 0.5}
+        return {"mean_absolute_error": summary(value, 0.1), "versus": {"BDT on jet shapes": versus}}
+
+    models = {name: made(folder, name, mass(value)) for name, value in (("a", 2.5), ("b", 1.5))}
+    record, table = run(folder, models, {"mean_absolute_error": summary(2.0, 0.1)})
+    assert list(record["models"]) == ["b", "a"]
+    assert record["unit"] == "GeV"
+    assert record["models"]["b"]["versus_bdt"]["difference"]["value"] == -0.5
+    assert "Mean absolute error [GeV]" in table
+
+
+def test_public_crops_have_no_benchmark(folder):
+    files = made(folder, "cnn", classifier(0.8, 0.0))
+    record, table = run(
+        folder, {"cnn": Files(files.metrics, files.onnx, files.training)}, {"auc": summary(0.8, 0.01)}
+    )
+    assert record["batch"] is None
+    assert record["models"]["cnn"]["ms_per_object"] == {}
+    assert "No times" in table
+
+
+def test_models_of_other_objects_are_refused(folder):
+    other = classifier(0.8, 0.0) | {"objects": {**OBJECTS, "test": 199}}
+    models = {"cnn": made(folder, "cnn", other)}
+    with pytest.raises(E2EError, match=r"cnn/metrics.json: of other objects than .*bdt.json"):
+        run(folder, models, {"auc": summary(0.8, 0.01)})
