@@ -8,6 +8,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 from e2e.config import validate
+from e2e.deploy.releases import check
 from e2e.errors import E2EError
 from e2e.models import tensorflow
 
@@ -15,6 +16,9 @@ REPOSITORY = Path(workflow.basedir)
 
 try:
     validate(config, yaml.safe_load((REPOSITORY / "config/schema.yaml").read_text()))
+    if config["cmssw"]["backend"] == "cvmfs":
+        export, cmssw = config["export"], config["cmssw"]["cvmfs"]
+        check(export["opset"], export["ir_version"], cmssw["release"])
 except E2EError as error:
     raise WorkflowError(str(error)) from None
 

@@ -26,7 +26,12 @@ rule compare:
     resources:
         mem_mb=2000,
     params:
-        code=library("comparison.py", "deploy/flops.py", "plots/comparison.py"),
+        code=library(
+            "comparison.py",
+            "deploy/flops.py",
+            "deploy/releases.py",
+            "plots/comparison.py",
+        ),
         models=model_names,
     script:
         "../workflow/scripts/compare.py"

@@ -84,6 +84,7 @@ def test_classifiers_are_ordered_and_keep_their_numbers(folder):
     assert better["auc"] == summary(0.83, 0.01)
     assert better["versus_bdt"] == {"difference": summary(0.02, 0.002), "p_value": 0.03}
     assert (better["parameters"], better["flops"], better["training_s"]) == (5000, 1000, 33.5)
+    assert (better["opset"], better["ir_version"], better["oldest_cmssw"]) == (17, 8, "CMSSW_13_1")
     assert record["batch"] == 2
     assert better["ms_per_object"] == {
         "ONNX Runtime": {"median": 3.0, "p16": 1.5, "p84": 6.0, "n": 9},
@@ -94,6 +95,7 @@ def test_classifiers_are_ordered_and_keep_their_numbers(folder):
     assert record["machines"] == ["A CPU"]
     assert "| better | 0.8300 (0.8200 to 0.8400) | +0.0200 (+0.0180 to +0.0220) | 0.03 | 5,000 |" in table
     assert "3.00 (1.50 to 6.00) | 3.50 (1.75 to 7.00)" in table
+    assert "| 17, 8 | CMSSW_13_1 |" in table
     assert "AUC of 0.5030 (0.4970 to 0.5090)" in table
     assert "Fast simulation" in table
 

@@ -12,6 +12,7 @@ import pandas as pd
 from e2e.benchmark.ways import BARE, FRAMEWORK
 from e2e.deploy.contract import load_contract
 from e2e.deploy.flops import flops
+from e2e.deploy.releases import oldest
 from e2e.errors import E2EError
 from e2e.files import read_json, whole, write_json
 from e2e.learning.regression import REFERENCES
@@ -57,8 +58,8 @@ def compare(
     returns the content of the record. Of each model it holds the metric on the test part with its
     intervals, the paired difference to the BDT, the numbers of parameters and of ``flops``, the wall time of
     the training (s), and milliseconds per object on one thread of a CPU, in ONNX Runtime and in the
-    tagger of cmsRun, at the smallest batch that was measured. Raises E2EError where the models were
-    not measured on as many objects as the BDT.
+    tagger of cmsRun, at the smallest batch that was measured, and the oldest CMSSW release that takes it.
+    Raises E2EError where the models were not measured on as many objects as the BDT.
     """
     bdt = read_json(reference)
     metric = AUC if AUC.key in bdt else ERROR
@@ -72,6 +73,7 @@ def compare(
             raise E2EError(f"{files.metrics}: of other objects than {reference}; evaluate the model anew")
         versus = metrics["versus_bdt"] if metric is AUC else metrics["versus"][REFERENCES["mass"]]
         found = points.get(name, {})
+        release = oldest(contract.opset, contract.ir_version)
         measured[name] = {
             "architecture": metrics["model"],
             metric.key: metrics[metric.key],
@@ -81,6 +83,7 @@ def compare(
             "training_s": float(pd.read_csv(files.training, sep="\t")["s"].iloc[-1]),
             "opset": contract.opset,
             "ir_version": contract.ir_version,
+            "oldest_cmssw": release.name if release else None,
             "ms_per_object": {way: found[batch, way] for way in WAYS if (batch, way) in found},
         }
     content = {
@@ -139,6 +142,7 @@ def _markdown(content: Mapping[str, Any], metric: Metric) -> str:
         "training [s]",
         *(f"{way} [ms]" for way in WAYS),
         "opset, IR",
+        "oldest CMSSW",
     ]
     rows = [
         [
@@ -151,6 +155,7 @@ def _markdown(content: Mapping[str, Any], metric: Metric) -> str:
             f"{of['training_s']:.0f}",
             *(_band(of["ms_per_object"].get(way)) for way in WAYS),
             f"{of['opset']}, {of['ir_version']}",
+            of["oldest_cmssw"] or "none known",
         ]
         for name, of in content["models"].items()
     ]

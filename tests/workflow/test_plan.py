@@ -167,3 +167,13 @@ def test_an_invalid_value_stops_the_run_with_a_corrected_line(tmp_path, override
     assert process.returncode != 0
     assert expected in process.stdout
     assert "Traceback" not in process.stdout
+
+
+def test_an_export_that_the_release_cannot_read_stops_the_run(tmp_path):
+    config = tmp_path / "new.yaml"
+    config.write_text("tasks: {tau: {}}\nexport: {opset: 19}\ncmssw: {backend: cvmfs}\n")
+    process = snakemake(tmp_path, "--configfile", config)
+    assert process.returncode != 0
+    assert "export.opset = 19, export.ir_version = 8: CMSSW_14_0_22 has ONNX Runtime 1.14.1" in process.stdout
+    config.write_text(config.read_text().replace("19", "18"))
+    assert snakemake(tmp_path, "data", "--configfile", config).returncode == 0
