@@ -22,6 +22,7 @@ include: "rules/export.smk"
 include: "rules/cmssw.smk"
 include: "rules/benchmark.smk"
 include: "rules/compare.smk"
+include: "rules/notebooks.smk"
 
 
 rule all:

@@ -276,9 +276,36 @@ CLASSIFICATION = "electron_photon|quark_gluon|tau"
 MASSES = "mass_regression"
 
 
+def model_results(wildcards):
+    """What the notebook of a task reads of its models."""
+    names = ["metrics.json", "scores.parquet", "history.csv"]
+    if has_ntuples(wildcards.task):
+        names += ["agreement.json", "benchmark/benchmark.json"]
+    folders = [f"results/{wildcards.task}/{model}" for model in model_names(wildcards)]
+    return [f"{folder}/{name}" for folder in folders for name in names]
+
+
+def notebook_code(wildcards):
+    return digest(
+        f"notebooks/{wildcards.task}.ipynb",
+        "notebooks/start.py",
+        "src/e2e/notebooks/results.py",
+        "src/e2e/notebooks/tables.py",
+        "src/e2e/plots/samples.py",
+        "src/e2e/plots/side_by_side.py",
+    )
+
+
+def notebooks(kind):
+    """The notebook of each task that has a model, as html or pdf."""
+    return [
+        f"results/{task}/notebook.{kind}" for task, models in MODELS.items() if models
+    ]
+
+
 def final_outputs():
-    """What `all` makes: the data of each task, for each model its results, agreement and cost, and all compared."""
-    outputs = data_outputs()
+    """What `all` makes: of each task data, notebook and comparison, of each model results, agreement and cost."""
+    outputs = data_outputs() + notebooks("html")
     for task, models in MODELS.items():
         if models:
             outputs.append(f"results/{task}/comparison.json")

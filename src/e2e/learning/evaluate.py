@@ -92,7 +92,7 @@ def evaluate(
         f"BDT on {SHAPES[task.seed_cell]}": other,
         "total energy": energy,
     }
-    curves = {name: _curve(test.objects, each, weight) for name, each in discriminants.items()}
+    curves = {name: curve(test.objects, each, weight) for name, each in discriminants.items()}
     shown = test.samples(_examples(test, logit))
     frames = shown.images()
     with whole(figures) as folder:
@@ -218,8 +218,8 @@ def auc_alone(objects: pd.DataFrame, discriminant: NDArray, weight: NDArray) -> 
     return {**estimate.summary(), "standard_error": float(estimate.replicas.std())}
 
 
-def _curve(objects: pd.DataFrame, discriminant: NDArray, weight: NDArray) -> dict[str, Estimate]:
-    """AUC, and background efficiency at the signal efficiencies ``CURVE``."""
+def curve(objects: pd.DataFrame, discriminant: NDArray, weight: NDArray) -> dict[str, Estimate]:
+    """AUC, and background efficiency at the signal efficiencies ``CURVE``, with a bootstrap over events."""
     roc = Roc(discriminant, objects["target"].to_numpy())
     bootstrap = EventBootstrap(events(objects), CURVE_REPLICAS, BOOTSTRAP_SEED, weight)
     return bootstrap.estimate({"auc": roc.auc, "background": lambda draws: roc.background(draws, CURVE)})

@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from e2e.data.store import Samples
 from e2e.learning.statistics import Estimate
 from e2e.plots import style
+from e2e.plots.displays import QUANTITIES
 from e2e.tasks import Crop, Quantity
 
 ROWS, COLUMNS = 6, 15  # on either side of the seed of a crop of 32 x 32, shown in an attribution
+JET = 20  # on each side of the seed of a jet: 0.35 in eta and phi
 WATCHED = {  # column of a history: names of the loss and of itself
     "validation_auc": ("Binary cross-entropy", "Validation ROC AUC"),
     "validation_mae": ("Huber loss of log(mass), standardised", "Validation mean absolute error [GeV]"),
@@ -44,13 +47,17 @@ def history(source: str | Path, path: str | Path, simulation: bool) -> None:
     style.save(figure, path)
 
 
-def roc(
-    path: str | Path,
+def roc(path: str | Path, *drawn: Any) -> None:
+    """Write what ``draw_roc`` draws."""
+    style.save(draw_roc(*drawn), path)
+
+
+def draw_roc(
     signal: NDArray,
     curves: Mapping[str, Mapping[str, Estimate]],
     classes: Sequence[str],
     simulation: bool,
-) -> None:
+) -> Figure:
     """Rejection of ``classes[0]`` at the efficiencies ``signal`` [n], with 68 % bands, for each discriminant.
 
     A curve holds the estimates ``auc`` and ``background`` (efficiencies [n]).
@@ -77,7 +84,7 @@ def roc(
     )
     axes.legend()
     style.label(axes, style.origin(simulation))
-    style.save(figure, path)
+    return figure
 
 
 def scores(
@@ -111,7 +118,7 @@ def calibration(path: str | Path, measured: Mapping[str, Any], signal: str, simu
     """Reliability curve: fraction of the class ``signal`` against mean score, with 68 % intervals."""
     figure, axes = style.figure()
     score = np.array([entry["mean_score"] for entry in measured["bins"]])
-    fraction, errors = _points([entry["signal_fraction"] for entry in measured["bins"]])
+    fraction, errors = points([entry["signal_fraction"] for entry in measured["bins"]])
     axes.plot([0, 1], [0, 1], color="grey", linestyle="--")
     axes.errorbar(score, fraction, errors, fmt="o", markersize=5)
     error = measured["expected_calibration_error"]["value"]
@@ -134,7 +141,7 @@ def dependence(
     for axis, channel in zip(axes, kinematics, strict=True):
         bins = measured[channel.name]
         edges = np.array([[entry["low"], entry["high"]] for entry in bins]).reshape(-1, 2)
-        value, errors = _points([entry["auc"] for entry in bins])
+        value, errors = points([entry["auc"] for entry in bins])
         centre = edges.mean(axis=1)
         axis.errorbar(centre, value, errors, np.abs(edges - centre[:, None]).T, fmt="o", markersize=5)
         unit = "" if channel.unit == "1" else f" [{channel.unit}]"
@@ -156,7 +163,7 @@ def attribution(
 
     ``frames`` and ``contributions`` are [N, C, H, W]; the cells around the seed are shown.
     """
-    reach = (ROWS, COLUMNS) if crop.rows == 32 else (crop.seed_row, crop.seed_column)
+    reach, width = ((ROWS, COLUMNS), 6.0) if crop.rows == 32 else ((JET, JET), 3.4)
     top, left = max(crop.seed_row - reach[0], 0), max(crop.seed_column - reach[1], 0)
     window = np.s_[:, :, top : crop.seed_row + reach[0] + 1, left : crop.seed_column + reach[1] + 1]
     energies = [channel.unit == "GeV" for channel in objects.channels]
@@ -166,7 +173,7 @@ def attribution(
     extent = (first_column, first_column + columns, first_row, first_row + rows)
 
     figure, axes = style.figure(
-        len(energy), 1 + len(objects.channels), 6.0, 2.6, squeeze=False, sharex=True, sharey=True
+        len(energy), 1 + len(objects.channels), width, 2.6, squeeze=False, sharex=True, sharey=True
     )
     largest = max(np.quantile(np.abs(contributions[contributions != 0]), 0.98), 1e-6)
     for i, (crop_axis, *others) in enumerate(axes):
@@ -179,17 +186,22 @@ def attribution(
             )
     figure.colorbar(crops, ax=axes[:, 0], location="bottom", label="GeV", shrink=0.8, aspect=40)
     figure.colorbar(
-        logits, ax=axes[:, 1:], location="bottom", label="Contribution to the logit", shrink=0.8, aspect=80
+        logits,
+        ax=axes[:, 1:],
+        location="bottom",
+        label="Contribution to the logit",
+        shrink=0.8,
+        aspect=80,
     )
     for axis, channel in zip(axes[0, 1:], objects.channels, strict=True):
-        style.label(axis, "", f"attribution to {channel.name}")
+        style.label(axis, "", f"of {QUANTITIES.get(channel.name, channel.name)}")
     style.label(axes[0, 0], style.origin(simulation))
     figure.supxlabel("Columns from the seed (phi)", fontsize=16)
     figure.supylabel("Rows from the seed (eta)", fontsize=16)
     style.save(figure, path)
 
 
-def _points(summaries: Sequence[Mapping[str, Any]]) -> tuple[NDArray, NDArray]:
+def points(summaries: Sequence[Mapping[str, Any]]) -> tuple[NDArray, NDArray]:
     """Values [N] and lengths of error bars [2, N] of 68 % intervals."""
     value = np.array([entry["value"] for entry in summaries], float)
     interval = np.array([entry["interval_68"] for entry in summaries], float).reshape(-1, 2)

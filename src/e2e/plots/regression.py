@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from e2e.plots import style
@@ -27,7 +28,12 @@ def correlation(path: str | Path, target: NDArray, mass: NDArray, simulation: bo
     style.save(figure, path)
 
 
-def residuals(path: str | Path, target: NDArray, masses: Mapping[str, NDArray], simulation: bool) -> None:
+def residuals(path: str | Path, *drawn: Any) -> None:
+    """Write what ``draw_residuals`` draws."""
+    style.save(draw_residuals(*drawn), path)
+
+
+def draw_residuals(target: NDArray, masses: Mapping[str, NDArray], simulation: bool) -> Figure:
     """Distribution of measured over true mass, for each way of measuring it."""
     figure, axes = style.figure()
     for name, mass in masses.items():
@@ -37,10 +43,15 @@ def residuals(path: str | Path, target: NDArray, masses: Mapping[str, NDArray], 
     axes.set(xlabel="Measured / true mass", ylabel="Objects per unit, normalised", xlim=(0, 2.5))
     axes.legend()
     style.label(axes, style.origin(simulation))
-    style.save(figure, path)
+    return figure
 
 
-def dependence(path: str | Path, measured: Mapping[str, Mapping[str, Any]], simulation: bool) -> None:
+def dependence(path: str | Path, *drawn: Any) -> None:
+    """Write what ``draw_dependence`` draws."""
+    style.save(draw_dependence(*drawn), path)
+
+
+def draw_dependence(measured: Mapping[str, Mapping[str, Any]], simulation: bool) -> Figure:
     """Resolution and bias against true mass and momentum, with 68 % intervals, for each way of measuring."""
     names = list(next(iter(measured.values()))["dependence"])
     figure, axes = style.figure(2, len(names), squeeze=False, sharex="col", sharey="row", height=4.0)
@@ -67,4 +78,4 @@ def dependence(path: str | Path, measured: Mapping[str, Mapping[str, Any]], simu
     axes[1, 0].set(ylabel="Bias of m / m(true)")
     axes[0, 0].legend(fontsize=12)
     style.label(axes[0, 0], style.origin(simulation))
-    style.save(figure, path)
+    return figure

@@ -62,6 +62,17 @@ def figure(
     return drawing, drawing.subplots(rows, columns, **subplots)
 
 
+def panels(
+    number: int, width: float = 7.0, height: float = 5.0, columns: int = 2
+) -> tuple[Figure, list[Axes]]:
+    """A figure with so many panels, no more than ``columns`` side by side, so that a page can show it."""
+    columns = min(number, columns)
+    drawing, axes = figure(-(-number // columns), columns, width, height, squeeze=False)
+    for spare in axes.flat[number:]:
+        spare.set_visible(False)
+    return drawing, list(axes.flat[:number])
+
+
 def label(axes: Axes, origin: str, right: str = "") -> None:
     """Write above ``axes`` where the events come from (left) and what they are (right)."""
     size = 0.85 * matplotlib.rcParams["font.size"]

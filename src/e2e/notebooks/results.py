@@ -1,0 +1,135 @@
+"""The results that the workflow has left of a task, in one place.
+
+results = Results("results/tau")
+results.models, results.metrics("particlenet"), results.part("test").objects
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from e2e import tasks
+from e2e.benchmark.ways import FRAMEWORK
+from e2e.data import store
+from e2e.data.split import PARTS
+from e2e.data.store import Samples
+from e2e.data.stream import Stream
+from e2e.errors import E2EError
+from e2e.files import read_json
+from e2e.learning import weights
+from e2e.learning.evaluate import SHAPES, compare, curve, reference_answers
+from e2e.learning.regression import REFERENCES
+from e2e.learning.regression import compare as compare_masses
+from e2e.learning.statistics import Estimate
+from e2e.tasks import Task
+
+BDT = "bdt"  # folder of the reference
+BLOCK = 32  # objects that are read together: neighbours in a file
+
+
+class Results:
+    """What lies in ``folder``, results/<task>, of these ``models`` (default: of all that have metrics).
+
+    ``task`` is the task with the channels of the stores, ``stores`` are its files, ``simulation`` tells
+    whether they hold generator truth. Raises E2EError where the folder has no results.
+    """
+
+    def __init__(self, folder: str | Path, models: Sequence[str] | None = None):
+        self.folder = Path(folder)
+        split = self.folder / "split.parquet"
+        files = pd.read_parquet(split, columns=["file"])["file"].unique() if split.exists() else []
+        self.stores = [self.folder / "store" / name for name in files]
+        found = sorted(path.parent.name for path in self.folder.glob("*/metrics.json"))
+        self.models = [name for name in found if name != BDT] if models is None else list(models)
+        if not (self.stores and self.models):
+            raise E2EError(
+                f"{self.folder}: holds no results of a model; make them with `make demo`, or "
+                f"`snakemake --cores all {self.folder}/notebook.html`"
+            )
+        metadata = store.read_metadata(self.stores[0])
+        self.task: Task = tasks.task(metadata.task, len(metadata.channels))
+        self.simulation = metadata.simulation
+        self.part = cache(self._part)
+        self.metrics = cache(self._metrics)
+
+    def _part(self, name: str) -> Stream:
+        """The objects with truth of one part of the split."""
+        return Stream(self.stores, self.folder / "split.parquet", name)
+
+    def _metrics(self, model: str) -> dict[str, Any]:
+        """metrics.json of a model or, as ``BDT``, of the reference."""
+        return read_json(self.folder / model / "metrics.json")
+
+    def examples(self, objects: int = 2000) -> Samples:
+        """About so many objects of the training part with their hits, from all over the files."""
+        training = self.part("train")
+        blocks = min(-(-objects // BLOCK), -(-len(training) // BLOCK))
+        first = np.linspace(0, max(len(training) - BLOCK, 0), blocks).astype(int)
+        positions = np.unique(first[:, None] + np.arange(BLOCK))
+        return training.samples(positions[positions < len(training)])
+
+    @cached_property
+    def weigh(self) -> weights.Weigh:
+        """Function from a table of objects to the weights with which networks are trained and measured."""
+        return weights.fit(self.part("train").objects, self.task)
+
+    def split(self) -> pd.DataFrame:
+        """Events and objects by class in each part."""
+        return pd.DataFrame(read_json(self.folder / "split.json")["parts"]).T.loc[list(PARTS)]
+
+    def shared_events(self) -> int:
+        """Events with objects in more than one part, which must be none."""
+        return read_json(self.folder / "split.json")["events_in_several_parts"]
+
+    def histories(self) -> dict[str, pd.DataFrame]:
+        """Of each model: a row an epoch of its training."""
+        return {model: pd.read_csv(self.folder / model / "history.csv") for model in self.models}
+
+    def answers(self) -> dict[str, NDArray[np.float64]]:
+        """Logits, or masses in GeV, of the objects of the test part by each model and each reference."""
+        objects, column = self.part("test").objects, "logit" if self.task.classes else "mass"
+        files = {model: (model, column) for model in self.models}
+        scores = self.folder / BDT / "scores.parquet"
+        if self.task.classes:
+            files[f"BDT on {SHAPES[self.task.seed_cell]}"] = (BDT, column)
+        else:
+            files |= {name: (BDT, key) for key, name in REFERENCES.items() if key in pd.read_parquet(scores)}
+        return {
+            name: reference_answers(self.folder / folder / "scores.parquet", objects, key)
+            for name, (folder, key) in files.items()
+        }
+
+    def curves(self) -> dict[str, dict[str, Estimate]]:
+        """ROC curve with its bootstrap of each of the ``answers``."""
+        objects = self.part("test").objects
+        weight = self.weigh(objects)
+        return {name: curve(objects, logit, weight) for name, logit in self.answers().items()}
+
+    def compare(self, one: NDArray, other: NDArray) -> dict[str, Any]:
+        """Difference of two ``answers`` in the AUC, or the mean absolute error, by a paired bootstrap."""
+        objects = self.part("test").objects
+        if not self.task.classes:
+            return compare_masses(objects, one, other)
+        return compare(objects, one, other, self.weigh(objects))
+
+    @property
+    def in_cmsrun(self) -> bool:
+        """Whether the models were run in cmsRun, which reads ntuples but not files of images."""
+        return all((self.folder / model / "agreement.json").exists() for model in self.models)
+
+    def agreement(self, model: str) -> dict[str, Any]:
+        """agreement.json of a model: how far PyTorch, ONNX Runtime and cmsRun are apart."""
+        return read_json(self.folder / model / "agreement.json")
+
+    def timings(self, model: str) -> list[dict[str, Any]]:
+        """The points of benchmark.json that were measured in cmsRun with one thread."""
+        points = read_json(self.folder / model / "benchmark/benchmark.json")["points"]
+        wanted = (FRAMEWORK, 1, "ok")
+        return [point for point in points if (point["way"], point["threads"], point["status"]) == wanted]

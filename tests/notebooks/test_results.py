@@ -1,0 +1,182 @@
+"""Tables and figures say what the files say."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from sklearn.metrics import roc_auc_score
+
+from e2e.errors import E2EError
+from e2e.learning.evaluate import CURVE, sigmoid
+from e2e.notebooks import tables
+from e2e.notebooks.results import Results
+from e2e.plots import evaluation, regression, samples, side_by_side
+
+
+@pytest.fixture
+def electrons(results_folder):
+    return Results(results_folder("electron_photon"))
+
+
+@pytest.fixture
+def masses(results_folder):
+    return Results(results_folder("mass_regression", True))
+
+
+def test_models_are_those_found_or_those_asked_for(results_folder):
+    folder = results_folder("electron_photon")
+    assert Results(folder).models == ["bad", "good"]
+    assert Results(folder, ("good",)).models == ["good"]
+
+
+def test_a_folder_without_results_says_how_to_make_them(tmp_path):
+    with pytest.raises(E2EError, match=r"holds no results of a model; make them with `make demo`"):
+        Results(tmp_path)
+
+
+def test_stores_are_those_of_the_split(electrons):
+    stray = electrons.stores[0].with_name("stray_000.parquet")
+    stray.write_bytes(b"of an earlier configuration")
+    assert [path.name for path in Results(electrons.folder).stores] == ["toy_000.parquet"]
+    stray.unlink()
+
+
+def test_examples_come_from_all_over_the_training_part(electrons):
+    training = electrons.part("train").objects
+    few = electrons.examples(64)
+    assert len(few) == 64
+    assert few.event[0] == training["event"].iloc[0]
+    assert few.event[-1] == training["event"].iloc[-1]
+    assert len(electrons.examples(10**6)) == len(training)
+    assert set(few.event) <= set(training["event"])
+
+
+def test_performance_is_that_of_the_metrics(electrons, masses):
+    table = tables.performance(electrons)
+    assert list(table.index) == ["bad", "good", "BDT on shower shapes"]
+    answers = electrons.answers()
+    value = roc_auc_score(electrons.part("test").target, answers["good"])
+    assert table.loc["good", "AUC"].startswith(f"{value:.4f} (")
+    assert table.loc["BDT on shower shapes", "parameters"] == "-"
+    table = tables.performance(masses)
+    assert list(table.index) == ["bad", "good", "BDT on jet shapes", "mean mass"]
+    error = np.abs(masses.answers()["good"] - masses.part("test").target).mean()
+    assert table.loc["good", "mean absolute error [GeV]"].startswith(f"{error:.3f} (")
+
+
+def test_differences_are_between_models_and_with_references(electrons, masses):
+    found = tables.differences(electrons)
+    assert list(zip(found["one"], found["other"], strict=True)) == [
+        ("bad", "good"),
+        ("bad", "BDT on shower shapes"),
+        ("good", "BDT on shower shapes"),
+    ]
+    first = found.iloc[0]
+    target, answers = electrons.part("test").target, electrons.answers()
+    bad, good = (roc_auc_score(target, answers[name]) for name in ("bad", "good"))
+    assert first["difference"] == pytest.approx(bad - good, abs=1e-6)
+    assert first["low"] < first["difference"] < first["high"] < 0
+    assert first["significant"]
+    assert len(tables.differences(masses)) == 5
+    assert tables.differences(masses).iloc[0]["difference"] > 0, "the bad model has the larger error"
+
+
+def test_verdicts_tell_what_is_significant(electrons):
+    rows = [("a", "b", 0.02, 0.01, 0.03, 0.002, True), ("a", "c", -0.01, -0.02, 0.01, 0.4, False)]
+    columns = ["one", "other", "difference", "low", "high", "p_value", "significant"]
+    text = tables.verdicts(electrons, pd.DataFrame(rows, columns=columns))
+    yes, no = text.split("**Not significant**")
+    assert "**a** minus that of **b**: +0.0200 (+0.0100 to +0.0300), p = 0.002" in yes
+    assert "**a** minus that of **c**: -0.0100 (-0.0200 to +0.0100), p = 0.4" in no
+    text = tables.verdicts(electrons, pd.DataFrame(rows[1:], columns=columns))
+    assert "No difference excludes zero." in text.split("**Not significant**")[0]
+
+
+def test_trades_weigh_gain_against_cost(masses, results_folder):
+    (line,) = tables.trades(masses, tables.differences(masses)).splitlines()
+    assert "**bad** against **good**: mean absolute error [GeV] +" in line
+    assert "(significant); 1,234 against 1,234 parameters; 408 against 408 objects/s" in line
+    alone = Results(results_folder("electron_photon"), ["good"])
+    assert "one model" in tables.trades(alone, tables.differences(alone))
+
+
+def test_an_infinite_rejection_is_shown(electrons):
+    assert tables.interval({"value": 3.0, "interval_95": [2.0, None]}, 1) == "3.0 (2.0 to ∞)"
+
+
+def test_content_counts_hits(electrons):
+    objects = electrons.examples()
+    table = tables.content(objects)
+    chosen = objects.target == objects.classes.index("electron")
+    hits = (objects.images()[chosen, 1] != 0).sum(axis=(1, 2)).mean()
+    row = table.loc[("EB_time", "electron")]
+    assert row["hits an object"] == f"{hits:.1f}"
+    assert row["occupancy"] == f"{hits / 1024:.3%}"
+    assert row["sum of the hits"] == f"{objects.images()[chosen, 1].sum(axis=(1, 2)).mean():.4g} ns"
+
+
+def test_training_shows_the_epoch_kept(electrons):
+    row = tables.training(electrons).loc["good"]
+    assert (row["epochs"], row["epoch kept"], row["validation loss there"]) == (3, 2, "0.5000")
+
+
+def test_agreement_and_cost_are_there_only_where_cmsrun_was(electrons, masses):
+    assert not electrons.in_cmsrun
+    assert masses.in_cmsrun
+    row = tables.agreement(masses).loc["good"]
+    assert row["largest relative difference in mass"] == "3.0e-06"
+    assert row["near-ties left out"] == 1
+    row = tables.cost(masses).loc[("good", "CPU")]
+    assert row["model alone, event of 1 [ms]"] == "2.00 (1.90 to 2.20)"
+    assert row["objects an event there"] == 8
+
+
+def test_architectures_are_described_by_their_files(masses):
+    assert "**good** (`src/e2e/models/cnn.py`): A residual CNN" in tables.architectures(masses)
+
+
+def test_figures_are_drawn(electrons, masses, tmp_path):
+    for results in (electrons, masses):
+        training, examples, simulation = results.part("train").objects, results.examples(), results.simulation
+        figures = [
+            samples.crop(examples, 0, simulation),
+            samples.average(examples, "all", simulation),
+            samples.hits(examples, simulation),
+            samples.kinematics(training, results.weigh(training), results.task, simulation),
+            side_by_side.histories(results.histories(), simulation),
+        ]
+        assert all(isinstance(figure, Figure) for figure in figures)
+    target, answers = electrons.part("test").target, electrons.answers()
+    scores = {name: sigmoid(logit) for name, logit in answers.items()}
+    ones, classes = np.ones(len(target)), electrons.task.classes
+    panels = side_by_side.scores(target, scores, ones, classes, True).axes
+    assert [axes.get_title("right") for axes in panels if axes.get_visible()] == list(answers)
+    roc = evaluation.draw_roc(CURVE, electrons.curves(), classes, True).axes[0]
+    assert len(roc.lines) == len(answers)
+    measured = tables.measured(electrons)
+    assert len(side_by_side.calibrations(measured, "electron", True).axes[0].containers) == 3
+    assert len(side_by_side.dependences(measured, electrons.task.kinematics, True).axes) == 4
+    assert len(regression.draw_dependence(tables.measured(masses), True).axes) == 4
+    regression.draw_residuals(masses.part("test").target, masses.answers(), True)
+    timings = {model: masses.timings(model) for model in masses.models}
+    left = side_by_side.costs(timings, True).axes[0]
+    assert [list(line.get_xdata()) for line in left.lines] == [[1, 8], [1, 8]]
+
+
+def test_kinematics_are_drawn_with_the_weights(electrons):
+    objects = electrons.part("train").objects
+    weight = np.where(objects["pho_pT"] > 0.5, 2.0, 0.0)
+    axes = samples.kinematics(objects, weight, electrons.task, True).axes[0]
+    weighted, plain = axes.patches[:2]
+    below = weighted.get_data().edges[1:] < 0.5
+    assert weighted.get_data().values[below].sum() == 0
+    assert plain.get_data().values[below].sum() > 0.3
+
+
+def test_the_split_is_read(electrons):
+    counts = json.loads((electrons.folder / "split.json").read_text())["parts"]
+    assert electrons.split().loc["test", "objects"] == counts["test"]["objects"]
+    assert list(electrons.split().index) == ["train", "validation", "test"]
+    assert electrons.shared_events() == 0
