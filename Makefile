@@ -13,10 +13,10 @@ BIN := .venv/bin
 REPORT := results/report.html
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo all bench-data test test-slow lint clean
+.PHONY: help demo all notebooks-pdf bench-data test test-slow lint clean
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 	@echo "  CONFIG=mine.yaml chooses the configuration of demo and all, CORES=4 the number of cores"
 	@echo "  KERAS= sets up .venv without TensorFlow (1.3 GB), and models of Keras are left out"
 
@@ -31,6 +31,9 @@ all: .venv/installed  ## the whole chain of config.yaml, and its report
 	  snakemake --report $(REPORT) all --configfile $(CONFIG); \
 	else echo "The report is up to date"; fi
 	@echo "$(CURDIR)/$(REPORT)"
+
+notebooks-pdf: .venv/installed  ## the notebooks as results/<task>/notebook.pdf, by Chromium or LaTeX
+	@snakemake --cores $(CORES) notebooks_pdf --configfile $(CONFIG)
 
 bench-data: .venv/installed  ## how fast data move, against what others do: results/benchmark/data.{json,png}, some minutes
 	@python -m e2e.benchmark.data results/benchmark/data.json results/benchmark/data.png --config $(CONFIG)

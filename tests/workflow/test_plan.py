@@ -123,6 +123,33 @@ def test_conda_brings_tensorflow_itself(tmp_path):
     assert "left out" not in process.stdout
 
 
+def test_a_notebook_reads_the_results_of_all_models_of_its_task(tmp_path):
+    config = tmp_path / "two.yaml"
+    two = "{cnn: {architecture: cnn}, particlenet: {architecture: particlenet}}"
+    config.write_text(f"tasks: {{tau: {{models: {two}}}, quark_gluon: {{}}}}\n")
+    process = snakemake(tmp_path, "all", "--configfile", config)
+    jobs = planned(process)
+    assert jobs["notebook"] == jobs["notebook_html"] == 1, "quark_gluon has no model"
+    assert "notebook_pdf" not in jobs
+    (inputs,) = re.findall(r"^ +input: (.*)\n    output: results/tau/notebook.ipynb", process.stdout, re.M)
+    for model in ("cnn", "particlenet"):
+        for name in ("metrics.json", "history.csv", "agreement.json", "benchmark/benchmark.json"):
+            assert f"results/tau/{model}/{name}" in inputs.split(", ")
+    assert planned(snakemake(tmp_path, "notebooks_pdf", "--configfile", config))["notebook_pdf"] == 1
+
+
+def test_a_notebook_of_files_of_images_needs_no_cmsrun(tmp_path):
+    (tmp_path / "crops.hdf5").touch()
+    config = tmp_path / "mine.yaml"
+    config.write_text(
+        "tasks: {electron_photon: {source: files, files: {mine: [crops.hdf5]}, "
+        "models: {resnet: {architecture: resnet}}}}\n"
+    )
+    jobs = planned(snakemake(tmp_path, "--configfile", config))
+    assert jobs["notebook"] == 1
+    assert not {"cmsrun", "agreement", "benchmark", "cmssw_area"} & set(jobs)
+
+
 def test_own_files_are_converted_without_simulation(tmp_path):
     """Each file of each sample becomes a store, whatever its name."""
     paths = [tmp_path / name for name in ("a.root", "b.root", "c.root")]

@@ -94,10 +94,11 @@ def _parameters(metrics: Mapping[str, Any]) -> str:
 def measured(results: Results) -> dict[str, dict[str, Any]]:
     """The metrics of each model, of the boosted trees and, of masses, of each simpler way to measure them."""
     trees = results.metrics(BDT)
+    simpler = trees.get("simpler", {})
     return {
         **{model: results.metrics(model) for model in results.models},
         f"BDT on {SHAPES[results.task.seed_cell]}": trees,
-        **{REFERENCES[name]: metrics for name, metrics in trees.get("simpler", {}).items()},
+        **{label: simpler[name] for name, label in REFERENCES.items() if name in simpler},
     }
 
 
@@ -140,7 +141,7 @@ def verdicts(results: Results, found: pd.DataFrame) -> str:
         )
     none = {True: "No difference excludes zero.", False: "Every difference excludes zero."}
     return "\n\n".join(
-        f"{title}\n\n" + ("\n".join(lines[kind]) or none[kind])
+        f"{title}\n\n" + "\n".join(lines[kind]) if lines[kind] else none[kind]
         for kind, title in (
             (True, "**Significant**, since the 95 % interval excludes zero:"),
             (False, "**Not significant**: with so many test objects these cannot be told apart:"),
