@@ -3,7 +3,6 @@ import math
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -363,29 +362,3 @@ def test_revision_of_a_checkout_says_when_files_changed(tmp_path, monkeypatch):
     assert len(clean) == 40
     (package / "__init__.py").write_text("changed = True\n")
     assert contracts.git_revision() == f"{clean}-dirty"
-
-
-RUN_IN_OLD_RUNTIME = """
-import sys, numpy, onnxruntime
-assert onnxruntime.__version__.startswith("1.17."), onnxruntime.__version__
-session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
-score, logit = session.run(["score", "logit"], {"frames": numpy.load(sys.argv[2])})
-numpy.savez(sys.argv[3], score=score, logit=logit)
-"""
-
-
-@pytest.mark.slow
-def test_onnx_runtime_1_17_gives_the_same_scores(model, samples, tmp_path):
-    """The release of CMSSW 14_0, in an environment of its own."""
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
-    python = tmp_path / "venv" / "bin" / "python"
-    install = [python, "-m", "pip", "install", "-q", "-r", REPOSITORY / "requirements" / "ort117.txt"]
-    subprocess.run(install, check=True)
-    frames = np.concatenate([samples.images(), example_frames(TASK, 25)])
-    np.save(tmp_path / "frames.npy", frames)
-    command = [python, "-c", RUN_IN_OLD_RUNTIME, model, tmp_path / "frames.npy", tmp_path / "old.npz"]
-    subprocess.run(command, check=True)
-    old = np.load(tmp_path / "old.npz")
-    found = run(session(model), frames)
-    np.testing.assert_allclose(old["score"], found["score"], rtol=0, atol=1e-5)
-    np.testing.assert_allclose(old["logit"], found["logit"], rtol=0, atol=1e-4)

@@ -2,8 +2,9 @@
 
 Versions of ONNX Runtime are those of onnxruntime.spec in cms-sw/cmsdist: at the tags REL/CMSSW_12_4_0 and
 13_0_0 (1.10.0; 12_3_0 has 1.7.2), 13_1_0 to 14_0_18 (1.14.1), 14_1_0 and 14_1_4 (1.17.1); for 15_0 at pull
-request 9625 of January 2025 (1.20.1), not at a tag. What 1.17.3 and 1.20.1 take was found by loading graphs; for 1.10 and 1.14 it is that
-of the ONNX release they implement (1.10 and 1.13; onnxruntime.ai/docs/reference/compatibility.html).
+request 9625 of January 2025 (1.20.1), not at a tag. What 1.17.3 and 1.20.1 take was found by loading
+graphs; for 1.10 and 1.14 it is that of the ONNX release they implement (1.10 and 1.13;
+onnxruntime.ai/docs/reference/compatibility.html).
 """
 
 from __future__ import annotations
@@ -55,5 +56,6 @@ def check(opset: int, ir_version: int, cmssw: str) -> None:
     newer = f", or take {wanted.name} or later" if wanted else ""
     raise E2EError(
         f"export.opset = {opset}, export.ir_version = {ir_version}: {cmssw} has ONNX Runtime "
-        f"{found.onnxruntime}, which takes opsets up to {found.opset} and IR versions up to {found.ir_version}; lower them{newer}"
+        f"{found.onnxruntime}, which takes opsets up to {found.opset} and IR versions up to "
+        f"{found.ir_version}; lower them{newer}"
     )

@@ -111,7 +111,12 @@ def nearest_features(points: Tensor, mask: Tensor, k: int) -> tuple[Tensor, Tens
     """
     points = points.detach().double()
     square = (points * points).sum(dim=2)
-    distance = square.unsqueeze(2) + square.unsqueeze(1) - 2.0 * points @ points.transpose(1, 2)
+    one = torch.ones_like(square)
+    # |x|^2 - 2 x y + |y|^2 as one product. Of x and the transpose of y, ONNX Runtime up to 1.20 would make an
+    # operator that it lacks in float64.
+    first = torch.cat((points, square.unsqueeze(2), one.unsqueeze(2)), dim=2)
+    second = torch.cat((-2.0 * points.transpose(1, 2), one.unsqueeze(1), square.unsqueeze(1)), dim=1)
+    distance = first @ second
     return _nearest(distance.clamp(min=0.0).float(), mask, k)
 
 
