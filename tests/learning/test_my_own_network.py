@@ -1,0 +1,106 @@
+"""docs/how-to/my-own-network.md, followed word by word: its file, its entry, its commands."""
+
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from e2e import models, tasks
+from e2e.config import validate
+from e2e.deploy import predict
+from e2e.deploy.contract import load_contract
+from e2e.deploy.export import export
+from e2e.errors import E2EError
+from e2e.learning import data, model
+from e2e.learning.statistics import auc
+from e2e.learning.train import train
+
+REPOSITORY = Path(__file__).parents[2]
+PAGE = (REPOSITORY / "docs" / "how-to" / "my-own-network.md").read_text()
+
+
+def block(language: str) -> str:
+    """The only code block of the page in a language."""
+    (found,) = re.findall(rf"^ *```{language}\n(.*?)^ *```$", PAGE, re.MULTILINE | re.DOTALL)
+    return textwrap.dedent(found)
+
+
+@pytest.fixture
+def own_file(tmp_path, monkeypatch):
+    """The page's file among those of src/e2e/models, under the name that the page gives it."""
+    (name,) = re.findall(r"`src/e2e/models/(\w+\.py)`", PAGE)
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / name).write_text(block("python"))
+    monkeypatch.setattr(models, "__path__", [*models.__path__, str(folder)])
+    yield folder / name
+    sys.modules.pop(f"e2e.models.{Path(name).stem}", None)
+
+
+@pytest.fixture
+def config():
+    """A configuration with the page's entry, defaults filled in."""
+    config = {"tasks": {"electron_photon": yaml.safe_load(block("yaml"))}}
+    validate(config, yaml.safe_load((REPOSITORY / "config" / "schema.yaml").read_text()))
+    return config
+
+
+def test_network_of_the_page_is_trained_exported_and_gives_the_same_in_onnx_runtime(
+    toy, own_file, config, tmp_path
+):
+    ((name, settings),) = config["tasks"]["electron_photon"]["models"].items()
+    of = tasks.task("electron_photon")
+    folder = tmp_path / name
+    info = train(
+        toy.stores,
+        toy.split,
+        *(folder / file for file in ("model.pt", "history.csv", "history.png")),
+        checkpoints=folder / "checkpoints",
+        task=of,
+        architecture=settings["architecture"],
+        network=settings["network"],
+        trainer=settings["trainer"],
+        threads=1,
+        accelerator="cpu",
+    )
+    assert info["architecture"] == own_file.stem
+    network, _ = model.load(folder / "model.pt")
+    assert network.layers[1].out_features == settings["network"]["width"]
+
+    test = data.stream(toy.stores, toy.split, "test", of)
+    logit = model.answers(network, test.chunks(64))
+    assert auc(logit, test.target) > 0.7
+
+    export(folder / "model.pt", folder / "model.onnx", folder / "model.json", opset=17, ir_version=8)
+    contract = load_contract(folder / "model.onnx")
+    table = predict.scores(folder / "model.onnx", test.chunks(64), folder / "scores.parquet")
+    for output, expected in zip(
+        contract.outputs,
+        (1 / (1 + np.exp(-logit / contract.temperature)), logit / contract.temperature),
+        strict=True,
+    ):
+        assert (output.difference(table[output.name], expected) <= output.tolerance).all()
+
+
+def test_entry_takes_the_numbers_of_the_file_only(own_file, config):
+    entry = config["tasks"]["electron_photon"]["models"]["mlp"]
+    with pytest.raises(E2EError, match="has no number 'depth'; it takes: width"):
+        models.build(entry["architecture"], tasks.ELECTRON_PHOTON, depth=2)
+
+
+def test_commands_of_the_page_are_planned(config, tmp_path):
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
+    targets = re.findall(r"^ +snakemake --cores 2 (\S+)", PAGE, re.MULTILINE)
+    assert len(targets) == 4
+    command = [
+        Path(sys.executable).parent / "snakemake",
+        *("--snakefile", REPOSITORY / "Snakefile", "--directory", tmp_path, "--dry-run"),
+        *targets,
+        *("--configfile", tmp_path / "mine.yaml"),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
