@@ -1,5 +1,9 @@
 """What every network promises: a finite answer for each object by itself, the same in ONNX Runtime."""
 
+import importlib
+import inspect
+import itertools
+import json
 import math
 from functools import partial
 
@@ -45,6 +49,27 @@ def trained(architecture: str, of: Task, numbers: dict, frames: torch.Tensor) ->
         for _ in range(5):
             network(frames)
     return network.eval()
+
+
+@pytest.mark.parametrize(
+    "architecture", ["resnet", "keras_cnn", *sorted({name for name, *_ in NETWORKS.values()})]
+)
+def test_a_search_chooses_among_numbers_that_work(architecture):
+    """The default comes first; any value goes with any of the others."""
+    space = models.space(architecture)
+    build = importlib.import_module(f"e2e.models.{architecture}").build
+    defaults = {name: parameter.default for name, parameter in inspect.signature(build).parameters.items()}
+    assert space
+    for name, choices in space.items():
+        assert choices[0] == (list(defaults[name]) if isinstance(defaults[name], tuple) else defaults[name])
+        assert json.loads(json.dumps(choices)) == choices
+        assert len({json.dumps(choice) for choice in choices}) == len(choices)
+    if architecture == "keras_cnn":
+        return  # the numbers of resnet
+    of = ELECTRON_PHOTON if architecture in ("resnet", "vit", "hybrid") else QUARK_GLUON
+    with torch.device("meta"):
+        for values in itertools.product(*space.values()):
+            models.build(architecture, of, **dict(zip(space, values, strict=True)))
 
 
 @networks

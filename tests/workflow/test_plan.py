@@ -90,6 +90,12 @@ def test_all_models_of_a_task_are_compared(tmp_path):
     assert "results/tau/cnn/metrics.json, results/tau/graph/metrics.json" in process.stdout
 
 
+def test_a_search_trains_by_itself_and_only_where_asked_for(tmp_path):
+    jobs = planned(snakemake(tmp_path, "results/tau/particlenet/search/best.yaml", *CI))
+    assert jobs == {"simulate": 2, "convert": 2, "split": 1, "search": 1}
+    assert "search" not in planned(snakemake(tmp_path, *CI))
+
+
 def test_data_makes_no_model(tmp_path):
     jobs = planned(snakemake(tmp_path, "data", *CI))
     assert {"simulate", "validate_simulation", "convert", "split", "displays", "data"} == set(jobs)

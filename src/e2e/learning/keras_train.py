@@ -23,7 +23,7 @@ from e2e.errors import E2EError
 from e2e.files import whole
 from e2e.learning import data
 from e2e.learning.augmentation import random_reflections
-from e2e.learning.loop import CLIP, Settings, one_cycle, progress_bar, require_finite
+from e2e.learning.loop import CLIP, Report, Settings, one_cycle, progress_bar, require_finite
 from e2e.learning.objectives import Classification
 from e2e.models.keras_network import KerasNetwork
 from e2e.models.tensorflow import load_keras
@@ -44,10 +44,11 @@ def fit(
     history: str | Path,
     checkpoints: str | Path,
     fingerprint: str,
+    report: Report | None,
 ) -> tuple[int, float]:
     """Give a classifier the weights of lowest validation loss; returns their epoch and that loss.
 
-    Epochs count from 1. ``history``, ``checkpoints``, and what happens after a kill are those of
+    Epochs count from 1. ``history``, ``checkpoints``, ``report``, and what happens after a kill are those of
     ``e2e.learning.train.train``; ``fingerprint`` tells the training from others. Raises E2EError for more
     than one device, and for a loss that is not finite.
     """
@@ -80,6 +81,8 @@ def fit(
         with whole(history) as scratch:
             pd.DataFrame(state.rows).to_csv(scratch, index=False)
         state.save(checkpoint, fingerprint)
+        if report:
+            report(epoch + 1, row["validation_loss"])
     network.model.set_weights(state.best)
     return state.best_epoch, state.rows[state.best_epoch - 1]["validation_loss"]
 

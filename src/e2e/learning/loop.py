@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,11 @@ from e2e.errors import E2EError
 
 CLIP = 1.0  # largest norm of the gradients of a step
 WARM_UP = 0.15  # part of the steps in which the learning rate rises to its maximum
+Report = Callable[[int, float], None]  # takes an epoch, from 1, and its validation loss
+
+
+class LossError(E2EError):
+    """A training whose loss is not finite."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +49,9 @@ def one_cycle(
 
 
 def require_finite(loss: float, epoch: int, settings: Settings) -> None:
-    """Raise E2EError for a loss that is not finite; ``epoch`` counts from 0."""
+    """Raise LossError for a loss that is not finite; ``epoch`` counts from 0."""
     if not math.isfinite(loss):
-        raise E2EError(
+        raise LossError(
             f"the loss is {loss} in epoch {epoch + 1}: lower trainer.learning_rate (now"
             f" {settings.learning_rate}), and look for values that are not finite in the stores with"
             " `e2e inspect`"

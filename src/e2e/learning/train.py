@@ -29,7 +29,7 @@ from e2e.files import whole
 from e2e.learning import data, keras_train, model, weights
 from e2e.learning.augmentation import random_reflections
 from e2e.learning.calibration import temperature
-from e2e.learning.loop import CLIP, Settings, one_cycle, progress_bar, require_finite
+from e2e.learning.loop import CLIP, Report, Settings, one_cycle, progress_bar, require_finite
 from e2e.learning.objectives import Classification, Regression, objective
 from e2e.models.keras_network import KerasNetwork
 from e2e.plots import evaluation
@@ -52,6 +52,7 @@ def train(
     trainer: Mapping[str, Any],
     threads: int | None = None,
     accelerator: str = "auto",
+    report: Report | None = None,
 ) -> dict[str, Any]:
     """Train a network on the training part and write the one of lowest validation loss to ``output``.
 
@@ -61,6 +62,9 @@ def train(
     weights of an uninterrupted run; a checkpoint of other settings or data is left aside. Equal settings,
     data, seed and ``threads`` (CPU threads a device) give equal weights on a CPU. Objects are weighted as
     ``weights.fit`` says; the scores of a classifier are calibrated on the validation part.
+
+    ``report`` is called after each epoch with its number (from 1) and its validation loss; what it raises
+    ends the training.
 
     Several GPUs train by DistributedDataParallel: the calling script is then run once a device.
 
@@ -90,7 +94,14 @@ def train(
     }
     fingerprint = hashlib.sha256(json.dumps(info, sort_keys=True).encode()).hexdigest()
     best = fit(
-        module, *objects, task, settings, history=history, checkpoints=checkpoints, fingerprint=fingerprint
+        module,
+        *objects,
+        task,
+        settings,
+        history=history,
+        checkpoints=checkpoints,
+        fingerprint=fingerprint,
+        report=report,
     )
     if best is not None:
         info |= {"epoch": best[0], "validation_loss": best[1]}
@@ -113,6 +124,7 @@ def _fit(
     history: str | Path,
     checkpoints: str | Path,
     fingerprint: str,
+    report: Report | None,
     accelerator: str,
 ) -> tuple[int, float] | None:
     """Give a network of PyTorch the weights of lowest validation loss; returns their epoch and that loss.
@@ -132,7 +144,8 @@ def _fit(
         save_on_train_epoch_end=True,
         enable_version_counter=False,
     )
-    trainer = _trainer(settings, accelerator, [History(history), best], checkpoints)
+    callbacks = [History(history), best, *([Reporting(report)] if report else [])]
+    trainer = _trainer(settings, accelerator, callbacks, checkpoints)
     parts = data.Parts(training, validation, settings.batch_size, settings.seed)
     trainer.fit(loop, parts, ckpt_path=_resumable(Path(checkpoints) / "last.ckpt", fingerprint))
     if not trainer.is_global_zero:
@@ -295,3 +308,13 @@ class History(Callback):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.rows = state["rows"]
+
+
+class Reporting(Callback):
+    """Calls ``report`` after each epoch."""
+
+    def __init__(self, report: Report):
+        self.report = report
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Training) -> None:
+        self.report(trainer.current_epoch + 1, trainer.callback_metrics["validation_loss"].item())

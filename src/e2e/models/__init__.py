@@ -1,7 +1,8 @@
 """Networks, one file a family. Each takes raw detector frames [N, C, H, W] and returns logits [N].
 
 A family is a module with a function ``build(task, **numbers) -> torch.nn.Module``: dropping a file
-in this package is all that a new architecture needs.
+in this package is all that a new architecture needs. It may have ``SPACE``, choices {number: values} for
+a hyperparameter search, of which the first is the default of ``build``.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from e2e.errors import E2EError
 
@@ -31,10 +34,7 @@ def build(architecture: str, task: Task, **numbers) -> nn.Module:
     ``numbers`` are the parameters of the architecture's own ``build``. Raises E2EError for an
     architecture or a number that does not exist, naming those that do.
     """
-    known = architectures()
-    if architecture not in known:
-        raise E2EError(f"unknown architecture {architecture!r}; choose one of: {', '.join(known)}")
-    module = importlib.import_module(f"{__name__}.{architecture}")
+    module = _family(architecture)
     allowed = list(inspect.signature(module.build).parameters)[1:]
     unknown = sorted(set(numbers) - set(allowed))
     if unknown:
@@ -43,3 +43,15 @@ def build(architecture: str, task: Task, **numbers) -> nn.Module:
             f" it takes: {', '.join(allowed)}"
         )
     return module.build(task, **numbers)
+
+
+def space(architecture: str) -> Mapping[str, Sequence[Any]]:
+    """Choices of a search for the numbers of an architecture, the default first; E2EError as ``build``."""
+    return getattr(_family(architecture), "SPACE", {})
+
+
+def _family(architecture: str) -> ModuleType:
+    known = architectures()
+    if architecture not in known:
+        raise E2EError(f"unknown architecture {architecture!r}; choose one of: {', '.join(known)}")
+    return importlib.import_module(f"{__name__}.{architecture}")

@@ -17,6 +17,13 @@ from e2e.models.network import Network
 from e2e.models.preprocessing import TowerMaps
 from e2e.tasks import Task
 
+SPACE = {
+    "stem": [16, 8, 32],
+    "widths": [[24, 48, 64], [16, 32, 48], [32, 64, 96]],
+    "blocks": [[1, 1, 1], [2, 1, 1], [2, 2, 1]],
+    "hidden": [64, 32, 128],
+}
+
 
 def build(
     task: Task,

@@ -16,6 +16,14 @@ from e2e.models.layers import perceptron
 from e2e.models.network import Network
 from e2e.tasks import Task
 
+SPACE = {
+    "points": [128, 64, 192],
+    "neighbours": [8, 6, 12],
+    "width": [48, 32, 64],
+    "depth": [3, 2, 4],
+    "heads": [4, 2, 8],
+    "hidden": [64, 32, 128],
+}
 ATTRIBUTES = 3  # of an edge: eta and phi of the neighbour relative to the point, and their length
 REACH = 10 * CELL  # rad; scale of the attributes: neighbours are some cells away
 

@@ -15,6 +15,13 @@ from e2e.models.network import Network
 from e2e.models.preprocessing import RoadMaps, TowerMaps, is_energy_and_time
 from e2e.tasks import Task
 
+SPACE = {
+    "width": [64, 48, 96],
+    "depth": [2, 1, 3],
+    "heads": [4, 2, 8],
+    "hidden": [64, 32, 128],
+}
+
 
 class Hybrid(nn.Module):
     """Raw frames [N, C, H, W] -> features [N, ``features``]. See ``build``."""

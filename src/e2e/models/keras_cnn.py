@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import keras
     from keras import KerasTensor
 
+SPACE = resnet.SPACE
 SMALLEST = 0.003  # least spread of a cell that is resolved, as in CellNormalisation
 
 

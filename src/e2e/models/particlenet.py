@@ -17,6 +17,15 @@ from e2e.models.layers import perceptron
 from e2e.models.network import Network
 from e2e.tasks import Task
 
+SPACE = {
+    "points": [128, 64, 192],
+    "neighbours": [8, 6, 12],
+    "width": [48, 32, 64],
+    "depth": [3, 2, 4],
+    "aggregation": ["mean", "max"],
+    "hidden": [64, 32, 128],
+}
+
 
 class Block(nn.Module):
     """An edge convolution, then a perceptron of each point; each is added to what it takes."""

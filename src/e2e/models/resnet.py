@@ -21,6 +21,12 @@ from e2e.models.preprocessing import (
 )
 from e2e.tasks import Task
 
+SPACE = {
+    "widths": [[16, 32, 64], [8, 16, 32], [24, 48, 96]],
+    "blocks": [[2, 2, 1], [1, 1, 1], [3, 2, 1]],
+    "hidden": [64, 32, 128],
+}
+
 
 class ResNet(nn.Module):
     """Raw frames [N, 2, H, W] (GeV, ns) -> logits [N]. See ``build``."""

@@ -1,0 +1,35 @@
+rule search:
+    input:
+        stores=stores,
+        split="results/{task}/split.parquet",
+    output:
+        best="results/{task}/{model}/search/best.yaml",
+        table="results/{task}/{model}/search/trials.csv",
+        figure=report(
+            "results/{task}/{model}/search/history.png",
+            caption="../workflow/report/search.rst",
+            category="Training",
+            subcategory="{task}",
+            labels={"model": "{model}", "figure": "hyperparameter search"},
+        ),
+    log:
+        "results/{task}/logs/{model}/search.log",
+    benchmark:
+        "results/{task}/resources/{model}/search.tsv"
+    wildcard_constraints:
+        model=NAMES,
+    conda:
+        "../envs/e2e.yaml"
+    threads: 8
+    resources:
+        mem_mb=6000,
+    params:
+        code=training_code,
+        search=library("learning/search.py", "plots/search.py"),
+        settings=model_settings,
+        channels=channels,
+        budget=config["search"],
+        # Survives a killed job, so that the next one goes on where it stopped.
+        study="results/{task}/{model}/search/study.db",
+    script:
+        "../workflow/scripts/search.py"

@@ -1,0 +1,152 @@
+"""The search itself on made-up losses, and once with real trainings."""
+
+import math
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from e2e.config import validate
+from e2e.errors import E2EError
+from e2e.learning import data, search
+from e2e.learning.loop import LossError
+
+SCHEMA = yaml.safe_load((Path(__file__).parents[2] / "config/schema.yaml").read_text())
+
+
+@pytest.fixture
+def made_up(monkeypatch):
+    """Trainings that take no time, of lowest loss at a learning rate of 0.003 and a hidden layer of 32; the
+    list of their settings."""
+    calls = []
+
+    def train(*outputs, architecture, network, trainer, report, **arguments):
+        calls.append({"architecture": architecture, "network": network, "trainer": trainer})
+        loss = 0.5 + math.log10(trainer["learning_rate"] / 0.003) ** 2 + 0.1 * (network["hidden"] != 32)
+        for epoch in range(1, trainer["epochs"] + 1):
+            report(epoch, loss + 1 / epoch)
+        return {"validation_loss": loss + 1 / trainer["epochs"]}
+
+    monkeypatch.setattr(search, "train", train)
+    return calls
+
+
+@pytest.fixture
+def run(toy, call):
+    """Function (folder, trials, **changes) -> the table of trials of a search in ``folder``."""
+
+    def arguments(folder: Path, trials: int, epochs: int = 4, **changes) -> pd.DataFrame:
+        outputs, options = call(toy, folder)
+        del options["checkpoints"], options["accelerator"]
+        names = ("best.yaml", "trials.csv", "history.png")
+        options |= {"model": "resnet", "study": folder / "study.db", "trials": trials, "epochs": epochs}
+        search.search(*outputs[:2], *(folder / name for name in names), **options | changes)
+        return pd.read_csv(folder / "trials.csv")
+
+    return arguments
+
+
+def test_the_first_trial_is_the_model_itself_and_what_it_gives_is_kept(run, made_up, tmp_path):
+    table = run(tmp_path, 8)
+    assert len(table) == len(made_up) == 8
+    first = made_up[0]
+    assert first["trainer"]["learning_rate"] == first["trainer"]["weight_decay"] == 0.01
+    assert first["network"] == {"widths": [4, 8], "blocks": [1, 1], "hidden": 64}
+    assert all(each["network"]["widths"] == [4, 8] for each in made_up)
+    assert all(each["trainer"]["epochs"] == 4 for each in made_up)
+    assert len({each["trainer"]["learning_rate"] for each in made_up}) == 8
+
+
+def test_the_best_trial_becomes_an_entry_of_the_configuration(run, made_up, tmp_path):
+    table = run(tmp_path, 20)
+    complete = table[table["state"] == "complete"]
+    best = complete["validation_loss"].idxmin()
+    assert table["validation_loss"][best] < table["validation_loss"][0]
+    ((name, entry),) = yaml.safe_load((tmp_path / "best.yaml").read_text()).items()
+    assert name == "resnet_tuned"
+    tried = made_up[best]
+    assert entry["network"] == tried["network"]
+    assert entry["trainer"] == tried["trainer"]  # the toy model has four epochs, too
+    assert entry["trainer"]["learning_rate"] == pytest.approx(table["learning_rate"][best], rel=0.01)
+    validate({"tasks": {"electron_photon": {"models": {name: entry}}}}, SCHEMA)
+
+
+def test_trials_that_fall_behind_are_given_up_and_are_never_the_best(run, made_up, tmp_path):
+    table = run(tmp_path, 20)
+    pruned = table[table["state"] == "pruned"]
+    assert len(pruned) > 0
+    assert (pruned["epochs"] < 4).all()
+    assert (table["state"][: search.UNPRUNED] == "complete").all()
+    assert (table["epochs"][table["state"] == "complete"] == 4).all()
+
+
+@pytest.mark.parametrize("killed_in", [0, 3, 11])
+def test_a_killed_search_goes_on_as_if_it_had_not_been(run, made_up, tmp_path, monkeypatch, killed_in):
+    run(tmp_path / "whole", 14)
+    made_up.clear()
+    with monkeypatch.context() as patch:
+        train = search.train
+
+        def dies(*outputs, **arguments):
+            if len(made_up) == killed_in:
+                raise KeyboardInterrupt
+            return train(*outputs, **arguments)
+
+        patch.setattr(search, "train", dies)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path / "killed", 14)
+    assert not (tmp_path / "killed/best.yaml").exists()
+    run(tmp_path / "killed", 14)
+    assert len(made_up) == 14  # no trial was trained twice
+    for name in ("best.yaml", "trials.csv", "history.png"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_more_trials_are_added_and_other_settings_begin_anew(run, made_up, tmp_path):
+    run(tmp_path, 3)
+    run(tmp_path, 5)
+    assert len(made_up) == 5
+    run(tmp_path, 5, epochs=2)
+    run(tmp_path, 5, code="changed")
+    assert len(made_up) == 15
+
+
+def test_a_loss_that_is_not_finite_is_the_worst(run, made_up, tmp_path, monkeypatch):
+    train = search.train
+
+    def diverges(*outputs, **arguments):
+        if len(made_up) == 1:
+            made_up.append(None)
+            raise LossError("the loss is nan")
+        return train(*outputs, **arguments)
+
+    monkeypatch.setattr(search, "train", diverges)
+    table = run(tmp_path, 3)
+    assert table["state"].tolist() == ["complete", "pruned", "complete"]
+
+
+def test_a_search_in_which_nothing_was_trained_is_an_error(run, tmp_path, monkeypatch):
+    def diverges(*outputs, **arguments):
+        raise LossError("the loss is nan")
+
+    monkeypatch.setattr(search, "train", diverges)
+    with pytest.raises(E2EError, match="in no trial was the loss finite"):
+        run(tmp_path, 2)
+    assert not (tmp_path / "best.yaml").exists()
+
+
+def test_trainings_of_the_search_do_not_open_the_test_part(run, tmp_path, monkeypatch):
+    stream = data.stream
+    opened = []
+    monkeypatch.setattr(data, "stream", lambda *arguments: opened.append(arguments[2]) or stream(*arguments))
+    table = run(tmp_path, 2, epochs=2)
+    assert set(opened) == {"train", "validation"}
+    assert (table["epochs"] == 2).all()
+    assert table["validation_loss"].between(0.2, 1.0).all()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "best.yaml",
+        "history.png",
+        "study.db",
+        "trials.csv",
+    ]
