@@ -186,11 +186,12 @@ def library(*parts):
 
 def model_settings(wildcards):
     """The entry of a model; a repeat has the seed of its folder instead of the entry's own."""
-    name, _, seed = wildcards.model.partition("/seed_")
+    name, *folder = wildcards.model.split("/")
     settings = settings_of(wildcards.task)["models"][name]
-    if not seed:
+    if not folder:
         return settings
-    return settings | {"trainer": settings["trainer"] | {"seed": int(seed)}}
+    seed = int(folder[0].removeprefix("seed_"))
+    return settings | {"trainer": settings["trainer"] | {"seed": seed}}
 
 
 def repeats(wildcards):
