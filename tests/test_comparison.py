@@ -96,7 +96,7 @@ def test_classifiers_are_ordered_and_keep_their_numbers(folder):
     assert "| better | 0.8300 (0.8200 to 0.8400) | +0.0200 (+0.0180 to +0.0220) | 0.03 | 5,000 |" in table
     assert "3.00 (1.50 to 6.00) | 3.50 (1.75 to 7.00)" in table
     assert "| 17, 8 | CMSSW_13_1 |" in table
-    assert "AUC of 0.5030 (0.4970 to 0.5090)" in table
+    assert "AUC of 0.5030 (0.4970 to 0.5090), 0.5 standard errors from 1/2" in table
     assert "Fast simulation" in table
 
 

@@ -176,7 +176,11 @@ def _markdown(content: Mapping[str, Any], metric: Metric) -> str:
         notes.append("No times: cmsRun needs ntuples, or benchmark.json says why a point failed.")
     alone = content["bdt"].get("kinematics_alone")
     if alone:
-        notes.append(f"Control: boosted trees on pT and eta alone have an AUC of {_interval(alone)}.")
+        away = abs(alone["value"] - 0.5) / alone["standard_error"]
+        notes.append(
+            "Control: boosted trees on pT and eta alone, with the weights, have an AUC of "
+            f"{_interval(alone)}, {away:.1f} standard errors from 1/2."
+        )
     return "\n".join(["| " + " | ".join(line) + " |" for line in lines] + ["", *notes, ""])
 
 

@@ -1,9 +1,12 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from e2e.learning import weights
 from e2e.learning.calibration import temperature
+from e2e.learning.reference import _control
 from e2e.learning.statistics import Roc
 from e2e.tasks import ELECTRON_PHOTON, QUARK_GLUON
 
@@ -32,6 +35,26 @@ def test_weighted_classes_have_equal_numbers_and_kinematics():
         roc = Roc(discriminant.to_numpy(), target)
         assert roc.auc(np.ones((1, len(test))))[0] > 0.57
         assert roc.auc(weight[None])[0] == pytest.approx(0.5, abs=0.01)
+
+
+def test_trees_on_kinematics_alone_find_little_with_the_weights():
+    parts = {
+        part: SimpleNamespace(objects=(objects := jets(count, seed)), target=objects["target"].to_numpy())
+        for seed, (part, count) in enumerate((("train", 8_000), ("validation", 2_000), ("test", 6_000)))
+    }
+    test = parts["test"].objects
+    test[["sample", "run", "lumi"]] = "qcd", 1, 1
+    test["event"] = np.arange(len(test)) // 2
+
+    def control(weigh):
+        return _control(parts, QUARK_GLUON, weigh, seed=1)["kinematics_alone"]
+
+    # Within bins of such steep spectra something remains.
+    weighted = control(weights.fit(parts["train"].objects, QUARK_GLUON))
+    assert abs(weighted["value"] - 0.5) < 0.05
+    assert weighted["standard_error"] < 0.01
+    alike = control(lambda objects: np.ones(len(objects), np.float32))
+    assert alike["interval_95"][0] > 0.6
 
 
 def test_bins_that_lack_a_class_count_for_nothing():
