@@ -104,6 +104,7 @@ ELECTRON_PHOTON = Task(
     ),
     truth=Truth("gen_pdgId", codes={22: 0, 11: 1}),
     classes=("photon", "electron"),
+    balance=("pho_pT", "pho_eta"),
 )
 
 TRACK_PT = Channel("ECAL_tracksPt_atECALfixIP", "GeV")

@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from e2e.data.split import PARTS, part
 from e2e.errors import E2EError
-from e2e.learning import data, model
+from e2e.learning import data, model, weights
 from e2e.learning.attribution import integrated_gradients
 from e2e.learning.evaluate import compare, evaluate, measure, sigmoid, total_energy
 from e2e.learning.reference import reference
@@ -41,6 +41,12 @@ def test_part(toy):
     return data.stream(toy.stores, toy.split, "test", TASK)
 
 
+@pytest.fixture(scope="module")
+def weight(toy, test_part):
+    """Weights of the objects of the test part."""
+    return weights.fit(data.stream(toy.stores, toy.split, "train", TASK).objects, TASK)(test_part.objects)
+
+
 @pytest.mark.parametrize("name", ["bdt", "resnet"])
 def test_scores_are_those_of_the_test_part_alone(results, toy, test_part, name):
     scores = pd.read_parquet(results / name / "scores.parquet")
@@ -52,10 +58,10 @@ def test_scores_are_those_of_the_test_part_alone(results, toy, test_part, name):
 
 
 @pytest.mark.parametrize("name", ["bdt", "resnet"])
-def test_metrics_are_those_of_the_scores(results, test_part, name):
+def test_metrics_are_those_of_the_scores(results, test_part, weight, name):
     scores = pd.read_parquet(results / name / "scores.parquet")
     metrics = json.loads((results / name / "metrics.json").read_text())
-    value = roc_auc_score(scores["target"], scores["logit"])
+    value = roc_auc_score(scores["target"], scores["logit"], sample_weight=weight)
     assert metrics["auc"]["value"] == pytest.approx(value, abs=1e-6)
     low, high = metrics["auc"]["interval_95"]
     assert 0.5 < low < value < high <= 1
@@ -64,7 +70,7 @@ def test_metrics_are_those_of_the_scores(results, test_part, name):
     energy = total_energy(test_part.chunks(100))
     images = test_part.samples(np.arange(len(test_part))).images()
     np.testing.assert_allclose(energy, images[:, 0].sum(axis=(1, 2)), rtol=1e-4)
-    trivial = roc_auc_score(test_part.target, energy)
+    trivial = roc_auc_score(test_part.target, energy, sample_weight=weight)
     assert metrics["total_energy_alone"]["value"] == pytest.approx(max(trivial, 1 - trivial), abs=1e-6)
     assert [entry["signal_efficiency"] for entry in metrics["background_rejection"]] == [0.5, 0.7, 0.9]
     for entry in metrics["background_rejection"]:

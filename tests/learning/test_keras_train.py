@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from e2e.errors import E2EError
-from e2e.learning import data, model
+from e2e.learning import data, model, weights
 from e2e.learning.keras_train import adamw, learning_rates, stepper
 from e2e.learning.loop import CLIP, Settings, one_cycle
 from e2e.learning.objectives import Classification
@@ -55,7 +55,9 @@ def test_network_learns_as_that_of_pytorch_does(toy, trained, fit_keras, tmp_pat
     assert history["validation_loss"].min() == pytest.approx(other["validation_loss"].min(), abs=0.05)
     validation = data.stream(toy.stores, toy.split, "validation", TASK)
     logit = model.answers(network, validation.chunks(512))
-    loss = np.mean(np.logaddexp(0, np.where(validation.target == 1, -logit, logit)))
+    weigh = weights.fit(data.stream(toy.stores, toy.split, "train", TASK).objects, TASK)
+    losses = np.logaddexp(0, np.where(validation.target == 1, -logit, logit))
+    loss = np.mean(weigh(validation.objects) * losses)
     assert loss == pytest.approx(info["validation_loss"], rel=1e-5)
     test = data.stream(toy.stores, toy.split, "test", TASK)
     assert np.mean((model.answers(network, test.chunks(512)) > 0) == (test.target == 1)) > 0.65
@@ -116,22 +118,26 @@ def test_equal_seeds_give_equal_files_and_other_seeds_others(fit_keras, tmp_path
 
 def test_killed_training_goes_on_to_the_same_weights(toy, call, start, fit_keras, tmp_path):
     epochs = 6
-    fit_keras(tmp_path / "whole", epochs=epochs)
-    outputs, arguments = call(toy, tmp_path / "killed", epochs=epochs)
-    arguments |= KERAS
+    whole, killed = (call(toy, tmp_path / name, epochs=epochs) for name in ("whole", "killed"))
+    for _, arguments in (whole, killed):
+        arguments |= KERAS
+    # In a process of its own: TensorFlow keeps the number of threads that it was first used with.
+    process = start(whole, tmp_path)
+    errors = process.communicate()[1]
+    assert process.returncode == 0, errors
     history = tmp_path / "killed" / "history.csv"
 
-    killed = start((outputs, arguments), tmp_path)
+    process = start(killed, tmp_path)
     while not (history.exists() and len(pd.read_csv(history)) >= 3):
-        assert killed.poll() is None, killed.stderr.read()
+        assert process.poll() is None, process.stderr.read()
         time.sleep(0.01)
-    killed.send_signal(signal.SIGKILL)
-    killed.communicate()
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
     assert not (tmp_path / "killed" / "model.pt").exists()
     done = len(pd.read_csv(history))
     assert done < epochs
 
-    resumed = start((outputs, arguments), tmp_path)
+    resumed = start(killed, tmp_path)
     errors = resumed.communicate()[1]
     assert resumed.returncode == 0, errors
     assert "training goes on after epoch" in errors

@@ -59,8 +59,8 @@ def test_equal_seeds_give_equal_files_and_other_seeds_others(toy, fit, trained, 
 
 def test_killed_training_goes_on_to_the_same_weights(toy, fit, call, start, tmp_path):
     epochs = 12
-    fit(toy, tmp_path / "whole", epochs=epochs)
-    arguments = call(toy, tmp_path / "killed", epochs=epochs)
+    fit(toy, tmp_path / "whole", epochs=epochs, patience=epochs)
+    arguments = call(toy, tmp_path / "killed", epochs=epochs, patience=epochs)
     history = tmp_path / "killed" / "history.csv"
 
     killed = start(arguments, tmp_path)

@@ -74,8 +74,9 @@ def test_differences_are_between_models_and_with_references(electrons, masses):
         ("good", "BDT on shower shapes"),
     ]
     first = found.iloc[0]
-    target, answers = electrons.part("test").target, electrons.answers()
-    bad, good = (roc_auc_score(target, answers[name]) for name in ("bad", "good"))
+    test, answers = electrons.part("test"), electrons.answers()
+    weight = electrons.weigh(test.objects)
+    bad, good = (roc_auc_score(test.target, answers[name], sample_weight=weight) for name in ("bad", "good"))
     assert first["difference"] == pytest.approx(bad - good, abs=1e-6)
     assert first["low"] < first["difference"] < first["high"] < 0
     assert first["significant"]

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from e2e.tasks import Task
 
-BINS = (16, 6)  # of transverse momentum and of |eta|, of equal numbers of objects
-LARGEST = 10.0  # a rarer object weighs no more, so that few of them do not rule a batch
+ETA_BINS = 6  # of equal numbers of objects, as those of the transverse momentum
+OBJECTS = 40  # of a class in a bin, on average: more, wider bins would leave a network something of the pT
 
 Weigh = Callable[[pd.DataFrame], NDArray[np.float32]]
 
@@ -21,15 +21,17 @@ def fit(objects: pd.DataFrame, task: Task) -> Weigh:
 
     ``objects`` are those of the training part, with the columns ``target`` and kinematics. With the
     weights, all classes have the same distribution of the quantities ``task.balance`` (transverse
-    momentum and eta), which is the mean of theirs. Where some class is missing from a bin, all objects
-    weigh 0: nothing can be compared there. A quantity that the source has not is left out; a task
-    that balances nothing has weights 1.
+    momentum and eta): the harmonic mean of theirs, so that no object weighs much (overlap weights, Li,
+    Morgan and Zaslavsky, J. Am. Stat. Assoc. 113 (2018) 390). Where some class is missing from a bin, all
+    objects weigh 0: nothing can be compared there. A quantity that the source has not is left out; a
+    task that balances nothing has weights 1.
     """
     if not task.balance:
         return lambda objects: np.ones(len(objects), np.float32)
+    numbers = max(1, len(objects) // (len(task.classes) * ETA_BINS * OBJECTS)), ETA_BINS
     edges = [
         np.quantile(column, np.linspace(0, 1, bins + 1)[1:-1])
-        for column, bins in zip(_balanced(objects, task), BINS, strict=True)
+        for column, bins in zip(_balanced(objects, task), numbers, strict=True)
     ]
 
     def place(objects: pd.DataFrame) -> tuple[NDArray, ...]:
@@ -38,12 +40,12 @@ def fit(objects: pd.DataFrame, task: Task) -> Weigh:
         bins = (np.searchsorted(edge, column, side="right") for edge, column in columns)
         return (objects["target"].to_numpy().astype(int), *bins)
 
-    counts = np.zeros((len(task.classes), *BINS))
+    counts = np.zeros((len(task.classes), *numbers))
     np.add.at(counts, place(objects), 1.0)
-    wanted = (counts / counts.sum(axis=(1, 2), keepdims=True)).mean(axis=0) * np.all(counts > 0, axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        table = np.where(wanted > 0, wanted * len(objects) / len(task.classes) / counts, 0.0)
-    table = np.minimum(table, LARGEST).astype(np.float32)
+    some = np.maximum(counts, 1)
+    wanted = np.all(counts > 0, axis=0) / (counts.sum(axis=(1, 2), keepdims=True) / some).sum(axis=0)
+    wanted *= len(objects) / len(task.classes) / max(wanted.sum(), np.finfo(float).tiny)
+    table = (wanted / some).astype(np.float32)
     return lambda objects: table[place(objects)]
 
 
