@@ -65,6 +65,7 @@ def run(folder, models, bdt):
 
 def test_classifiers_are_ordered_and_keep_their_numbers(folder):
     alone = {"kinematics_alone": {**summary(0.503, 0.006), "standard_error": 0.006}}
+    alone["with_reconstruction"] = summary(0.9, 0.01)
     points = [
         point("ONNX Runtime", 4, 8.0),
         point("ONNX Runtime", 2, 6.0),
@@ -97,6 +98,7 @@ def test_classifiers_are_ordered_and_keep_their_numbers(folder):
     assert "3.00 (1.50 to 6.00) | 3.50 (1.75 to 7.00)" in table
     assert "| 17, 8 | CMSSW_13_1 |" in table
     assert "AUC of 0.5030 (0.4970 to 0.5090), 0.5 standard errors from 1/2" in table
+    assert "the crop: ROC AUC 0.9000 (0.8900 to 0.9100)." in table
     assert "Fast simulation" in table
 
 

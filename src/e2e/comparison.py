@@ -97,7 +97,7 @@ def compare(
         "bdt": {
             "model": bdt["model"],
             metric.key: bdt[metric.key],
-            **({"kinematics_alone": bdt["kinematics_alone"]} if "kinematics_alone" in bdt else {}),
+            **{name: bdt[name] for name in ("kinematics_alone", "with_reconstruction") if name in bdt},
         },
         "models": dict(
             sorted(
@@ -180,6 +180,12 @@ def _markdown(content: Mapping[str, Any], metric: Metric) -> str:
         notes.append(
             "Control: boosted trees on pT and eta alone, with the weights, have an AUC of "
             f"{_interval(alone)}, {away:.1f} standard errors from 1/2."
+        )
+    more = content["bdt"].get("with_reconstruction")
+    if more:
+        notes.append(
+            "Boosted trees that also see pT, eta and mass of the reconstructed jet, which come from more "
+            f"than the crop: {metric.name} {_interval(more)}{unit}."
         )
     return "\n".join(["| " + " | ".join(line) + " |" for line in lines] + ["", *notes, ""])
 

@@ -82,8 +82,7 @@ def test_impact_parameters_are_weighted_by_momentum():
     assert np.isnan(shape["mean |dz| [cm]"][1])
 
 
-def test_a_jet_without_hits_and_one_of_unknown_mass():
+def test_a_jet_without_hits():
     shape = jet_shapes(jets(TAU, [], [(ECAL, 0, 0, 1.0)]), TAU.crop)
     assert {len(column) for column in shape.values()} == {2}
     assert shape["tracks sum [GeV]"][0] == 0
-    assert np.isnan(shape["jetM"]).all()

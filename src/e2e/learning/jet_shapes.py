@@ -46,8 +46,8 @@ class Layer:
 def jet_shapes(samples: Samples, crop: Crop) -> dict[str, NDArray[np.float64]]:
     """Features [N] by name of jets with the seed where ``crop`` says.
 
-    A feature without meaning for an object (no track, one tower) is NaN, and so are the kinematics that
-    a source does not have.
+    All are made from the hits that a network sees too; of the reconstructed jet only eta is used, to
+    turn energies into momenta. A feature without meaning for an object (no track, one tower) is NaN.
     """
     layers = {channel: _layer(samples, crop, number) for number, channel in enumerate(samples.channels)}
     energies = {
@@ -55,7 +55,7 @@ def jet_shapes(samples: Samples, crop: Crop) -> dict[str, NDArray[np.float64]]:
         for name, channel in {"tracks": TRACK_PT, "ECAL": ECAL, "HCAL": HCAL}.items()
         if channel in layers
     }
-    features = {name: column.astype(float) for name, column in _reconstructed(samples).items()}
+    features = {}
     with np.errstate(divide="ignore", invalid="ignore"):
         axis = _axis(energies)
         for name, layer in energies.items():
@@ -66,12 +66,6 @@ def jet_shapes(samples: Samples, crop: Crop) -> dict[str, NDArray[np.float64]]:
     return features | {
         channel.name: layers[channel].sum(layers[channel].value) for channel in PIXELS if channel in layers
     }
-
-
-def _reconstructed(samples: Samples) -> dict[str, NDArray]:
-    """Kinematics that the reconstruction knows, not the generator."""
-    known = {name: samples.kinematics[name] for name in ("jetPt", "jetM") if name in samples.kinematics}
-    return known | {"|jetEta|": np.abs(samples.kinematics["jetEta"])}
 
 
 def _layer(samples: Samples, crop: Crop, number: int) -> Layer:

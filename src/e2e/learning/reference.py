@@ -29,6 +29,7 @@ ITERATIONS = 2000
 PATIENCE = 50
 LEARNING_RATE = 0.04
 MISSING = -99.0
+RECONSTRUCTED = ("jetPt", "jetEta", "jetM")
 CHUNK = 1024  # objects in memory at a time
 
 
@@ -43,7 +44,10 @@ def reference(
     """Train on the training part, stop on the validation part, and measure on the test part.
 
     Writes ``scores`` and ``metrics`` as ``e2e.learning.evaluate`` does for a network. Of a mass, ``scores``
-    also holds the answers of two simpler references (``mean``, ``calorimetric``). Raises E2EError for a
+    also holds the answers of two simpler references (``mean``, ``calorimetric``). The trees see what can be
+    computed from the crop, as a network does. Of jets, ``metrics`` also says how good they are
+    with the pT, eta and mass of the reconstructed jet (``with_reconstruction``), which come from more than
+    the crop, and how good with pT and eta alone (``kinematics_alone``). Raises E2EError for a
     part that is empty or lacks a class.
     """
     metadata = store.read_metadata(stores[0])
@@ -67,10 +71,16 @@ def reference(
             write_scores(scores, test, score=sigmoid(logit), logit=logit)
             content |= measure(test, logit, total_energy(parts["test"].chunks(CHUNK)), weigh(test))
             content |= _control(parts, task, weigh, seed)
+            if task.seed_cell > 1:
+                logit = _with_reconstruction(parts, tables, task, weigh, seed)
+                content["with_reconstruction"] = auc_alone(test, logit, weigh(test))
         else:
             answers = {"mass": np.exp(trees.predict(tables["test"])), **_simpler(parts, task)}
             write_scores(scores, test, **{name: mass.astype(np.float32) for name, mass in answers.items()})
             content |= regression.measure(test, answers.pop("mass"))
+            logarithm = _with_reconstruction(parts, tables, task, weigh, seed)
+            informed = regression.measure(test, np.exp(logarithm))
+            content["with_reconstruction"] = informed["mean_absolute_error"]
             content["simpler"] = {name: regression.measure(test, mass) for name, mass in answers.items()}
     write_json(metrics, content)
 
@@ -124,6 +134,18 @@ def _control(parts: dict[str, Stream], task: Task, weigh: weights.Weigh, seed: i
     trees = _fit(parts, tables, task, weigh, seed)
     test = parts["test"].objects
     return {"kinematics_alone": auc_alone(test, trees.decision_function(tables["test"]), weigh(test))}
+
+
+def _with_reconstruction(
+    parts: dict[str, Stream], tables: dict[str, pd.DataFrame], task: Task, weigh: weights.Weigh, seed: int
+) -> NDArray[np.float64]:
+    """Answers [N] of the test part by trees that see what is known of the reconstructed jet, too."""
+    tables = {
+        part: table.assign(**parts[part].objects[list(RECONSTRUCTED)].fillna(MISSING))
+        for part, table in tables.items()
+    }
+    trees = _fit(parts, tables, task, weigh, seed)
+    return (trees.decision_function if task.classes else trees.predict)(tables["test"])
 
 
 def _simpler(parts: dict[str, Stream], task: Task) -> dict[str, NDArray[np.float64]]:
