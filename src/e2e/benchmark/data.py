@@ -416,12 +416,12 @@ class Training:
 
 
 def network(name: str, settings: Mapping[str, Any]) -> tuple[Task, str, nn.Module]:
-    """Task, description and network of the first model of a task's settings; without any, of its CNN."""
+    """Task, architecture and network of a task's CNN, with the numbers that its settings give it."""
     task = tasks.task(name, settings.get("channels"))
-    default = {"architecture": "resnet" if task is tasks.ELECTRON_PHOTON else "cnn", "network": {}}
-    entry = next(iter(settings.get("models", {}).values()), default)
-    architecture, numbers = entry["architecture"], entry["network"]
-    return task, architecture, models.build(architecture, task, **numbers)
+    cnn = "resnet" if task is tasks.ELECTRON_PHOTON else "cnn"
+    entries = settings.get("models", {}).values()
+    numbers = next((entry["network"] for entry in entries if entry["architecture"] == cnn), {})
+    return task, cnn, models.build(cnn, task, **numbers)
 
 
 def load(stream: Stream, batch: int, device: str) -> int:
