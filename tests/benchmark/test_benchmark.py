@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from e2e import tasks
-from e2e.benchmark.inputs import prepare
+from e2e.benchmark.inputs import Batch, prepare
 from e2e.benchmark.machine import machine
-from e2e.benchmark.run import Point, benchmark
+from e2e.benchmark.run import Point, _points, benchmark
 from e2e.benchmark.statistics import band, line, percentiles
 from e2e.benchmark.ways import in_cmsrun, in_python
 from e2e.data import store
@@ -73,6 +73,16 @@ def test_record_has_every_point_once(made):
     expected += [("cmsRun", provider, 2, 4) for provider in ("CPU", "CUDA")]
     assert sorted(settings) == sorted(expected)
     assert {p["status"] for p in record["points"] if p["provider"] == "CPU"} == {"ok"}
+
+
+def test_a_network_of_keras_is_called_so_and_has_no_gpu(trained, model, python_cmsrun, tmp_path):
+    contract = replace(load_contract(model), versions={"keras": "3"})
+    batch = Batch(1, 25, 250, tmp_path, tmp_path, "score", np.zeros((250, 1)))
+    points = list(_points(trained, model, contract, python_cmsrun(), [1], [batch], tmp_path))
+    assert {point.way for point in points} == {"cmsRun", "ONNX Runtime", "session per event", "Keras"}
+    unavailable = {point.provider: point.unavailable for point in points if point.way == "Keras"}
+    assert unavailable["CPU"] is None
+    assert "CPU alone" in unavailable["CUDA"]
 
 
 def test_throughput_of_cmsrun_is_free_of_its_start(made, python_cmsrun):

@@ -71,6 +71,15 @@ def test_record_of_three_ways_that_agree(ways, model, samples, tmp_path):
     assert (tmp_path / "agreement.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_framework_of_the_training_is_named(ways, model, samples, tmp_path):
+    table = pd.read_parquet(tmp_path / "onnx.parquet")
+    assert table.attrs["framework"] == "PyTorch"
+    table.attrs["framework"] = "Keras"
+    table.to_parquet(tmp_path / "onnx.parquet")
+    record = ways(scored(model, samples, samples.images()))
+    assert list(record["scores"]) == ["Keras", "ONNX Runtime", "cmsRun"]
+
+
 def test_largest_difference_is_recorded(ways):
     shifted = ways.table.copy()
     shifted.loc[4, "logit"] += 5e-5

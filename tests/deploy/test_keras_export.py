@@ -73,7 +73,9 @@ def test_contract_is_that_of_any_model(exported, samples, tmp_path):
     assert {entry.key for entry in graph.metadata_props} == json.loads(
         exported.with_suffix(".json").read_text()
     ).keys() - {"sha256"}
-    assert len(predict.scores(exported, [samples], tmp_path / "scores.parquet")) == len(samples)
+    table = predict.scores(exported, [samples], tmp_path / "scores.parquet")
+    assert len(table) == len(samples)
+    assert table.attrs["framework"] == contract.framework == "Keras"
 
 
 @pytest.mark.parametrize(("opset", "ir_version"), [(15, 8), (20, 9)])

@@ -1,4 +1,4 @@
-"""What inference costs: cmsRun, a bare ONNX Runtime loop, a session per event and PyTorch, side by side.
+"""What inference costs: cmsRun, a bare ONNX Runtime loop, a session per event and the training's framework.
 
 docs/benchmark.md says what each number means.
 """
@@ -20,7 +20,7 @@ import pandas as pd
 from e2e.benchmark.inputs import Batch, prepare
 from e2e.benchmark.machine import machine
 from e2e.benchmark.statistics import band, line, percentiles
-from e2e.benchmark.ways import BARE, EAGER, FRAMEWORK, PER_EVENT, CmsRun, in_cmsrun, in_python
+from e2e.benchmark.ways import BARE, FRAMEWORK, KERAS, PER_EVENT, CmsRun, in_cmsrun, in_python
 from e2e.deploy.contract import Contract, git_revision, load_contract
 from e2e.deploy.runtime import CPU, CUDA, session
 from e2e.errors import E2EError
@@ -30,6 +30,7 @@ from e2e.plots.benchmark import draw
 
 PROVIDERS = {"CPU": CPU, "CUDA": CUDA}
 THREADS_BATCH = 8  # threads are compared at the batch size nearest to this
+NO_GPU = "Keras runs on the CPU alone here (e2e.models.tensorflow)"
 NEAR_TIES = 0.05  # part of the calls' objects, which are few and repeated, that near-ties may make
 
 
@@ -210,7 +211,7 @@ def _points(
 ) -> Iterator[Point]:
     """All points: every way at every batch size with one thread, and cmsRun with more at one batch size."""
     threads_batch = min(batches, key=lambda batch: abs(batch.size - THREADS_BATCH))
-    models = {BARE: model_onnx, PER_EVENT: model_onnx, EAGER: model_pt}
+    models = {BARE: model_onnx, PER_EVENT: model_onnx, contract.framework: model_pt}
     for name, provider in PROVIDERS.items():
         unavailable = _unavailable(model_onnx, provider)
         for batch in batches:
@@ -219,7 +220,8 @@ def _points(
                 yield Point(FRAMEWORK, name, count, batch, contract, measure, unavailable)
             for way, model in models.items():
                 measure = partial(in_python, way, model, provider, batch, folder)
-                yield Point(way, name, 1, batch, contract, measure, unavailable)
+                absent = NO_GPU if (way, provider) == (KERAS, CUDA) else unavailable
+                yield Point(way, name, 1, batch, contract, measure, absent)
 
 
 def _unavailable(model_onnx: Path, provider: str) -> str | None:

@@ -31,7 +31,7 @@ from e2e.files import read_json
 CmsRun = Callable[[Sequence[str], Path], Cost]
 
 FRAMEWORK = "cmsRun"
-BARE, PER_EVENT, EAGER = WAYS
+BARE, PER_EVENT, PYTORCH, KERAS = WAYS
 
 # Making a session takes as long as many calls: enough for a median, no more.
 SESSION_CALLS = 8

@@ -41,8 +41,8 @@ def session_per_event() -> Opener:
     return lambda model, provider: lambda frames: next(iter(run(session(model, provider), frames).values()))
 
 
-def pytorch() -> Opener:
-    """The network as it was trained, one operator after the other."""
+def trained() -> Opener:
+    """The network in the framework that trained it: of PyTorch, one operator after the other."""
     import torch
 
     from e2e.deploy.network import deployed
@@ -64,7 +64,12 @@ def pytorch() -> Opener:
     return opener
 
 
-WAYS = {"ONNX Runtime": onnx_runtime, "session per event": session_per_event, "PyTorch": pytorch}
+WAYS = {
+    "ONNX Runtime": onnx_runtime,
+    "session per event": session_per_event,
+    "PyTorch": trained,
+    "Keras": trained,
+}
 
 
 def measure(request: dict[str, Any]) -> dict[str, Any]:

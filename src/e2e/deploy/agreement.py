@@ -1,4 +1,4 @@
-"""Do PyTorch, ONNX Runtime in Python and cmsRun give the same outputs, object by object?"""
+"""Do PyTorch (or Keras), ONNX Runtime in Python and cmsRun give the same outputs, object by object?"""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TREE = "scores"
 
 
 def agreement(
-    torch_scores: str | Path,
+    trained_scores: str | Path,
     onnx_scores: str | Path,
     cmsrun_root: str | Path,
     output_json: str | Path,
@@ -33,10 +33,11 @@ def agreement(
     model_pt: str | Path | None = None,
     stores: Sequence[str | Path] = (),
 ) -> dict[str, Any]:
-    """Compare three ways of running a model on every object of ``torch_scores``; write record and figure.
+    """Compare three ways of running a model on every object of ``trained_scores``; write record and figure.
 
-    The first two are scores tables (parquet), the third is the file of E2EScoreWriter. They are joined
-    by run, lumi, event and object; ONNX Runtime and cmsRun may have scored further objects.
+    The first two are scores tables (parquet): of the framework that trained the model, and of ONNX Runtime.
+    The third is the file of E2EScoreWriter. They are joined by run, lumi, event and object; ONNX Runtime and
+    cmsRun may have scored further objects.
 
     Of a model that knows near-ties, as many objects as ``ties.allowed`` may differ by more than the tolerance
     if each is shown to be one: ``model_pt`` and the ``stores`` with its objects are for this. They are listed
@@ -47,8 +48,10 @@ def agreement(
             finite; where any pair differs by more than the tolerance of an output (the worst
             object, with all its values); or where score or mass is constant. Nothing is written then.
     """
-    reference, onnx = _table(torch_scores, "PyTorch"), _table(onnx_scores, "ONNX Runtime")
-    ways = {"PyTorch": reference, "ONNX Runtime": onnx, "cmsRun": read_scores(cmsrun_root)}
+    onnx = _table(onnx_scores, "ONNX Runtime")
+    framework = onnx.attrs.get("framework", "PyTorch")
+    reference = _table(trained_scores, framework)
+    ways = {framework: reference, "ONNX Runtime": onnx, "cmsRun": read_scores(cmsrun_root)}
     outputs = _outputs(reference.columns)
     joined = _join(ways, outputs)
     for way, values in joined[outputs[0].name].items():

@@ -77,6 +77,11 @@ class Contract:
     def outputs(self) -> tuple[Output, ...]:
         return outputs(self.task)
 
+    @property
+    def framework(self) -> str:
+        """In which the network was trained: ``PyTorch`` or ``Keras``."""
+        return "Keras" if "keras" in self.versions else "PyTorch"
+
     def to_json(self) -> dict[str, Any]:
         """The content of model.json."""
         rows, columns = self.task.detector

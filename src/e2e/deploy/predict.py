@@ -27,7 +27,7 @@ def scores(
     """Write the scores table of the objects of one or more ``chunks`` to ``output`` (parquet), and return it.
 
     Columns: the identity of each object, target (NaN without truth), the outputs of the model, kinematics.
-    The table's ``attrs``, kept in the file, hold ``model_sha256`` and ``near_ties`` of the model.
+    The table's ``attrs``, kept in the file, hold ``model_sha256``, ``framework`` and ``near_ties``.
 
     Raises:
         E2EError: the model cannot be used, its channels are not those of the objects, or an output is
@@ -56,7 +56,11 @@ def scores(
             f"{worst['sample']} run {worst.run} lumi {worst.lumi} event {worst.event} object {worst.object}; "
             "look for NaN among its hits"
         )
-    table.attrs = {"model_sha256": contract.sha256, "near_ties": contract.near_ties}
+    table.attrs = {
+        "model_sha256": contract.sha256,
+        "framework": contract.framework,
+        "near_ties": contract.near_ties,
+    }
     with whole(output) as scratch:
         table.to_parquet(scratch, index=False)
     return table

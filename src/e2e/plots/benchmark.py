@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from e2e.benchmark.ways import BARE, EAGER, FRAMEWORK, PER_EVENT
+from e2e.benchmark.ways import BARE, FRAMEWORK, KERAS, PER_EVENT, PYTORCH
 from e2e.plots import style
 
 Points = Sequence[Mapping[str, Any]]
 
-_MARKERS = {FRAMEWORK: "o", BARE: "s", EAGER: "^", PER_EVENT: "v"}
-_COLOURS = dict(zip(_MARKERS, ("#e42536", "#5790fc", "#f89c20", "#964a8b"), strict=True))
+_MARKERS = {FRAMEWORK: "o", BARE: "s", PYTORCH: "^", KERAS: "^", PER_EVENT: "v"}  # one framework a model
+_COLOURS = dict(zip(_MARKERS, ("#e42536", "#5790fc", "#f89c20", "#f89c20", "#964a8b"), strict=True))
 _LINES = {"CPU": "-", "CUDA": "--"}
 _SMALL = 0.002  # of an event's time: not drawn
 

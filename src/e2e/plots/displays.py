@@ -128,11 +128,11 @@ def draw_crop(line: Sequence[Axes], samples: Samples, row: int) -> None:
 
 
 def truth(samples: Samples, row: int) -> str:
-    """What an object is: the name of its class, or its number."""
+    """What an object is: the name of its class, or its mass."""
     target = samples.target[row]
     if np.isnan(target):
         return "no truth"
-    return samples.classes[int(target)] if samples.classes else f"target {target:.4g}"
+    return samples.classes[int(target)] if samples.classes else f"mass {target:.4g} GeV"
 
 
 def draw_frame(axes: Axes, frame: np.ndarray, channel: Channel) -> None:
