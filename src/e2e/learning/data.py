@@ -1,4 +1,4 @@
-"""Streams of a sample store as torch and Lightning see them, and the identity of what a model was trained on.
+"""Streams of a sample store as torch sees them, and the identity of what a model was trained on.
 
 A batch travels as sparse hits; its frames are made where the network is (``frames``).
 """
@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import lightning
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -164,32 +163,3 @@ class Loader(DataLoader):
             while (batch := coming.result()) is not None:
                 coming = thread.submit(next, batches, None)
                 yield batch
-
-
-class Parts(lightning.LightningDataModule):
-    """Training and validation part; a batch is frames [N, C, H, W], targets and weights [N] on the device.
-
-    ``batch_size`` is that of all devices together.
-    """
-
-    def __init__(self, training: Objects, validation: Objects, batch_size: int, seed: int):
-        super().__init__()
-        self.training, self.validation = training, validation
-        self.batch_size, self.seed = batch_size, seed
-
-    def train_dataloader(self) -> Loader:
-        return self._loader(self.training, shuffle=True)
-
-    def val_dataloader(self) -> Loader:
-        return self._loader(self.validation, shuffle=False)
-
-    def on_after_batch_transfer(
-        self, batch: tuple[Hits, Tensor, Tensor], dataloader_idx: int
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        hits, target, weight = batch
-        return frames(hits, len(target), self.training.stream.shape), target, weight
-
-    def _loader(self, objects: Objects, shuffle: bool) -> Loader:
-        device, devices = self.trainer.global_rank, self.trainer.world_size
-        batches = Batches(objects.stream, self.batch_size, shuffle, self.seed, device, devices)
-        return Loader(objects, batches)

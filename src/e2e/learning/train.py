@@ -146,7 +146,7 @@ def _fit(
     )
     callbacks = [History(history), best, *([Reporting(report)] if report else [])]
     trainer = _trainer(settings, accelerator, callbacks, checkpoints)
-    parts = data.Parts(training, validation, settings.batch_size, settings.seed)
+    parts = Parts(training, validation, settings.batch_size, settings.seed)
     trainer.fit(loop, parts, ckpt_path=_resumable(Path(checkpoints) / "last.ckpt", fingerprint))
     if not trainer.is_global_zero:
         return None
@@ -206,6 +206,35 @@ def _resumable(checkpoint: Path, fingerprint: str) -> Path | None:
         return None
     print(f"{checkpoint}: training goes on after epoch {content['epoch'] + 1}", file=sys.stderr)
     return checkpoint
+
+
+class Parts(lightning.LightningDataModule):
+    """Training and validation part; a batch is frames [N, C, H, W], targets and weights [N] on the device.
+
+    ``batch_size`` is that of all devices together.
+    """
+
+    def __init__(self, training: data.Objects, validation: data.Objects, batch_size: int, seed: int):
+        super().__init__()
+        self.training, self.validation = training, validation
+        self.batch_size, self.seed = batch_size, seed
+
+    def train_dataloader(self) -> data.Loader:
+        return self._loader(self.training, shuffle=True)
+
+    def val_dataloader(self) -> data.Loader:
+        return self._loader(self.validation, shuffle=False)
+
+    def on_after_batch_transfer(
+        self, batch: tuple[data.Hits, Tensor, Tensor], dataloader_idx: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        hits, target, weight = batch
+        return data.frames(hits, len(target), self.training.stream.shape), target, weight
+
+    def _loader(self, objects: data.Objects, shuffle: bool) -> data.Loader:
+        device, devices = self.trainer.global_rank, self.trainer.world_size
+        batches = data.Batches(objects.stream, self.batch_size, shuffle, self.seed, device, devices)
+        return data.Loader(objects, batches)
 
 
 class Training(lightning.LightningModule):
