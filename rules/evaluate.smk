@@ -60,7 +60,7 @@ rule evaluate:
         task=CLASSIFICATION,
     conda:
         "../envs/e2e.yaml"
-    threads: 4
+    threads: 1
     resources:
         mem_mb=4000,
     params:
@@ -107,7 +107,7 @@ rule evaluate_masses:
         task=MASSES,
     conda:
         "../envs/e2e.yaml"
-    threads: 4
+    threads: 1
     resources:
         mem_mb=4000,
     params:

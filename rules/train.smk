@@ -18,7 +18,7 @@ rule train:
         "results/{task}/resources/{model}/train.tsv"
     conda:
         "../envs/e2e.yaml"
-    threads: 8
+    threads: 1  # small networks gain little from more, and all of them run side by side
     resources:
         mem_mb=6000,
     params:

@@ -212,11 +212,11 @@ class Convolutions(nn.Module):
         self.attention = graph.GATv2Conv(5, 8, heads=2, attributes=2)
 
     def forward(self, points: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        cells = points[..., :2]
+        cells = (100.0 * points[..., :2]).round()
         points = self.mean(points, *graph.nearest_cells(cells, mask, 4))
         points = self.max(points, *graph.nearest_features(points, mask, 4))
         neighbours, there = graph.nearest_cells(cells, mask, 4)
-        attributes = graph.gather(cells, neighbours) - cells.unsqueeze(2)
+        attributes = (graph.gather(cells, neighbours) - cells.unsqueeze(2)) / 100.0
         return graph.pool(self.attention(points, neighbours, there, attributes), mask)
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from e2e.data.views import CELL
 from e2e.errors import E2EError
-from e2e.models.preprocessing import Energies, JetFeatures, RoadMaps, Totals, TowerMaps, shares
+from e2e.models.preprocessing import Energies, JetFeatures, Moments, RoadMaps, TowerMaps, shares
 from e2e.tasks import ELECTRON_PHOTON, QUARK_GLUON, TAU, Crop, Task
 
 TRACK_PT, DZ, D0, ECAL, HCAL, *PIXELS = range(8)
@@ -81,14 +82,45 @@ def test_shares_add_up_to_the_crop(make_frames):
     torch.testing.assert_close(total[2:], torch.ones(3), atol=0.05, rtol=0)
 
 
-def test_totals_are_the_sum_and_the_number_of_hits():
-    frames = torch.zeros(2, *QUARK_GLUON.shape)
-    frames[0, 1, 3, 4:8] = 2.5
-    totals = Totals(QUARK_GLUON).eval()(frames)
-    expected = [0, np.log(11), 0, 0, np.log(5), 0]
-    torch.testing.assert_close(
-        totals, torch.tensor([expected, [0.0] * 6], dtype=torch.float32), atol=1e-4, rtol=1e-4
-    )
+def test_moments_are_sums_over_the_hits(make_frames):
+    """Within the jet's radius and beyond it, with the noise of a crystal (40 MeV) in the total."""
+    frames = make_frames(QUARK_GLUON, 6).clamp(min=0.0)
+    crop, cells = QUARK_GLUON.crop, np.prod(QUARK_GLUON.shape[1:])
+    moments = Moments(QUARK_GLUON).eval()(frames).reshape(6, 6, -1).double().detach().numpy()
+    eta, phi = (axis.ravel() * CELL for axis in np.mgrid[: crop.rows, : crop.columns])
+    eta, phi = eta - crop.seed_row * CELL, phi - crop.seed_column * CELL
+    near = np.hypot(eta, phi) < 0.4
+    for place in range(3):
+        for i, energy in enumerate(frames[:, place].reshape(6, cells).double().numpy()):
+            inside = energy * near
+            total = inside.sum() + 0.04
+            variance = [
+                (inside * axis**2).sum() / total - ((inside * axis).sum() / total) ** 2 for axis in (eta, phi)
+            ]
+            expected = [
+                np.log1p(inside.sum()),
+                np.log1p((inside > 0).sum()),
+                np.log1p((energy * ~near).sum()),
+                np.log1p(((energy > 0) & ~near).sum()),
+                np.sqrt((inside**2).sum() + 1e-6) / total,
+                np.log(sum(variance) + CELL**2 / 6) / 2,
+            ]
+            np.testing.assert_allclose(moments[i, :, place], expected, atol=1e-4, rtol=1e-4)
+
+
+def test_moments_of_one_and_of_two_hits():
+    frames = torch.zeros(3, *QUARK_GLUON.shape)
+    row, column = QUARK_GLUON.crop.seed_row, QUARK_GLUON.crop.seed_column
+    frames[0, 1, row + 3, column] = 50.0
+    frames[1, 1, row, [column - 10, column + 10]] = 50.0
+    moments = Moments(QUARK_GLUON).eval()(frames).detach().reshape(3, 6, -1)[:, :, 1]
+    inside, hits, beyond, hits_beyond, dispersion, width = moments.T
+    torch.testing.assert_close(inside, torch.tensor([51.0, 101.0, 1.0]).log(), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(hits, torch.tensor([2.0, 3.0, 1.0]).log(), atol=1e-4, rtol=1e-4)
+    assert not beyond.any()
+    assert not hits_beyond.any()
+    torch.testing.assert_close(dispersion[:2], torch.tensor([1.0, 2**-0.5]), atol=1e-3, rtol=0)
+    torch.testing.assert_close(width[:2].exp(), torch.tensor([CELL / 6**0.5, 10.0 * CELL]), atol=4e-3, rtol=0)
 
 
 def test_crops_of_broken_towers_are_refused():

@@ -22,6 +22,7 @@ SPACE = {
     "widths": [[24, 48, 64], [16, 32, 48], [32, 64, 96]],
     "blocks": [[1, 1, 1], [2, 1, 1], [2, 2, 1]],
     "hidden": [64, 32, 128],
+    "dropout": [0.3, 0.0, 0.5],
 }
 
 
@@ -31,15 +32,17 @@ def build(
     widths: Sequence[int] = (24, 48, 64),
     blocks: Sequence[int] = (1, 1, 1),
     hidden: int = 64,
+    dropout: float = 0.3,
 ) -> Network:
     """A residual network for the channels of jets; classification or regression, as the task asks for.
 
     ``stem`` is the number of learned sums over the crystals of a tower. ``widths[i]`` is the number of
     channels of stage i and ``blocks[i]`` its number of residual blocks; each stage has half the resolution of
-    the one before. ``hidden`` is the width of the layer between the maps and the answer. Raises E2EError
-    if the two lists differ in length, the stages are too many, or the task has other channels.
+    the one before. ``hidden`` is the width of the layer between the maps and the answer, and ``dropout``
+    the part of its inputs that is missing in each step of the training. Raises E2EError if the two lists
+    differ in length, the stages are too many, or the task has other channels.
     """
     maps = TowerMaps(task, stem)
     stages = Stages(maps.channels, maps.height, maps.width, widths, blocks, padding=1)
     features = widths[-1] * stages.height * stages.width
-    return Network(task, nn.Sequential(maps, stages, nn.Flatten()), features, hidden)
+    return Network(task, nn.Sequential(maps, stages, nn.Flatten()), features, hidden, dropout)

@@ -29,9 +29,10 @@ def smallest(values: Tensor, k: int) -> Tensor:
     each value is raised by less than half the distance to the next float32, in proportion to its position.
     Positions must be below 2^15.
     """
-    values = values.double()
+    wide = values.detach().double()
     position = torch.arange(values.shape[-1], device=values.device, dtype=torch.float64)
-    raised = values + (values.abs() * 2.0**-40 + 2.0**-170) * position
+    # In place: these are the largest tensors of the network, and memory costs more than arithmetic.
+    raised = wide.abs().add_(2.0**-130).mul_(position * 2.0**-40).add_(wide)
     return raised.topk(k, largest=False).indices
 
 
@@ -85,22 +86,28 @@ class Points(nn.Module):
         return index, hit.gather(1, index)
 
 
-def _nearest(distance: Tensor, mask: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Neighbours int64 [N, P, k] and their mask, of squared distances [N, P, P]: not itself, not padding."""
-    unlike = ~torch.eye(distance.shape[1], dtype=torch.bool, device=distance.device)
-    possible = mask.unsqueeze(1) & mask.unsqueeze(2) & unlike
-    neighbours = smallest(torch.where(possible, distance, LAST), k)
-    return neighbours, possible.gather(2, neighbours)
+def _possible(mask: Tensor) -> Tensor:
+    """Which pairs of points [N, P, P] may be joined: not a point with itself, nor with padding."""
+    unlike = ~torch.eye(mask.shape[1], dtype=torch.bool, device=mask.device)
+    return mask.unsqueeze(1) & mask.unsqueeze(2) & unlike
 
 
 def nearest_cells(cells: Tensor, mask: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The ``k`` nearest points of each in eta and phi: positions int64 [N, P, k] and their mask.
 
-    Nearest first, and equally near ones in the order of the cloud: as ``views.edges``. Squared distances of
-    cells [N, P, 2] are whole numbers, so nothing is rounded. phi does not wrap around within a crop.
+    Nearest first, and equally near ones in the order of the cloud: as ``views.edges``, by the squared
+    distance of cells [N, P, 2] times P plus the position, which are whole numbers. phi does not wrap around
+    within a crop.
     """
-    difference = cells.unsqueeze(2) - cells.unsqueeze(1)
-    return _nearest((difference * difference).sum(dim=3), mask, k)
+    points = cells.shape[1]
+    # Up to 2^24 whole numbers are exact in float32: squared distances in a jet's crop are below 2^15.
+    rows, columns = (cells if points <= 2**9 else cells.double()).unbind(dim=2)
+    down, along = (place.unsqueeze(1) - place.unsqueeze(2) for place in (rows, columns))
+    position = torch.arange(points, device=cells.device, dtype=rows.dtype)
+    key = (down * down + along * along) * points + position
+    possible = _possible(mask)
+    neighbours = torch.where(possible, key, LAST).topk(k, largest=False).indices
+    return neighbours, possible.gather(2, neighbours)
 
 
 def nearest_features(points: Tensor, mask: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -117,7 +124,9 @@ def nearest_features(points: Tensor, mask: Tensor, k: int) -> tuple[Tensor, Tens
     first = torch.cat((points, square.unsqueeze(2), one.unsqueeze(2)), dim=2)
     second = torch.cat((-2.0 * points.transpose(1, 2), one.unsqueeze(1), square.unsqueeze(1)), dim=1)
     distance = first @ second
-    return _nearest(distance.clamp(min=0.0).float(), mask, k)
+    possible = _possible(mask)
+    neighbours = smallest(torch.where(possible, distance.clamp(min=0.0).float(), LAST), k)
+    return neighbours, possible.gather(2, neighbours)
 
 
 def gather(points: Tensor, neighbours: Tensor) -> Tensor:
@@ -146,14 +155,16 @@ class EdgeConv(nn.Module):
     def forward(self, points: Tensor, neighbours: Tensor, mask: Tensor) -> Tensor:
         inputs = points.shape[2]
         own, difference = self.first.weight[:, :inputs], self.first.weight[:, inputs:]
-        here = functional.linear(points, own - difference, self.first.bias)
-        edges = torch.relu(here.unsqueeze(2) + gather(functional.linear(points, difference), neighbours))
-        there = mask.unsqueeze(3)
+        here = functional.linear(points, own - difference, self.first.bias).unsqueeze(2)
+        given = functional.linear(points, difference)
         any_there = mask.any(dim=2, keepdim=True)
         if self.aggregation == "mean":
-            mean = (edges * there).sum(dim=2) / mask.sum(dim=2, keepdim=True).clamp(min=1)
-            return self.second(mean) * any_there
-        return torch.where(there, self.second(edges), -LAST).amax(dim=2) * any_there
+            # Neighbours that are not there are one more point, of which the rectifier leaves nothing.
+            given = torch.cat((given, torch.full_like(given[:, :1], -LAST)), dim=1)
+            edges = torch.relu(here + gather(given, torch.where(mask, neighbours, points.shape[1])))
+            return self.second(edges.sum(dim=2) / mask.sum(dim=2, keepdim=True).clamp(min=1)) * any_there
+        edges = self.second(torch.relu(here + gather(given, neighbours)))
+        return torch.where(mask.unsqueeze(3), edges, -LAST).amax(dim=2) * any_there
 
 
 class GATv2Conv(nn.Module):

@@ -20,6 +20,7 @@ SPACE = {
     "depth": [2, 1, 3],
     "heads": [4, 2, 8],
     "hidden": [64, 32, 128],
+    "dropout": [0.0, 0.3, 0.5],
 }
 
 
@@ -59,14 +60,16 @@ def build(
     depth: int = 2,
     heads: int = 4,
     hidden: int = 64,
+    dropout: float = 0.0,
 ) -> Network:
     """Residual stages and a transformer on the cells of their maps; classification or regression by the task.
 
     ``stem`` is the number of learned sums over the crystals of a jet's tower. ``widths[i]`` and ``blocks[i]``
     are the channels and residual blocks of stage i, each of half the resolution of the one before. ``width``
     is that of the tokens, ``depth`` the number of transformer blocks, ``hidden`` the width of the layer
-    between the tokens and the answer. Raises E2EError if the two lists differ in length, the stages are too
-    many, or ``heads`` do not divide ``width``.
+    between the tokens and the answer, and ``dropout`` the part of its inputs that is missing in each step of
+    the training. Raises E2EError if the two lists differ in length, the stages are too many, or ``heads`` do
+    not divide ``width``.
     """
     trunk = Hybrid(task, stem, widths, blocks, width, depth, heads)
-    return Network(task, trunk, trunk.features, hidden)
+    return Network(task, trunk, trunk.features, hidden, dropout)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from e2e.models.layers import head
-from e2e.models.preprocessing import Totals, is_energy_and_time
+from e2e.models.preprocessing import Moments, is_energy_and_time
 from e2e.tasks import Task
 
 # Mean and standard deviation of log(mass / GeV) before the targets are known: 5 to 200 GeV.
@@ -35,15 +35,15 @@ class Mass(nn.Module):
 class Network(nn.Module):
     """Raw frames [N, C, H, W] -> logits [N] of ``classes[1]``, or of a regression masses [N] in GeV.
 
-    ``trunk`` turns frames into features [N, ``features``]; of jets, ``Totals`` are set beside them. One
-    hidden layer follows.
+    ``trunk`` turns frames into features [N, ``features``]; of jets, ``Moments`` are set beside them. One
+    hidden layer follows, before which ``dropout`` acts.
     """
 
-    def __init__(self, task: Task, trunk: nn.Module, features: int, hidden: int):
+    def __init__(self, task: Task, trunk: nn.Module, features: int, hidden: int, dropout: float = 0.0):
         super().__init__()
         self.trunk = trunk
-        self.totals = None if is_energy_and_time(task) else Totals(task)
-        self.head = head(features + (self.totals.features if self.totals else 0), hidden)
+        self.moments = None if is_energy_and_time(task) else Moments(task)
+        self.head = head(features + (self.moments.features if self.moments else 0), hidden, dropout)
         self.answer = nn.Identity() if task.classes else Mass()
 
     def set_target_range(self, mean: float, spread: float) -> None:
@@ -53,6 +53,6 @@ class Network(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         features = self.trunk(frames)
-        if self.totals:
-            features = torch.cat((features, self.totals(frames)), dim=1)
+        if self.moments:
+            features = torch.cat((features, self.moments(frames)), dim=1)
         return self.answer(self.head(features).squeeze(1))
