@@ -57,8 +57,8 @@ def test_towers_hold_the_energy_of_their_crystals(make_frames):
     frames = make_frames(QUARK_GLUON, 5)
     towers = TowerMaps(QUARK_GLUON, width=2).eval()
     maps = towers(frames)
-    assert maps.shape == (5, towers.channels, towers.height, towers.width) == (5, 8, 25, 25)
-    sums = frames.reshape(5, 3, 25, 5, 25, 5).sum(dim=(3, 5))
+    assert maps.shape == (5, towers.channels, towers.height, towers.width) == (5, 8, 13, 13)
+    sums = frames.reshape(5, 3, 25, 5, 25, 5).sum(dim=(3, 5))[:, :, 6:19, 6:19]
     scales = torch.tensor([0.5, 0.04, 0.008]).reshape(1, 3, 1, 1) * 25
     torch.testing.assert_close(maps[:, 2:5], torch.log(1 + sums / scales) / 4, atol=1e-3, rtol=1e-3)
     share = sums / (sums.sum(dim=(1, 2, 3), keepdim=True) + 0.04)
@@ -71,7 +71,7 @@ def test_a_crystal_counts_in_its_own_tower_only():
     frames[1, 1, 62, 62] = 1.0
     empty, seed = towers(frames)
     changed = (empty != seed).any(dim=0)
-    assert changed.nonzero().tolist() == [[12, 12]]
+    assert changed.nonzero().tolist() == [[6, 6]]
 
 
 def test_shares_add_up_to_the_crop(make_frames):
@@ -124,8 +124,10 @@ def test_moments_of_one_and_of_two_hits():
 
 
 def test_crops_of_broken_towers_are_refused():
-    with pytest.raises(E2EError, match=r"124 x 125 cells, no whole towers of 5 x 5"):
-        TowerMaps(Task(**{**vars(TAU), "crop": Crop(124, 125, 62, 62)}), width=4)
+    with pytest.raises(
+        E2EError, match=r"124 x 125 cells with the seed at \(61, 62\), and not 6 whole towers of 5 x 5"
+    ):
+        TowerMaps(Task(**{**vars(TAU), "crop": Crop(124, 125, 61, 62)}), width=4)
 
 
 def test_road_needs_energy_and_time():

@@ -14,6 +14,7 @@ from e2e.errors import E2EError
 from e2e.models import graph
 from e2e.models.layers import perceptron
 from e2e.models.network import Network
+from e2e.models.preprocessing import Window
 from e2e.tasks import Task
 
 SPACE = {
@@ -50,7 +51,8 @@ class GATv2(nn.Module):
         super().__init__()
         if not 1 <= neighbours <= points:
             raise E2EError(f"gatv2: {neighbours} neighbours among {points} points; choose fewer, at least 1")
-        self.points = graph.Points(task, points)
+        self.window = Window(task)
+        self.points = graph.Points(self.window.task, points)
         self.neighbours = neighbours
         self.embed = perceptron(self.points.features, width, width)
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
@@ -58,7 +60,7 @@ class GATv2(nn.Module):
         self.features = 2 * width
 
     def forward(self, frames: Tensor) -> Tensor:
-        features, cells, mask = self.points(frames)
+        features, cells, mask = self.points(self.window(frames))
         neighbours, there = self._edges(cells, mask)
         relative = (graph.gather(cells, neighbours) - cells.unsqueeze(2)) * (CELL / REACH)
         attributes = torch.cat((relative, torch.sqrt((relative * relative).sum(dim=3, keepdim=True))), dim=3)
@@ -87,9 +89,9 @@ def build(
 ) -> Network:
     """A network of ``depth`` layers of graph attention; classification or regression, as the task asks for.
 
-    ``points`` is how many leading hits are looked at, ``neighbours`` how many each is joined to; ``width``
-    the number of features of a point, divided among ``heads``; ``hidden`` that of the layer before the
-    answer. Raises E2EError for numbers that do not fit, or other channels than a jet's.
+    ``points`` is how many leading hits of the ``Window`` are looked at, ``neighbours`` how many each is
+    joined to; ``width`` the number of features of a point, divided among ``heads``; ``hidden`` that of the
+    layer before the answer. Raises E2EError for numbers that do not fit, or other channels than a jet's.
     """
     trunk = GATv2(task, points, neighbours, width, depth, heads)
     return Network(task, trunk, trunk.features, hidden)

@@ -15,6 +15,7 @@ from e2e.errors import E2EError
 from e2e.models import graph
 from e2e.models.layers import perceptron
 from e2e.models.network import Network
+from e2e.models.preprocessing import Window
 from e2e.tasks import Task
 
 SPACE = {
@@ -59,7 +60,8 @@ class ParticleNet(nn.Module):
             raise E2EError(
                 f"particlenet: {neighbours} neighbours among {points} points; choose fewer, at least 1"
             )
-        self.points = graph.Points(task, points)
+        self.window = Window(task)
+        self.points = graph.Points(self.window.task, points)
         self.neighbours = neighbours
         self.embed = perceptron(self.points.features, width, width)
         self.blocks = nn.ModuleList(Block(width, aggregation) for _ in range(depth))
@@ -67,7 +69,7 @@ class ParticleNet(nn.Module):
         self.features = 2 * width
 
     def forward(self, frames: Tensor) -> Tensor:
-        features, cells, mask = self.points(frames)
+        features, cells, mask = self.points(self.window(frames))
         points = self.embed(features)
         for number, block in enumerate(self.blocks):
             if number == 0:
@@ -89,10 +91,10 @@ def build(
 ) -> Network:
     """A network of ``depth`` edge convolutions; classification or regression, as the task asks for.
 
-    ``points`` is how many leading hits are looked at, ``neighbours`` how many each is joined to; ``width``
-    the number of features of a point, ``hidden`` that of the layer before the answer. ``aggregation`` over
-    the neighbours is their mean or max. Raises E2EError for numbers that do not fit, or other channels
-    than a jet's.
+    ``points`` is how many leading hits of the ``Window`` are looked at, ``neighbours`` how many each is
+    joined to; ``width`` the number of features of a point, ``hidden`` that of the layer before the answer.
+    ``aggregation`` over the neighbours is their mean or max. Raises E2EError for numbers that do not fit, or
+    other channels than a jet's.
     """
     trunk = ParticleNet(task, points, neighbours, width, depth, aggregation)
     network = Network(task, trunk, trunk.features, hidden)

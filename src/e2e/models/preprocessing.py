@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -193,24 +195,50 @@ def shares(energies: Tensor, frames_energies: Tensor) -> Tensor:
     return torch.log(1.0 + share / SHARE_SCALE) / 3.0
 
 
-class TowerMaps(nn.Module):
-    """Jets [N, C, H, W] -> normalised maps [N, channels, height, width] of towers of 5 x 5 crystals.
+class Window(nn.Module):
+    """The ``REACH`` towers on either side of the seed's: a jet, and around it a ring for its isolation.
 
-    For each tower: ``width`` learned sums over its crystals of ``JetFeatures``, and, of the sum of each of
-    its ``Energies``, the logarithm and the share of the crop's energy. Nothing is lost that the HCAL, whose
-    cells these are, has measured, nor where the energies lie; and convolutions are 25 times faster.
+    Takes frames [N, C, H, W] of ``task`` and returns those of ``self.task``, which has smaller crops and the
+    seed at their centre. Raises E2EError for other channels than a jet's, or crops without so many towers.
+    """
+
+    REACH = 6
+
+    def __init__(self, task: Task):
+        super().__init__()
+        require_jet_channels(task)
+        crop, reach = task.crop, self.REACH * TOWER + TOWER // 2
+        for seed, cells in ((crop.seed_row, crop.rows), (crop.seed_column, crop.columns)):
+            if not reach <= seed < cells - reach or seed % TOWER != TOWER // 2:
+                raise E2EError(
+                    f"task {task.name!r} has crops of {crop.rows} x {crop.columns} cells with the seed at"
+                    f" ({crop.seed_row}, {crop.seed_column}), and not {self.REACH} whole towers of {TOWER} x"
+                    f" {TOWER} on either side of the seed's; choose another architecture"
+                )
+        self.rows, self.columns = (
+            slice(seed - reach, seed + reach + 1) for seed in (crop.seed_row, crop.seed_column)
+        )
+        size = 2 * reach + 1
+        self.task = replace(task, crop=Crop(size, size, seed_row=reach, seed_column=reach))
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return frames[:, :, self.rows, self.columns]
+
+
+class TowerMaps(nn.Module):
+    """Jets [N, C, H, W] -> normalised maps [N, channels, height, width] of the towers of ``Window``.
+
+    For each tower of 5 x 5 crystals: ``width`` learned sums over them of ``JetFeatures``, and, of the sum of
+    each of its ``Energies``, the logarithm and the share of the window's energy. Nothing is lost that the
+    HCAL, whose cells these are, has measured, nor where the energies lie; and convolutions are 25 times
+    faster.
     """
 
     def __init__(self, task: Task, width: int):
         super().__init__()
-        crop = task.crop
+        self.window = Window(task)
         self.features = JetFeatures(task)
-        self.height, self.width = crop.rows // TOWER, crop.columns // TOWER
-        if (crop.rows, crop.columns) != (self.height * TOWER, self.width * TOWER):
-            raise E2EError(
-                f"task {task.name!r} has crops of {crop.rows} x {crop.columns} cells, no whole towers of"
-                f" {TOWER} x {TOWER}; choose another architecture"
-            )
+        self.height = self.width = 2 * Window.REACH + 1
         energies = self.features.energies
         self.embed = nn.Conv2d(self.features.channels, width, TOWER, stride=TOWER, bias=False)
         self.register_buffer("scales", energies.scales.reshape(-1, 1, 1) * TOWER**2, persistent=False)
@@ -218,6 +246,7 @@ class TowerMaps(nn.Module):
         self.normalise = CellNormalisation(self.channels, self.height, self.width)
 
     def forward(self, frames: Tensor) -> Tensor:
+        frames = self.window(frames)
         energies = self.features.energies(frames)
         towers = functional.avg_pool2d(energies, TOWER) * TOWER**2
         sums = torch.log(1.0 + towers / self.scales) / 4.0

@@ -60,7 +60,7 @@ def build(
     """A transformer; classification or regression, as the task asks for.
 
     ``patch`` is the (rows, columns) of a token: in crystals of the road of 7 x 31 for electrons and photons,
-    in towers of the 25 x 25 of a jet, whose ``stem`` is the number of learned sums over the crystals of a
+    in towers of the 13 x 13 of a jet, whose ``stem`` is the number of learned sums over the crystals of a
     tower. ``width`` is that of the tokens, ``depth`` the number of blocks, ``hidden`` the width of the layer
     between the tokens and the answer. Raises E2EError for patches that do not tile the maps, or heads that do
     not divide the width.
