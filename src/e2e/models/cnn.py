@@ -1,9 +1,9 @@
 """A residual CNN (arXiv 1512.03385) for jets, on maps of calorimeter towers.
 
 A jet crop has 15,625 cells, of which a few hundred have a hit: convolutions at full resolution spend their
-time on nothing. So the first layer is strided: it sums learned features of the 5 x 5 crystals of each tower,
-and the residual blocks see the 13 x 13 towers around the seed. Nothing is averaged over position: how far
-energy lies from the axis is what tells jets apart.
+time on nothing. So only the first layer has it, and the second is strided: it sums features of the 5 x 5
+crystals of each tower, and the residual blocks see the 13 x 13 towers around the seed. Nothing is averaged
+over position: how far energy lies from the axis is what tells jets apart.
 """
 
 from __future__ import annotations

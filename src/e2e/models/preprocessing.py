@@ -228,10 +228,10 @@ class Window(nn.Module):
 class TowerMaps(nn.Module):
     """Jets [N, C, H, W] -> normalised maps [N, channels, height, width] of the towers of ``Window``.
 
-    For each tower of 5 x 5 crystals: ``width`` learned sums over them of ``JetFeatures``, and, of the sum of
-    each of its ``Energies``, the logarithm and the share of the window's energy. Nothing is lost that the
-    HCAL, whose cells these are, has measured, nor where the energies lie; and convolutions are 25 times
-    faster.
+    For each tower of 5 x 5 crystals: ``width`` learned sums over them, of as many features of each crystal
+    and its neighbours; and, of the sum of each of its ``Energies``, the logarithm and the share of the
+    window's energy. Nothing is lost that the HCAL, whose cells these are, has measured, nor where the
+    energies lie; and further convolutions are 25 times faster.
     """
 
     def __init__(self, task: Task, width: int):
@@ -240,7 +240,11 @@ class TowerMaps(nn.Module):
         self.features = JetFeatures(task)
         self.height = self.width = 2 * Window.REACH + 1
         energies = self.features.energies
-        self.embed = nn.Conv2d(self.features.channels, width, TOWER, stride=TOWER, bias=False)
+        self.embed = nn.Sequential(
+            nn.Conv2d(self.features.channels, width, 3, padding=1, bias=False),
+            nn.ReLU(),
+            nn.Conv2d(width, width, TOWER, stride=TOWER, bias=False),
+        )
         self.register_buffer("scales", energies.scales.reshape(-1, 1, 1) * TOWER**2, persistent=False)
         self.channels = width + 2 * energies.channels
         self.normalise = CellNormalisation(self.channels, self.height, self.width)
