@@ -211,7 +211,7 @@ def test_channels_without_a_scale_are_refused(architecture, channels, message):
         ("vit", ELECTRON_PHOTON, {"patch": [4, 1]}, "4 x 1 do not tile maps of 7 x 31"),
         ("vit", TAU, {"patch": [5, 0]}, "5 x 0 do not tile maps of 13 x 13"),
         ("particlenet", TAU, {"points": 16, "neighbours": 17}, "17 neighbours among 16 points"),
-        ("gatv2", TAU, {"neighbours": 0}, "0 neighbours among 128 points"),
+        ("gatv2", TAU, {"neighbours": 0}, "0 neighbours among 64 points"),
         ("particlenet", TAU, {"points": 20000}, "20000 points of a crop of 65 x 65 pixels"),
         ("particlenet", TAU, {"aggregation": "sum"}, "'sum'; choose mean or max"),
     ],

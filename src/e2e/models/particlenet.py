@@ -19,7 +19,7 @@ from e2e.models.preprocessing import Window
 from e2e.tasks import Task
 
 SPACE = {
-    "points": [128, 64, 192],
+    "points": [64, 32, 128],
     "neighbours": [8, 6, 12],
     "width": [48, 32, 64],
     "depth": [3, 2, 4],
@@ -82,7 +82,7 @@ class ParticleNet(nn.Module):
 
 def build(
     task: Task,
-    points: int = 128,
+    points: int = 64,
     neighbours: int = 8,
     width: int = 48,
     depth: int = 3,
