@@ -214,6 +214,7 @@ def test_channels_without_a_scale_are_refused(architecture, channels, message):
         ("gatv2", TAU, {"neighbours": 0}, "0 neighbours among 64 points"),
         ("particlenet", TAU, {"points": 20000}, "20000 points of a crop of 65 x 65 pixels"),
         ("particlenet", TAU, {"aggregation": "sum"}, "'sum'; choose mean or max"),
+        ("cnn", TAU, {"dropout": 1.0}, "dropout 1.0 is no probability below 1"),
     ],
 )
 def test_impossible_numbers(architecture, of, numbers, message):

@@ -126,16 +126,9 @@ class Transformer(nn.Module):
         return self.normalise(self.blocks(self.embed(tokens) + self.place)).flatten(1)
 
 
-def head(features: int, hidden: int, dropout: float = 0.0) -> nn.Sequential:
-    """From features [N, features] through one hidden layer to a number [N, 1].
-
-    In training, each feature is missing with the probability ``dropout`` (J. Mach. Learn. Res. 15, 2014,
-    1929). Raises E2EError for one outside [0, 1).
-    """
-    if not 0.0 <= dropout < 1.0:
-        raise E2EError(f"dropout {dropout} is no probability below 1; choose one, 0 for none")
+def head(features: int, hidden: int) -> nn.Sequential:
+    """From features [N, features] through one hidden layer to a number [N, 1]."""
     return nn.Sequential(
-        nn.Dropout(dropout),
         nn.Linear(features, hidden, bias=False),
         nn.BatchNorm1d(hidden),
         nn.ReLU(),

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from e2e.errors import E2EError
 from e2e.models.layers import head
 from e2e.models.preprocessing import Moments, is_energy_and_time
 from e2e.tasks import Task
@@ -35,15 +36,24 @@ class Mass(nn.Module):
 class Network(nn.Module):
     """Raw frames [N, C, H, W] -> logits [N] of ``classes[1]``, or of a regression masses [N] in GeV.
 
-    ``trunk`` turns frames into features [N, ``features``]; of jets, ``Moments`` are set beside them. One
-    hidden layer follows, before which ``dropout`` acts.
+    ``trunk`` turns frames into features [N, ``features``], of which in training each is missing with the
+    probability ``dropout`` (J. Mach. Learn. Res. 15, 2014, 1929). Of jets, ``Moments`` are set beside them,
+    after a hidden layer of their own. One hidden layer follows. Raises E2EError for a ``dropout`` outside
+    [0, 1).
     """
 
     def __init__(self, task: Task, trunk: nn.Module, features: int, hidden: int, dropout: float = 0.0):
         super().__init__()
+        if not 0.0 <= dropout < 1.0:
+            raise E2EError(f"dropout {dropout} is no probability below 1; choose one, 0 for none")
         self.trunk = trunk
-        self.moments = None if is_energy_and_time(task) else Moments(task)
-        self.head = head(features + (self.moments.features if self.moments else 0), hidden, dropout)
+        self.dropout = nn.Dropout(dropout)
+        self.moments = None
+        if not is_energy_and_time(task):
+            moments = Moments(task)
+            self.moments = nn.Sequential(moments, nn.Linear(moments.features, hidden), nn.ReLU())
+            features += hidden
+        self.head = head(features, hidden)
         self.answer = nn.Identity() if task.classes else Mass()
 
     def set_target_range(self, mean: float, spread: float) -> None:
@@ -52,7 +62,7 @@ class Network(nn.Module):
         self.answer.spread.fill_(spread)
 
     def forward(self, frames: Tensor) -> Tensor:
-        features = self.trunk(frames)
+        features = self.dropout(self.trunk(frames))
         if self.moments:
             features = torch.cat((features, self.moments(frames)), dim=1)
         return self.answer(self.head(features).squeeze(1))
