@@ -32,7 +32,7 @@ def test_ntuple_gets_the_scores_of_the_network(trained, model, ntuple, samples, 
     assert set(table["target"]) == {0, 1}
     assert set(table["sample"]) == {"showers"}
     assert (table["pho_pT"] == 50).all()
-    assert table.attrs == {"model_sha256": sha256(model), "near_ties": False}
+    assert table.attrs == {"model_sha256": sha256(model), "framework": "PyTorch", "near_ties": False}
 
 
 def test_store_file_gets_the_scores_of_its_ntuple(model, ntuple, tmp_path):

@@ -46,7 +46,7 @@ def test_metrics_need_neither_export_nor_cmssw(tmp_path):
 
 def test_all_plans_the_whole_chain_of_the_default_configuration(tmp_path):
     jobs = planned(snakemake(tmp_path))
-    assert jobs["simulate"] == jobs["convert"] == 20 + 4 + 4 + 8  # files of the tasks
+    assert jobs["simulate"] == jobs["convert"] == 20 + 8 + 4 + 8  # files of the tasks
     assert {"train", "evaluate", "export", "cmsrun", "agreement", "benchmark"} <= set(jobs)
 
 
