@@ -21,7 +21,7 @@ help:  ## this list
 	@echo "  KERAS= sets up .venv without TensorFlow (1.3 GB), and models of Keras are left out"
 
 demo: CONFIG := $(if $(filter file,$(origin CONFIG)),config/demo.yaml,$(CONFIG))
-demo: all  ## the whole chain at laptop size: some 20 minutes on 2 cores
+demo: all  ## the whole chain at laptop size: some 15 minutes on 2 cores
 
 all: .venv/installed  ## the whole chain of config.yaml, and its report
 	@echo "Running the workflow on $(CONFIG) with $(CORES) cores"
