@@ -108,6 +108,13 @@ def test_moments_are_sums_over_the_hits(make_frames):
             np.testing.assert_allclose(moments[i, :, place], expected, atol=1e-4, rtol=1e-4)
 
 
+def test_moments_are_the_same_in_mixed_precision(make_frames):
+    frames, moments = make_frames(QUARK_GLUON, 6), Moments(QUARK_GLUON).eval()
+    expected = moments(frames)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(moments(frames), expected)
+
+
 def test_moments_of_one_and_of_two_hits():
     frames = torch.zeros(3, *QUARK_GLUON.shape)
     row, column = QUARK_GLUON.crop.seed_row, QUARK_GLUON.crop.seed_column

@@ -297,6 +297,10 @@ class Moments(nn.Module):
 
     def _sum(self, values: Tensor, number: int) -> tuple[Tensor, ...]:
         """The first ``number`` weighted sums [N, channels] over the cells of [N, channels, H * W]."""
+        device = values.device.type
+        if torch.is_autocast_enabled(device):  # a variance is a small difference: not in mixed precision
+            with torch.autocast(device, enabled=False):
+                return self._sum(values.float(), number)
         # As one product of matrices: of a batch of them, ONNX Runtime cannot do without objects.
         sums = values.flatten(0, 1) @ self.sums[:, :number]
         return sums.unflatten(0, (-1, values.shape[1])).unbind(dim=2)
