@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def shared() -> Path:
     """The folder of real CMS files, from E2E_SHARED; without the variable the test skips."""
     folder = os.environ.get("E2E_SHARED")
-    if not folder:
+    if not folder:  # a user has no such files; .ci/run sets the variable, so that nothing skips there
         pytest.skip("E2E_SHARED is not set: no real CMS files to test on")
     path = Path(folder)
     if not (path / "data").is_dir():

@@ -43,6 +43,7 @@ def configure() -> Callable[..., None]:
 def host(area, configure) -> Path:
     """A build tree with the test modules: that of E2E_AREA, or the one of the area, with the tests added."""
     if given := os.environ.get("E2E_AREA"):
+        # A user's own area, e.g. of a release, has none of the host's modules: its other tests still run.
         if not (Path(given) / "lib/pluginHostTestPlugins.so").exists():
             pytest.skip(f"{given} is no build tree with the host's test modules")
         return Path(given)

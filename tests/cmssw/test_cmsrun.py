@@ -519,6 +519,7 @@ def test_frames_that_do_not_fit_the_model_end_the_job(ntuples, model, cmsrun, tm
     assert job.stdout.count("Begin Fatal Exception") == 1
 
 
+# With a GPU there is no error to see.
 @pytest.mark.skipif(os.path.exists("/dev/nvidiactl"), reason="this machine has a GPU")
 def test_cuda_without_a_gpu_is_an_error(ntuples, model, cmsrun):
     job = cmsrun(ntuples, f"model={model}", "backend=cuda")

@@ -279,10 +279,12 @@ def test_cvmfs_dry_run_needs_no_cvmfs(source, capsys):
     assert "--bind=/cvmfs" in command
 
 
+# Only containers need Apptainer; .ci/run installs it.
 @pytest.mark.skipif(shutil.which("apptainer") is None, reason="apptainer is not installed")
 def test_refused_user_namespaces_are_explained(source):
     """Apptainer really is refused: inside a user namespace that allows no further ones."""
     if subprocess.call(["unshare", "--user", "--map-root-user", "true"], stderr=subprocess.DEVNULL):
+        # The refusal is staged inside a namespace, which must be allowed first.
         pytest.skip("this machine itself refuses user namespaces")
     apptainer_area("cpu")
     Path("results/cmssw/images/image.sif").mkdir(parents=True)  # a directory is an image, too
@@ -303,6 +305,7 @@ def test_refused_user_namespaces_are_explained(source):
     assert "user.max_user_namespaces to 15000" in output
 
 
+# Only containers need Apptainer; .ci/run installs it.
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("apptainer") is None, reason="apptainer is not installed")
 def test_image_scores_files_of_the_host(model, ntuple, tmp_path, monkeypatch):

@@ -337,7 +337,7 @@ def test_gpu_that_is_not_there_is_an_error(model, monkeypatch):
     # A GPU build lists CUDA as available on a machine without a GPU, and then runs on the CPU.
     monkeypatch.setattr("onnxruntime.get_available_providers", lambda: [CUDA, "CPUExecutionProvider"])
     if CUDA in session(model).get_providers():
-        pytest.skip("this machine has a GPU")
+        pytest.skip("this machine has a GPU")  # then there is no error to see
     with pytest.raises(E2EError, match=f"{CUDA} found no device"):
         session(model, CUDA)
 

@@ -1,7 +1,6 @@
 """Tracks and calorimeters of the jet simulation: helices, resolutions, sharing, energy kept."""
 
 import math
-import os
 from pathlib import Path
 
 import numpy as np
@@ -164,10 +163,8 @@ def test_coarse_towers_share_evenly() -> None:
 
 
 @pytest.mark.parametrize("name", ["cms2012-bjet-rhtree.root", "cms2012-double-electron-rhtree.root"])
-def test_seeds_of_real_jets(name: str) -> None:
-    if "E2E_SHARED" not in os.environ:
-        pytest.skip("real CMS files are in the folder that E2E_SHARED names")
-    with uproot.open(Path(os.environ["E2E_SHARED"]) / "data" / name) as file:
+def test_seeds_of_real_jets(name: str, shared: Path) -> None:
+    with uproot.open(shared / "data" / name) as file:
         names = ("HBHE_energy", "jetEta", "jetPhi", "jetSeed_ieta", "jetSeed_iphi")
         arrays = file["fevt/RHTree"].arrays(names, library="np")
     for towers, *jets in zip(*(arrays[name] for name in names), strict=True):
