@@ -52,6 +52,7 @@ def test_order_depends_on_seed_and_epoch_alone(training):
     assert order(training) == first
     assert order(training, epoch=1) != first
     assert order(training, seed=4) != first
+    assert order(training, seed=3, epoch=1) != order(training, seed=4, epoch=0)
     flat = list(chain(*first))
     assert len(set(flat)) == len(flat) == len(training) - len(training) % 64
     assert {len(batch) for batch in first} == {64}

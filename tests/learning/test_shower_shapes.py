@@ -78,12 +78,13 @@ def test_times_of_known_hits():
     assert found["late_share"] == pytest.approx(1 / 42)
 
 
-def test_reflections_change_nothing(toy_frames):
+@pytest.mark.parametrize(("eta", "phi"), [(-1, 1), (1, -1), (-1, -1)])
+def test_reflections_change_nothing(toy_frames, eta, phi):
     """Within the 31 x 31 cells around the seed, no shape knows the sign of eta or the charge."""
     frames = toy_frames("electron", 20, 3)
     frames[:, :, 31], frames[:, :, :, 31] = 0, 0
     mirrored = frames.copy()
-    mirrored[:, :, :31, :31] = frames[:, :, 30::-1, 30::-1]
+    mirrored[:, :, :31, :31] = frames[:, :, :31, :31][:, :, ::eta, ::phi]
     plain, turned = shower_shapes(frames, TASK.crop), shower_shapes(mirrored, TASK.crop)
     for name in plain:
         np.testing.assert_allclose(turned[name], plain[name], rtol=1e-6, atol=1e-9, err_msg=name)

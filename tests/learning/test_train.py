@@ -1,5 +1,6 @@
 import signal
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 
 from e2e.errors import E2EError
 from e2e.learning import data, model
+from e2e.learning.train import train
 from e2e.tasks import ELECTRON_PHOTON as TASK
 
 
@@ -83,14 +85,21 @@ def test_killed_training_goes_on_to_the_same_weights(toy, fit, call, start, tmp_
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
+@contextmanager
+def dying(monkeypatch):
+    """A training that dies when it would write its model."""
+    monkeypatch.setattr(model, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        yield
+    monkeypatch.undo()
+
+
 @pytest.mark.parametrize("damage", ["settings", "bytes"])
 def test_unsuitable_checkpoint_is_said_and_left_aside(
     toy, fit, trained, tmp_path, capfd, monkeypatch, damage
 ):
-    with monkeypatch.context() as patch:  # a training that dies when it would write its model
-        patch.setattr(model, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
-            fit(toy, tmp_path, **({"learning_rate": 0.1} if damage == "settings" else {}))
+    with dying(monkeypatch):
+        fit(toy, tmp_path, **({"learning_rate": 0.1} if damage == "settings" else {}))
     last = tmp_path / "checkpoints" / "last.ckpt"
     if damage == "bytes":
         last.write_bytes(last.read_bytes()[:1000])
@@ -106,6 +115,26 @@ def test_early_stopping_keeps_the_best_epoch(toy, fit, tmp_path):
     best = model.load(tmp_path / "model.pt")[1]["epoch"]
     assert len(history) == best + 2 < 60
     assert history["validation_loss"].idxmin() + 1 == best
+
+
+def test_training_killed_after_early_stopping_trains_no_further(toy, fit, tmp_path, monkeypatch):
+    early = {"epochs": 60, "patience": 2, "learning_rate": 0.1}
+    with dying(monkeypatch):
+        fit(toy, tmp_path / "killed", **early)
+    fit(toy, tmp_path / "killed", **early)
+    fit(toy, tmp_path / "whole", **early)
+    for name in ("model.pt", "history.csv"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_checkpoint_of_other_code_is_left_aside(toy, call, tmp_path, capfd, monkeypatch):
+    outputs, arguments = call(toy, tmp_path)
+    with dying(monkeypatch):
+        train(*outputs, **arguments, code="one")
+    for code, said in {"one": "training goes on after epoch 4", "other": "training starts afresh"}.items():
+        with dying(monkeypatch):
+            train(*outputs, **arguments, code=code)
+        assert said in capfd.readouterr().err
 
 
 def test_loss_that_is_not_finite_is_an_error_and_leaves_no_model(toy, fit, tmp_path, monkeypatch):

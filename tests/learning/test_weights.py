@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from e2e.errors import E2EError
 from e2e.learning import weights
 from e2e.learning.calibration import temperature
 from e2e.learning.reference import _control
@@ -67,6 +68,13 @@ def test_bins_that_lack_a_class_count_for_nothing():
     assert not weight[table["jetPt"] < 70].any()
     assert not weight[table["jetPt"] > 130].any()
     assert weight[(table["jetPt"] > 90) & (table["jetPt"] < 110)].min() > 0
+
+
+def test_classes_without_a_common_bin_are_an_error():
+    pt = np.linspace(10, 160, 1_000)
+    table = pd.DataFrame({"jetPt": pt, "jetEta": 0.0, "target": (pt > 85).astype(float)})
+    with pytest.raises(E2EError, match=r"alike in jetPt and jetEta: .* take samples whose ranges overlap"):
+        weights.fit(table, QUARK_GLUON)
 
 
 def test_unknown_kinematics_leave_equal_numbers():

@@ -26,7 +26,7 @@ NETWORKS = {
     "cnn-quark_gluon": ("cnn", QUARK_GLUON, STAGES),
     "cnn-mass_regression": ("cnn", MASS_REGRESSION, STAGES),
     "vit-electron_photon": ("vit", ELECTRON_PHOTON, TOKENS),
-    "vit-quark_gluon": ("vit", QUARK_GLUON, {**TOKENS, "patch": [13, 1]}),
+    "vit-quark_gluon": ("vit", QUARK_GLUON, TOKENS),
     "hybrid-electron_photon": ("hybrid", ELECTRON_PHOTON, STAGES | TOKENS),
     "hybrid-mass_regression-4": ("hybrid", MASS_4, STAGES | TOKENS),
     "particlenet-tau-4": ("particlenet", task("tau", 4), {**GRAPHS, "aggregation": "max"}),
@@ -91,14 +91,14 @@ def test_every_frame_has_a_finite_answer_and_gradient(architecture, of, numbers,
         (make_frames(of, 4), torch.full((1, *of.shape), -1.0), torch.full((1, *of.shape), 1e6))
     )
     network = trained(architecture, of, numbers, make_frames(of, 8))
-    for module in (network, network.train()):
-        module.zero_grad()
+    for training in (False, True):
+        network.train(training).zero_grad()
         inputs = frames.clone().requires_grad_()
-        answer = module(inputs)
+        answer = network(inputs)
         answer.sum().backward()
         assert torch.isfinite(answer).all()
         assert torch.isfinite(inputs.grad).all()
-        assert all(torch.isfinite(weights.grad).all() for weights in module.parameters())
+        assert all(torch.isfinite(weights.grad).all() for weights in network.parameters())
     assert all(weights.grad.any() for name, weights in network.named_parameters() if "place" not in name)
 
 
@@ -214,6 +214,8 @@ def test_channels_without_a_scale_are_refused(architecture, channels, message):
         ("gatv2", TAU, {"neighbours": 0}, "0 neighbours among 64 points"),
         ("particlenet", TAU, {"points": 20000}, "20000 points of a crop of 65 x 65 pixels"),
         ("particlenet", TAU, {"aggregation": "sum"}, "'sum'; choose mean or max"),
+        ("cnn", TAU, {"widths": 16}, "'cnn' cannot be built with .*16"),
+        ("hybrid", TAU, {"heads": 0}, "'hybrid' cannot be built with .*'heads': 0"),
         ("cnn", TAU, {"dropout": 1.0}, "dropout 1.0 is no probability below 1"),
     ],
 )

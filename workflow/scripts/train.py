@@ -17,4 +17,5 @@ with logged(snakemake.log[0]):
         network=settings["network"],
         trainer=settings["trainer"],
         threads=snakemake.threads,
+        code=snakemake.params.code,
     )

@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from e2e.data import split, store
 from e2e.data.stream import Stream
 from e2e.errors import E2EError
+from e2e.learning.loop import epoch_seed
 from e2e.tasks import Task
 
 Hits = tuple[
@@ -128,7 +129,7 @@ class Batches(Sampler):
 
     def __iter__(self) -> Iterator[np.ndarray]:
         if self.shuffle:
-            generator = torch.Generator().manual_seed(self.seed + self.epoch)
+            generator = torch.Generator().manual_seed(epoch_seed(self.seed, self.epoch))
             order = self.stream.order(torch.randperm(len(self.stream), generator=generator).numpy())
         else:
             order = np.arange(len(self.stream))

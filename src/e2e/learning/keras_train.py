@@ -23,7 +23,7 @@ from e2e.errors import E2EError
 from e2e.files import whole
 from e2e.learning import data
 from e2e.learning.augmentation import random_reflections
-from e2e.learning.loop import CLIP, Report, Settings, one_cycle, progress_bar, require_finite
+from e2e.learning.loop import CLIP, Report, Settings, epoch_seed, one_cycle, progress_bar, require_finite
 from e2e.learning.objectives import Classification
 from e2e.models.keras_network import KerasNetwork
 from e2e.models.tensorflow import load_keras
@@ -64,7 +64,7 @@ def fit(
     while not state.finished(settings):
         epoch = len(state.rows)
         # Random numbers depend on seed and epoch alone, so a resumed run draws the same ones.
-        torch.manual_seed(settings.seed * settings.epochs + epoch)
+        torch.manual_seed(epoch_seed(settings.seed, epoch))
         batches.set_epoch(epoch)
         with progress_bar(epoch, settings, len(batches)) as bar:
             losses = []
@@ -195,7 +195,7 @@ class State:
             print(f"{path}: cannot be read; training starts afresh", file=sys.stderr)
             return
         if header["fingerprint"] != fingerprint:
-            print(f"{path}: of other settings or data; training starts afresh", file=sys.stderr)
+            print(f"{path}: of other settings, data or code; training starts afresh", file=sys.stderr)
             return
         self.rows = header["rows"]
         self.best = [arrays[f"best {i}"] for i in range(len(self.model.weights))]

@@ -48,6 +48,11 @@ def one_cycle(
     )
 
 
+def epoch_seed(seed: int, epoch: int) -> int:
+    """Seed of the random numbers of an epoch (from 0); those of different trainings never meet."""
+    return seed * 2**20 + epoch
+
+
 def require_finite(loss: float, epoch: int, settings: Settings) -> None:
     """Raise LossError for a loss that is not finite; ``epoch`` counts from 0."""
     if not math.isfinite(loss):

@@ -29,7 +29,7 @@ from e2e.files import whole
 from e2e.learning import data, keras_train, model, weights
 from e2e.learning.augmentation import random_reflections
 from e2e.learning.calibration import temperature
-from e2e.learning.loop import CLIP, Report, Settings, one_cycle, progress_bar, require_finite
+from e2e.learning.loop import CLIP, Report, Settings, epoch_seed, one_cycle, progress_bar, require_finite
 from e2e.learning.objectives import Classification, Regression, objective
 from e2e.models.keras_network import KerasNetwork
 from e2e.plots import evaluation
@@ -51,6 +51,7 @@ def train(
     network: Mapping[str, Any],
     trainer: Mapping[str, Any],
     threads: int | None = None,
+    code: str = "",
     accelerator: str = "auto",
     report: Report | None = None,
 ) -> dict[str, Any]:
@@ -59,9 +60,10 @@ def train(
     ``network`` holds the numbers of the architecture and ``trainer`` those of ``Settings``. ``history``
     (CSV) gets a row an epoch, drawn in ``figure``. ``checkpoints`` is a folder that exists while training
     does: after a kill, the same call goes on from the last finished epoch, and on a CPU ends with the
-    weights of an uninterrupted run; a checkpoint of other settings or data is left aside. Equal settings,
-    data, seed and ``threads`` (CPU threads a device) give equal weights on a CPU. Objects are weighted as
-    ``weights.fit`` says; the scores of a classifier are calibrated on the validation part.
+    weights of an uninterrupted run; a checkpoint of other settings, data or ``code`` (any text that changes
+    with the library) is left aside. Equal settings, data, seed and ``threads`` (CPU threads a device) give
+    equal weights on a CPU. Objects are weighted as ``weights.fit`` says; the scores of a classifier are
+    calibrated on the validation part.
 
     ``report`` is called after each epoch with its number (from 1) and its validation loss; what it raises
     ends the training.
@@ -92,7 +94,7 @@ def train(
         "trainer": asdict(settings),
         "versions": {name: str(import_module(name).__version__) for name in ("e2e", *packages)},
     }
-    fingerprint = hashlib.sha256(json.dumps(info, sort_keys=True).encode()).hexdigest()
+    fingerprint = hashlib.sha256(json.dumps([info, code], sort_keys=True).encode()).hexdigest()
     best = fit(
         module,
         *objects,
@@ -133,18 +135,13 @@ def _fit(
     """
     network.to(memory_format=torch.channels_last)  # a quarter faster on CPUs, and for tensor cores
     goal = objective(task, training.stream.target)
-    if not task.classes:
+    if hasattr(network, "set_target_range"):
         network.set_target_range(goal.mean, goal.spread)
     loop = Training(network, goal, task, settings, fingerprint)
-    best = ModelCheckpoint(
-        checkpoints,
-        filename="best",
-        monitor="validation_loss",
-        save_last=True,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
-    callbacks = [History(history), best, *([Reporting(report)] if report else [])]
+    saving = partial(ModelCheckpoint, checkpoints, save_on_train_epoch_end=True, enable_version_counter=False)
+    best = saving(filename="best", monitor="validation_loss")
+    last = saving(filename="last")  # after best, whose state it keeps
+    callbacks = [History(history), best, last, *([Reporting(report)] if report else [])]
     trainer = _trainer(settings, accelerator, callbacks, checkpoints)
     parts = Parts(training, validation, settings.batch_size, settings.seed)
     trainer.fit(loop, parts, ckpt_path=_resumable(Path(checkpoints) / "last.ckpt", fingerprint))
@@ -169,7 +166,6 @@ def _trainer(
             f"trainer.devices = {settings.devices}, but this machine has {torch.cuda.device_count()} GPUs;"
             " ask for as many as there are"
         )
-    torch.set_float32_matmul_precision("high" if cuda else "highest")  # TF32 on GPUs
     return lightning.Trainer(
         accelerator="cuda" if cuda else "cpu",
         devices=settings.devices,
@@ -179,7 +175,7 @@ def _trainer(
         max_epochs=settings.epochs,
         gradient_clip_val=CLIP,
         callbacks=[
-            EarlyStopping("validation_loss", patience=settings.patience, check_on_train_epoch_end=True),
+            Stopping("validation_loss", patience=settings.patience, check_on_train_epoch_end=True),
             Progress(),
             *callbacks,
         ],
@@ -202,7 +198,7 @@ def _resumable(checkpoint: Path, fingerprint: str) -> Path | None:
         print(f"{checkpoint}: cannot be read; training starts afresh", file=sys.stderr)
         return None
     if content.get(FINGERPRINT) != fingerprint:
-        print(f"{checkpoint}: of other settings or data; training starts afresh", file=sys.stderr)
+        print(f"{checkpoint}: of other settings, data or code; training starts afresh", file=sys.stderr)
         return None
     print(f"{checkpoint}: training goes on after epoch {content['epoch'] + 1}", file=sys.stderr)
     return checkpoint
@@ -261,8 +257,8 @@ class Training(lightning.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         # Random numbers depend on seed, epoch and device alone, so a resumed run draws the same ones.
-        epochs = self.settings.seed * self.settings.epochs + self.current_epoch
-        torch.manual_seed(epochs * self.trainer.world_size + self.global_rank)
+        seed = epoch_seed(self.settings.seed, self.current_epoch)
+        torch.manual_seed(seed * self.trainer.world_size + self.global_rank)
 
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         frames, target, weight = batch
@@ -312,6 +308,13 @@ class Progress(Callback):
         names = ("validation_loss", module.watched)
         self.bar.set_postfix({name: f"{trainer.callback_metrics[name].item():.4f}" for name in names})
         self.bar.close()
+
+
+class Stopping(EarlyStopping):
+    """Early stopping that also holds for a training resumed after its last epoch."""
+
+    def on_train_start(self, trainer: lightning.Trainer, module: Training) -> None:
+        trainer.should_stop = self.wait_count >= self.patience
 
 
 class History(Callback):

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from e2e.errors import E2EError
 from e2e.tasks import Task
 
 ETA_BINS = 6  # of equal numbers of objects, as those of the transverse momentum
@@ -24,7 +25,7 @@ def fit(objects: pd.DataFrame, task: Task) -> Weigh:
     momentum and eta): the harmonic mean of theirs, so that no object weighs much (overlap weights, Li,
     Morgan and Zaslavsky, J. Am. Stat. Assoc. 113 (2018) 390). Where some class is missing from a bin, all
     objects weigh 0: nothing can be compared there. A quantity that the source has not is left out; a
-    task that balances nothing has weights 1.
+    task that balances nothing has weights 1. Raises E2EError where the classes have no bin in common.
     """
     if not task.balance:
         return lambda objects: np.ones(len(objects), np.float32)
@@ -44,7 +45,12 @@ def fit(objects: pd.DataFrame, task: Task) -> Weigh:
     np.add.at(counts, place(objects), 1.0)
     some = np.maximum(counts, 1)
     wanted = np.all(counts > 0, axis=0) / (counts.sum(axis=(1, 2), keepdims=True) / some).sum(axis=0)
-    wanted *= len(objects) / len(task.classes) / max(wanted.sum(), np.finfo(float).tiny)
+    if not wanted.any():
+        raise E2EError(
+            f"no two objects of different classes are alike in {' and '.join(task.balance)}: they cannot be"
+            " weighted to equal kinematics; take samples whose ranges overlap"
+        )
+    wanted *= len(objects) / len(task.classes) / wanted.sum()
     table = (wanted / some).astype(np.float32)
     return lambda objects: table[place(objects)]
 

@@ -32,7 +32,7 @@ def build(architecture: str, task: Task, **numbers) -> nn.Module:
     """A new network for ``task``: raw frames float32 [N, C, H, W] in the units of the task -> logits [N].
 
     ``numbers`` are the parameters of the architecture's own ``build``. Raises E2EError for an
-    architecture or a number that does not exist, naming those that do.
+    architecture or a number that does not exist, naming those that do, and for unsuitable numbers.
     """
     module = _family(architecture)
     allowed = list(inspect.signature(module.build).parameters)[1:]
@@ -42,7 +42,10 @@ def build(architecture: str, task: Task, **numbers) -> nn.Module:
             f"architecture {architecture!r} has no number {', '.join(map(repr, unknown))};"
             f" it takes: {', '.join(allowed)}"
         )
-    return module.build(task, **numbers)
+    try:
+        return module.build(task, **numbers)
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise E2EError(f"architecture {architecture!r} cannot be built with {numbers}: {error}") from error
 
 
 def space(architecture: str) -> Mapping[str, Sequence[Any]]:

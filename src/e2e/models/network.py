@@ -30,6 +30,7 @@ class Mass(nn.Module):
         self.register_buffer("spread", torch.tensor(spread))
 
     def forward(self, standardised: Tensor) -> Tensor:
+        standardised = standardised.float()  # mixed precision would round a logarithm of 4 to 1 %
         return torch.exp(self.mean + self.spread * REACH * torch.tanh(standardised / REACH))
 
 

@@ -28,11 +28,13 @@ SPACE = {
 class VisionTransformer(nn.Module):
     """Raw frames [N, C, H, W] -> features [N, ``features``]. See ``build``."""
 
-    def __init__(self, task: Task, patch: Sequence[int], stem: int, width: int, depth: int, heads: int):
+    def __init__(
+        self, task: Task, patch: Sequence[int] | None, stem: int, width: int, depth: int, heads: int
+    ):
         super().__init__()
         self.maps = RoadMaps(task) if is_energy_and_time(task) else TowerMaps(task, stem)
-        rows, columns = self.patch = tuple(patch)
         height, length = self.maps.height, self.maps.width
+        rows, columns = self.patch = tuple(patch or (height, 1))
         if rows < 1 or columns < 1 or height % rows or length % columns:
             raise E2EError(
                 f"vit: patches of {rows} x {columns} do not tile maps of {height} x {length}; choose divisors"
@@ -50,7 +52,7 @@ class VisionTransformer(nn.Module):
 
 def build(
     task: Task,
-    patch: Sequence[int] = (7, 1),
+    patch: Sequence[int] | None = None,
     stem: int = 16,
     width: int = 64,
     depth: int = 3,
@@ -60,10 +62,10 @@ def build(
     """A transformer; classification or regression, as the task asks for.
 
     ``patch`` is the (rows, columns) of a token: in crystals of the road of 7 x 31 for electrons and photons,
-    in towers of the 13 x 13 of a jet, whose ``stem`` is the number of learned sums over the crystals of a
-    tower. ``width`` is that of the tokens, ``depth`` the number of blocks, ``hidden`` the width of the layer
-    between the tokens and the answer. Raises E2EError for patches that do not tile the maps, or heads that do
-    not divide the width.
+    in towers of the 13 x 13 of a jet; by default all rows and one column. ``stem`` is the number of learned
+    sums over the crystals of a jet's tower, ``width`` that of the tokens, ``depth`` the number of blocks,
+    ``hidden`` the width of the layer between the tokens and the answer. Raises E2EError for patches that do
+    not tile the maps, or heads that do not divide the width.
     """
     trunk = VisionTransformer(task, patch, stem, width, depth, heads)
     return Network(task, trunk, trunk.features, hidden)
