@@ -27,7 +27,7 @@ rule benchmark:
     resources:
         mem_mb=4000,
     params:
-        code=library("benchmark", "plots/benchmark.py"),
+        code=library("benchmark/run.py"),
         settings=config["benchmark"],
         cmssw={BACKEND: config["cmssw"].get(BACKEND, {})},
     script:

@@ -11,7 +11,7 @@ rule cmssw_area:
     resources:
         mem_mb=4000,
     params:
-        code=digest("cmssw/src", "cmssw/standalone", "containers"),
+        code=digest("cmssw/src", "cmssw/standalone", "containers", "requirements"),
         settings=backend_settings,
     script:
         "../workflow/scripts/cmssw_area.py"
@@ -55,7 +55,7 @@ rule agreement:
             caption="../workflow/report/agreement.rst",
             category="Agreement",
             subcategory="{task}",
-            labels={"model": "{model}", "figure": "PyTorch, ONNX Runtime, cmsRun"},
+            labels={"model": "{model}", "figure": "training, ONNX Runtime, cmsRun"},
         ),
     log:
         "results/{task}/logs/{model}/agreement.log",
@@ -67,7 +67,7 @@ rule agreement:
     resources:
         mem_mb=2000,
     params:
-        code=library("deploy/agreement.py", "deploy/ties.py", "plots/agreement.py"),
+        code=library("deploy/agreement.py", "plots/agreement.py"),
     script:
         "../workflow/scripts/agreement.py"
 

@@ -10,6 +10,7 @@ from snakemake.settings.types import DeploymentMethod
 from e2e.config import validate
 from e2e.deploy.releases import check
 from e2e.errors import E2EError
+from e2e.imports import imported
 from e2e.models import tensorflow
 
 REPOSITORY = Path(workflow.basedir)
@@ -180,14 +181,25 @@ def digest(*parts):
     return sha.hexdigest()
 
 
-def library(*parts):
-    return digest(*(f"src/e2e/{part}" for part in parts))
+def library(*modules):
+    """Digest of modules of the library, and of all that they import of it."""
+    return digest(*(f"src/e2e/{module}" for module in imported(*modules)))
+
+
+def simulation_code(wildcards):
+    electrons = wildcards.task == "electron_photon"
+    return library(f"simulation/{'electron_photon' if electrons else 'jets'}.py")
 
 
 def model_settings(wildcards):
     """The entry of a model; a repeat has the seed of its folder instead of the entry's own."""
     name, *folder = wildcards.model.split("/")
-    settings = settings_of(wildcards.task)["models"][name]
+    models = settings_of(wildcards.task)["models"]
+    if name not in models:
+        raise WorkflowError(
+            f"task {wildcards.task} has no model {name!r}; the configuration has: {', '.join(models)}"
+        )
+    settings = models[name]
     if not folder:
         return settings
     seed = int(folder[0].removeprefix("seed_"))
@@ -210,33 +222,10 @@ def category(name):
     return lambda wildcards: "Repeats" if "/" in wildcards.model else name
 
 
-KERAS_CODE = (
-    "learning/keras_train.py",
-    "models/keras_network.py",
-    "models/resnet.py",
-    "models/tensorflow.py",
-)
-
-
 def training_code(wildcards):
     """What the weights depend on: the trainer and this architecture, not the other ones."""
     architecture = model_settings(wildcards)["architecture"]
-    return library(
-        "data/stream.py",
-        "learning/train.py",
-        "learning/loop.py",
-        "learning/data.py",
-        "learning/augmentation.py",
-        "learning/objectives.py",
-        "learning/weights.py",
-        "learning/calibration.py",
-        "models/preprocessing.py",
-        "models/layers.py",
-        "models/network.py",
-        "models/graph.py",
-        f"models/{architecture}.py",
-        *(KERAS_CODE if architecture.startswith("keras_") else ()),
-    )
+    return library("learning/train.py", f"models/{architecture}.py")
 
 
 def of_each_model(path):
@@ -282,19 +271,23 @@ def model_results(wildcards):
     names = ["metrics.json", "scores.parquet", "history.csv"]
     if has_ntuples(wildcards.task):
         names += ["agreement.json", "benchmark/benchmark.json"]
-    folders = [f"results/{wildcards.task}/{model}" for model in model_names(wildcards)]
-    return [f"{folder}/{name}" for folder in folders for name in names]
+    task, models = f"results/{wildcards.task}", model_names(wildcards)
+    return [
+        *(f"{task}/{model}/{name}" for model in models for name in names),
+        *(f"{task}/resources/{model}/train.tsv" for model in models),
+    ]
 
 
 def notebook_code(wildcards):
-    return digest(
-        f"notebooks/{wildcards.task}.ipynb",
-        "notebooks/start.py",
-        "src/e2e/notebooks/results.py",
-        "src/e2e/notebooks/tables.py",
-        "src/e2e/plots/samples.py",
-        "src/e2e/plots/side_by_side.py",
-    )
+    return [
+        digest(f"notebooks/{wildcards.task}.ipynb", "notebooks/start.py"),
+        library(
+            "notebooks/tables.py",
+            "plots/regression.py",
+            "plots/samples.py",
+            "plots/side_by_side.py",
+        ),
+    ]
 
 
 def notebooks(kind):

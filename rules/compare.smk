@@ -26,12 +26,7 @@ rule compare:
     resources:
         mem_mb=2000,
     params:
-        code=library(
-            "comparison.py",
-            "deploy/flops.py",
-            "deploy/releases.py",
-            "plots/comparison.py",
-        ),
+        code=library("comparison.py", "plots/comparison.py"),
         models=model_names,
     script:
         "../workflow/scripts/compare.py"

@@ -18,15 +18,7 @@ rule convert:
     resources:
         mem_mb=3000,
     params:
-        code=library(
-            "tasks.py",
-            "data/convert.py",
-            "data/crops.py",
-            "data/ntuple.py",
-            "data/public.py",
-            "data/image_files.py",
-            "data/store.py",
-        ),
+        code=library("data/sources.py"),
         channels=channels,
         part=part,
         executor=config["convert"],

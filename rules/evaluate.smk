@@ -15,15 +15,7 @@ rule reference:
     resources:
         mem_mb=4000,
     params:
-        code=library(
-            "learning/reference.py",
-            "learning/shower_shapes.py",
-            "learning/jet_shapes.py",
-            "learning/weights.py",
-            "learning/evaluate.py",
-            "learning/regression.py",
-            "learning/statistics.py",
-        ),
+        code=library("learning/reference.py"),
     script:
         "../workflow/scripts/reference.py"
 
@@ -64,13 +56,7 @@ rule evaluate:
     resources:
         mem_mb=4000,
     params:
-        code=library(
-            "learning/evaluate.py",
-            "learning/attribution.py",
-            "learning/weights.py",
-            "learning/statistics.py",
-            "plots/evaluation.py",
-        ),
+        code=library("learning/evaluate.py", "plots/evaluation.py"),
     script:
         "../workflow/scripts/evaluate.py"
 
@@ -111,11 +97,7 @@ rule evaluate_masses:
     resources:
         mem_mb=4000,
     params:
-        code=library(
-            "learning/regression.py",
-            "learning/statistics.py",
-            "plots/regression.py",
-        ),
+        code=library("learning/regression.py", "plots/regression.py"),
     script:
         "../workflow/scripts/evaluate_masses.py"
 

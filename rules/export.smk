@@ -14,7 +14,7 @@ rule export:
     resources:
         mem_mb=3000,
     params:
-        code=library("deploy/export.py", "deploy/keras_export.py", "deploy/contract.py"),
+        code=library("deploy/export.py"),
         opset=config["export"]["opset"],
         ir_version=config["export"]["ir_version"],
     script:
@@ -39,6 +39,6 @@ rule onnx_scores:
     resources:
         mem_mb=3000,
     params:
-        code=library("deploy/predict.py", "deploy/runtime.py"),
+        code=library("deploy/predict.py"),
     script:
         "../workflow/scripts/onnx_scores.py"

@@ -11,7 +11,7 @@ rule simulate:
     resources:
         mem_mb=2000,
     params:
-        code=library("tasks.py", "simulation", "data/ntuple_writer.py"),
+        code=simulation_code,
         objects=file_objects,
         seed=file_seed,
     script:

@@ -164,6 +164,7 @@ def _markdown(content: Mapping[str, Any], metric: Metric) -> str:
     events = "Fast simulation" if content["simulation"] else "CMS open data"
     notes = [
         f"{events}; test part, {content['objects']['test']:,} objects; 68 % intervals over resampled events.",
+        "Training: wall time of its job, beside others of the run; of a resumed one, of its last part.",
         "FLOP of one object: convolutions and products of matrices, two for a multiply-add.",
     ]
     if content["batch"]:

@@ -67,11 +67,13 @@ def _explain(error: jsonschema.ValidationError) -> str:
         and error.validator in ("pattern", "not")
         and "propertyNames" in error.schema_path
     ):
+        letters = "letters" if "A-Z" in error.schema["pattern"] else "lower-case letters"
+        taken = ", ".join(error.schema.get("not", {}).get("enum", []))
         return _message(
             error.path,
             error.instance,
-            "is not a name to choose: it takes lower-case letters, digits and _, and none of bdt, downloads, "
-            "ntuples, store, simulation, which results/ uses itself",
+            f"is not a name to choose: it takes {letters}, digits and _"
+            + (f", and none of {taken}, which results/ uses itself" if taken else ""),
             f"my_{error.instance}: ...".lower(),
         )
     *parents, key = error.path

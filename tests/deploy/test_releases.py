@@ -34,8 +34,9 @@ def test_graph_that_a_release_takes(cmssw):
     check(17, 8, cmssw)
 
 
-def test_release_of_which_nothing_is_known():
+def test_releases_of_which_nothing_is_known():
     check(20, 10, "CMSSW_10_6_30")
+    check(30, 13, "CMSSW_17_0_0")
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,29 @@ def test_reference_of_another_test_part_is_an_error(toy, trained, results, tmp_p
     outputs = [tmp_path / name for name in ("scores.parquet", "metrics.json", "roc.pdf", "figures")]
     with pytest.raises(E2EError, match=r"bdt\.parquet: not the test part"):
         evaluate(toy.stores, toy.split, trained, tmp_path / "bdt.parquet", *outputs)
-    assert not outputs[1].exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["bdt.parquet"]
+
+
+def test_interval_of_the_calibration_error_holds_it(test_part):
+    """Its replicas have the noise of the sample twice: as they are, they all lie above it."""
+    generator = np.random.default_rng(0)
+    for _ in range(5):
+        score = generator.random(len(test_part)).astype(np.float32)
+        objects = test_part.objects.assign(target=(generator.random(len(score)) < score).astype(np.float32))
+        logit = np.log(score / (1 - score))
+        calibration = measure(objects, logit, logit, np.ones(len(score)))["calibration"]
+        error = calibration["expected_calibration_error"]
+        for interval in ("interval_68", "interval_95"):
+            low, high = error[interval]
+            assert 0 <= low < error["value"] < high
+
+
+def test_discriminant_without_power_may_be_on_either_side_of_one_half(test_part):
+    energy = np.random.default_rng(1).normal(size=len(test_part)).astype(np.float32)
+    for sign in (1, -1):
+        logit = sign * energy
+        alone = measure(test_part.objects, logit, logit, np.ones(len(energy)))["total_energy_alone"]
+        assert alone["interval_95"][0] < 0.5 <= alone["value"] < alone["interval_95"][1]
 
 
 def test_network_of_infinite_weights_is_an_error(toy, trained, results, tmp_path):

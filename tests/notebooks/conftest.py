@@ -46,6 +46,9 @@ def write_results(folder: Path, task: Task, in_cmsrun: bool) -> Path:
         history = {"epoch": [1, 2, 3], "training_loss": [0.7, 0.5, 0.4], "validation_loss": [0.7, 0.5, 0.6]}
         history["validation_auc" if task.classes else "validation_mae"] = [0.5, 0.6, 0.6]
         pd.DataFrame(history).to_csv(folder / model / "history.csv", index=False)
+        resources = folder / "resources" / model
+        resources.mkdir(parents=True)
+        (resources / "train.tsv").write_text("s\tmax_rss\n90.4\t500\n")
         if in_cmsrun:
             write_cmsrun(folder / model, task)
     return folder
@@ -121,7 +124,14 @@ def write_model(folder: Path, task: Task, objects: pd.DataFrame, noise: np.ndarr
 def write_cmsrun(folder: Path, task: Task) -> None:
     name = "score" if task.classes else "mass"
     pairs = {pair: {name: {"max": largest}} for pair, largest in (("a - b", 1e-7), ("a - c", 3e-6))}
-    record = {"n_objects": 60, "tolerances": {name: 1e-4}, "pairs": pairs, "near_ties": [{}]}
+    write_json(folder / "model.json", {"sha256": "0"})
+    record = {
+        "model_sha256": "0",
+        "n_objects": 60,
+        "tolerances": {name: 1e-4},
+        "pairs": pairs,
+        "near_ties": [{}],
+    }
     write_json(folder / "agreement.json", record)
     point = {"way": "cmsRun", "provider": "CPU", "threads": 1, "status": "ok", "peak_rss_bytes": 3e8}
     points = [
@@ -134,4 +144,5 @@ def write_cmsrun(folder: Path, task: Task) -> None:
         for batch in (1, 8)
     ]
     others = [point | {"threads": 2}, point | {"status": "failed"}, point | {"way": "PyTorch"}]
-    write_json(folder / "benchmark/benchmark.json", {"points": points + others})
+    machine = {"cpu": {"model": "a processor"}}
+    write_json(folder / "benchmark/benchmark.json", {"machine": machine, "points": points + others})

@@ -98,7 +98,8 @@ def test_verdicts_tell_what_is_significant(electrons):
 def test_trades_weigh_gain_against_cost(masses, results_folder):
     (line,) = tables.trades(masses, tables.differences(masses)).splitlines()
     assert "**bad** against **good**: mean absolute error [GeV] +" in line
-    assert "(significant); 1,234 against 1,234 parameters; 408 against 408 objects/s" in line
+    costs = "1,234 against 1,234 parameters; trained in 90 against 90 s; 408 against 408 objects/s"
+    assert f"(significant); {costs}" in line
     alone = Results(results_folder("electron_photon"), ["good"])
     assert "one model" in tables.trades(alone, tables.differences(alone))
 
@@ -121,6 +122,7 @@ def test_content_counts_hits(electrons):
 def test_training_shows_the_epoch_kept(electrons):
     row = tables.training(electrons).loc["good"]
     assert (row["epochs"], row["epoch kept"], row["validation loss there"]) == (3, 2, "0.5000")
+    assert row["wall time [s]"] == "90"
 
 
 def test_agreement_and_cost_are_there_only_where_cmsrun_was(electrons, masses):
@@ -146,7 +148,7 @@ def test_figures_are_drawn(electrons, masses, tmp_path):
             samples.average(examples, "all", simulation),
             samples.hits(examples, simulation),
             samples.kinematics(training, results.weigh(training), results.task, simulation),
-            side_by_side.histories(results.histories(), simulation),
+            side_by_side.histories(results.histories(), results.training_seconds(), simulation),
         ]
         assert all(isinstance(figure, Figure) for figure in figures)
     target, answers = electrons.part("test").target, electrons.answers()
@@ -162,8 +164,31 @@ def test_figures_are_drawn(electrons, masses, tmp_path):
     assert len(regression.draw_dependence(tables.measured(masses), True).axes) == 4
     regression.draw_residuals(masses.part("test").target, masses.answers(), True)
     timings = {model: masses.timings(model) for model in masses.models}
-    left = side_by_side.costs(timings, True).axes[0]
+    left, right = side_by_side.costs(timings, masses.machine(), True).axes
     assert [list(line.get_xdata()) for line in left.lines] == [[1, 8], [1, 8]]
+    assert "a processor" in right.get_title("right")
+    history = side_by_side.histories(electrons.histories(), electrons.training_seconds(), True).axes[1]
+    assert history.lines[0].get_xdata()[-1] == pytest.approx(90.4 / 60)
+
+
+def test_figures_say_that_kinematics_are_unknown(electrons):
+    """As of the public crops of electrons and photons."""
+    table = electrons.part("train").objects
+    table = table.assign(**{quantity.name: np.nan for quantity in electrons.task.kinematics})
+    unknown = [
+        samples.kinematics(table, np.ones(len(table)), electrons.task, True),
+        side_by_side.dependences({"any": {"dependence": {}}}, electrons.task.kinematics, True),
+    ]
+    for figure in unknown:
+        assert figure.axes[0].texts[0].get_text() == "These files hold no kinematics."
+
+
+def test_agreement_of_another_model_does_not_count(masses):
+    contract = masses.folder / "good/model.json"
+    before = contract.read_text()
+    contract.write_text('{"sha256": "1"}')
+    assert not masses.in_cmsrun
+    contract.write_text(before)
 
 
 def test_kinematics_are_drawn_with_the_weights(electrons):

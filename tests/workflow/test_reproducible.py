@@ -1,8 +1,10 @@
-"""Two runs of one configuration in two directories give the same bytes."""
+"""Two runs of one configuration in two directories give the same bytes; a run repeats only what is stale."""
 
 import json
+import re
 import subprocess
 import sys
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -20,9 +22,9 @@ TINY = {
 }
 
 
-def run(directory, *targets):
+def run(directory, *targets, config=TINY):
     directory.mkdir(exist_ok=True)
-    (directory / "tiny.yaml").write_text(yaml.safe_dump(TINY))
+    (directory / "tiny.yaml").write_text(yaml.safe_dump(config))
     command = [
         Path(sys.executable).parent / "snakemake",
         *("--cores", "2", "--snakefile", REPOSITORY / "Snakefile", "--directory", directory),
@@ -37,7 +39,7 @@ def run(directory, *targets):
 
 
 @pytest.mark.slow
-def test_the_same_bytes_in_two_directories_and_nothing_to_do_a_second_time(tmp_path):
+def test_the_same_bytes_in_two_directories_and_only_what_is_stale_a_second_time(tmp_path):
     target = "results/electron_photon/resnet/onnx_scores.parquet"
     metrics = "results/electron_photon/resnet/metrics.json"
     for name in ("here", "there"):
@@ -59,6 +61,12 @@ def test_the_same_bytes_in_two_directories_and_nothing_to_do_a_second_time(tmp_p
         assert (tmp_path / "here" / file).read_bytes() == (tmp_path / "there" / file).read_bytes(), file
 
     assert "Nothing to be done" in run(tmp_path / "here", target, metrics)
+
+    changed = deepcopy(TINY)
+    changed["tasks"]["electron_photon"]["models"]["resnet"]["network"] = {"hidden": 32}
+    plan = run(tmp_path / "here", "results/electron_photon/resnet/roc.pdf", "--dry-run", config=changed)
+    jobs = re.findall(r"^(\w+) +(\d+)$", plan.split("Job stats:")[1].split("total")[0], re.MULTILINE)
+    assert dict(jobs) == {"train": "1", "evaluate": "1"}
 
 
 @pytest.mark.slow

@@ -5,7 +5,6 @@ docs/benchmark.md says what each number means.
 
 from __future__ import annotations
 
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -192,11 +191,11 @@ def benchmark(
     }
     with whole(figures) as drawn, whole(samples) as raw:
         drawn.mkdir()
-        draw(content["points"], style.origin(simulation), contract.model, drawn)
+        processor = content["machine"]["cpu"]["model"]
+        draw(content["points"], style.origin(simulation), contract.model, processor, drawn)
         columns = ["way", "provider", "threads", "batch", "repeat", "quantity", "value"]
         pd.DataFrame([row for point in points for row in point.samples()], columns=columns).to_parquet(raw)
         write_json(record, content)
-        shutil.rmtree(figures, ignore_errors=True)  # a folder of an earlier run would be in the way
     return content
 
 

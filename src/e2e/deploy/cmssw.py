@@ -90,8 +90,6 @@ def build(
             if code:
                 raise E2EError(f"the {backend} area cannot be built: {_failure(log)}")
         write_json(destination / "area.json", {"backend": backend, **way.record(source)})
-        if way.relocatable:
-            shutil.rmtree(area, ignore_errors=True)  # the new area is complete and takes this name
 
 
 def run(
@@ -112,15 +110,15 @@ def run(
     """
     area = area.resolve()
     way = BACKENDS[backend](area, settings)
-    if dry_run:
-        _print([way.run_command(cfg, arguments)])
-        return None
-    way.check()
     if not (area / "area.json").exists():
         raise E2EError(
             f"{area}: not a complete {backend} area; `e2e cmssw build --backend {backend}` makes it"
         )
     command = way.run_command(cfg, arguments)
+    if dry_run:
+        _print([command])
+        return None
+    way.check()
     log.parent.mkdir(parents=True, exist_ok=True)
     code, wall, peak = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("measured.py")), str(log), *command],

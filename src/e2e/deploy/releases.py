@@ -50,7 +50,7 @@ def check(opset: int, ir_version: int, cmssw: str) -> None:
     """Raise E2EError if the CMSSW release (``CMSSW_14_0_22``) is known not to take such a graph."""
     cycle = tuple(int(number) for number in re.findall(r"\d+", cmssw)[:2])
     having = [release for release in RELEASES if release.cmssw <= cycle]
-    if not having or having[-1].takes(opset, ir_version):
+    if not having or having[-1].takes(opset, ir_version) or cycle > RELEASES[-1].cmssw:
         return
     found, wanted = having[-1], oldest(opset, ir_version)
     newer = f", or take {wanted.name} or later" if wanted else ""

@@ -14,8 +14,10 @@ def integrated_gradients(network: nn.Module, frames: NDArray[np.float32]) -> NDA
     """Contribution of each cell of frames [N, C, H, W] to its logit, relative to an empty frame.
 
     The gradient is integrated along (s^4 * frame), 0 < s < 1 (Sundararajan et al., arXiv 1703.01365; the
-    path spends more steps where hits are as small as the noise). The contributions of an object
-    add up to its logit minus that of an empty frame, up to the finite number of steps.
+    path spends more steps where hits are as small as the noise). Up to the finite number of steps, the
+    contributions of an object add up to its logit minus that of an empty frame, if the network is continuous.
+    Networks of jets are not: numbers of hits, masks of points and cuts on dz have no gradient, so what they
+    add is missing.
     """
     total = torch.zeros(frames.shape)
     given = torch.from_numpy(frames)

@@ -69,9 +69,9 @@ def evaluate(
     logit = model.answers(network, test.chunks(BATCH)) / np.float32(info["temperature"])
     if not np.all(np.isfinite(logit)):
         raise E2EError(f"{model_pt}: logits of the test part are not all finite; train it again")
+    other = reference_answers(reference, test.objects, "logit")
     write_scores(scores, test.objects, score=sigmoid(logit), logit=logit)
 
-    other = reference_answers(reference, test.objects, "logit")
     energy = total_energy(test.chunks(BATCH))
     content = {
         "model": info["architecture"],
@@ -90,7 +90,7 @@ def evaluate(
     discriminants = {
         info["architecture"]: logit,
         f"BDT on {SHAPES[task.seed_cell]}": other,
-        "total energy": energy,
+        "total energy": either_way(energy, test.target, weight),
     }
     curves = {name: curve(test.objects, each, weight) for name, each in discriminants.items()}
     shown = test.samples(_examples(test, logit))
@@ -105,7 +105,7 @@ def evaluate(
             folder / "calibration.png", content["calibration"], task.classes[1], simulation
         )
         evaluation.dependence(folder / "kinematics.png", content["dependence"], task.kinematics, simulation)
-        contributions = integrated_gradients(network, frames)
+        contributions = integrated_gradients(network, frames) / np.float32(info["temperature"])
         evaluation.attribution(
             folder / "attribution.png", shown, frames, contributions, task.crop, simulation
         )
@@ -140,7 +140,7 @@ def measure(
     bootstrap = EventBootstrap(events(objects), REPLICAS, BOOTSTRAP_SEED, weight)
     roc = Roc(logit, target)
     calibration = Calibration(sigmoid(logit), target)
-    alone = Roc(energy, target)
+    alone = Roc(either_way(energy, target, weight), target)
     bins = {name: _bins(column.to_numpy(), target) for name, column in _kinematics(objects).items()}
     estimates = bootstrap.estimate(
         {
@@ -148,7 +148,7 @@ def measure(
             "background": lambda draws: roc.background(draws, SIGNAL_EFFICIENCIES),
             "calibration": calibration.error,
             "signal fraction": lambda draws: calibration.curve(draws)[2],
-            "total energy": lambda draws: _either_way(alone.auc(draws)),
+            "total energy": alone.auc,
             **{
                 f"{name} {i}": _auc_within(inside, logit, target)
                 for name, entries in bins.items()
@@ -156,7 +156,8 @@ def measure(
             },
         }
     )
-    counts, mean, _ = (values[0] for values in calibration.curve(weight[None]))
+    counts = calibration.membership.sum(axis=0)
+    mean = calibration.curve(weight[None])[1][0]
     return {
         "auc": estimates["auc"].summary(),
         "background_rejection": [
@@ -168,11 +169,11 @@ def measure(
             for i, efficiency in enumerate(SIGNAL_EFFICIENCIES)
         ],
         "calibration": {
-            "expected_calibration_error": estimates["calibration"].summary(),
+            "expected_calibration_error": estimates["calibration"].centred().summary(),
             "error_if_perfect": calibration.floor(weight, 200, BOOTSTRAP_SEED),
             "bins": [
                 {
-                    "objects": float(counts[i]),
+                    "objects": int(counts[i]),
                     "mean_score": float(mean[i]),
                     "signal_fraction": estimates["signal fraction"][i].summary(),
                 }
@@ -226,11 +227,13 @@ def curve(objects: pd.DataFrame, discriminant: NDArray, weight: NDArray) -> dict
 
 
 def total_energy(chunks: Iterable[Samples]) -> NDArray[np.float64]:
-    """Sum [N] of the channels in GeV over the crop, of all objects of ``chunks``."""
+    """Sum [N] of the calorimeters' energies (GeV) over the crop, of all objects of ``chunks``."""
     sums = []
     for samples in chunks:
         owner = np.repeat(np.arange(len(samples)), np.diff(samples.offsets))
-        energies = np.array([channel.unit == "GeV" for channel in samples.channels])
+        energies = np.array(
+            [channel.unit == "GeV" and channel != tasks.TRACK_PT for channel in samples.channels]
+        )
         counted = energies[samples.index // (samples.shape[1] * samples.shape[2])]
         sums.append(np.bincount(owner[counted], samples.value[counted], minlength=len(samples)))
     return np.concatenate(sums)
@@ -241,9 +244,9 @@ def _kinematics(objects: pd.DataFrame) -> pd.DataFrame:
     return objects.drop(columns=[*IDENTITY, "target"])
 
 
-def _either_way(area: NDArray) -> NDArray:
-    """AUC of a discriminant of which it is not known which way round it separates."""
-    return np.maximum(area, 1 - area)
+def either_way(discriminant: NDArray, target: NDArray, weight: NDArray) -> NDArray:
+    """The discriminant [N], or minus it, whichever is larger for the signal: its AUC is at least 1/2."""
+    return discriminant if Roc(discriminant, target).auc(weight[None])[0] >= 0.5 else -discriminant
 
 
 def _bins(column: NDArray, target: NDArray) -> list[tuple[float, float, NDArray[np.bool_]]]:

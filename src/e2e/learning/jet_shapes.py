@@ -17,13 +17,11 @@ from numpy.typing import NDArray
 
 from e2e.data.store import Samples
 from e2e.data.views import CELL
+from e2e.models.preprocessing import JET_RADIUS, PROMPT_DZ_CM, TOWER
 from e2e.tasks import ECAL, HCAL, PIXELS, TRACK_D0, TRACK_DZ, TRACK_PT, Channel, Crop
 
-RADIUS = 0.4  # of the jets
-RINGS = (0.0, 0.05, 0.1, 0.2, 0.3, RADIUS)
-TOWER = 5  # cells along each side of a calorimeter tower
+RINGS = (0.0, 0.05, 0.1, 0.2, 0.3, JET_RADIUS)
 LEADING = 3  # towers that are described one by one
-CLOSE_CM = 0.2  # tracks with a smaller |dz| come from the jet's own vertex
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ def jet_shapes(samples: Samples, crop: Crop) -> dict[str, NDArray[np.float64]]:
         for name, layer in energies.items():
             features |= {f"{name} {what}": value for what, value in _shape(layer, *axis).items()}
         features |= _towers(energies, crop)
-        features |= _masses(energies, samples.kinematics.get("jetEta"))
+        features |= _masses(energies, samples.kinematics["jetEta"])
         features |= _impact(layers)
     return features | {
         channel.name: layers[channel].sum(layers[channel].value) for channel in PIXELS if channel in layers
@@ -88,7 +86,7 @@ def _axis(energies: dict[str, Layer]) -> tuple[NDArray, NDArray]:
     """Place [N], from the seed, of the mean of all energy within the jet's radius; 0 where there is none."""
     total, eta, phi = 0.0, 0.0, 0.0
     for layer in energies.values():
-        inside = np.hypot(layer.eta, layer.phi) < RADIUS
+        inside = np.hypot(layer.eta, layer.phi) < JET_RADIUS
         total = total + layer.sum(layer.value, inside)
         eta = eta + layer.sum(layer.value * layer.eta, inside)
         phi = phi + layer.sum(layer.value * layer.phi, inside)
@@ -99,7 +97,7 @@ def _shape(layer: Layer, axis_eta: NDArray, axis_phi: NDArray) -> dict[str, NDAr
     """One layer around the axis (``axis_eta``, ``axis_phi``) [N]."""
     eta, phi = layer.eta - axis_eta[layer.owner], layer.phi - axis_phi[layer.owner]
     distance = np.hypot(eta, phi)
-    inside = distance < RADIUS
+    inside = distance < JET_RADIUS
     value = np.where(inside, layer.value, 0.0)
     total = layer.sum(value)
     squares = layer.sum(value**2)
@@ -152,10 +150,10 @@ def _towers(energies: dict[str, Layer], crop: Crop) -> dict[str, NDArray]:
     return features
 
 
-def _masses(energies: dict[str, Layer], jet_eta: NDArray | None) -> dict[str, NDArray]:
+def _masses(energies: dict[str, Layer], jet_eta: NDArray) -> dict[str, NDArray]:
     """Invariant masses [GeV] of massless hits within the jet's radius: of tracks, and of the calorimeters.
 
-    Without a known eta of the jet they are NaN.
+    Where the eta of the jet is not known (NaN) neither are they.
     """
     features = {"track mass [GeV]": _mass([energies["tracks"]], jet_eta, transverse=True)}
     calorimeters = [energies[name] for name in ("ECAL", "HCAL") if name in energies]
@@ -169,12 +167,12 @@ def calorimetric_mass(samples: Samples, crop: Crop) -> NDArray[np.float64]:
     return _mass(layers, samples.kinematics["jetEta"], transverse=False)
 
 
-def _mass(layers: list[Layer], jet_eta: NDArray | None, transverse: bool) -> NDArray[np.float64]:
+def _mass(layers: list[Layer], jet_eta: NDArray, transverse: bool) -> NDArray[np.float64]:
     """sqrt(E^2 - p^2) [N] of the hits of layers, whose values are momenta (``transverse``) or energies."""
     momentum = np.zeros((4, layers[0].objects))
     for layer in layers:
-        inside = np.hypot(layer.eta, layer.phi) < RADIUS
-        eta = layer.eta + np.asarray(jet_eta, float)[layer.owner]
+        inside = np.hypot(layer.eta, layer.phi) < JET_RADIUS
+        eta = layer.eta + jet_eta.astype(float)[layer.owner]
         pt = layer.value if transverse else layer.value / np.cosh(eta)
         components = pt * np.cosh(eta), pt * np.cos(layer.phi), pt * np.sin(layer.phi), pt * np.sinh(eta)
         momentum += [layer.sum(component, inside) for component in components]
@@ -190,11 +188,11 @@ def _impact(layers: dict[Channel, Layer]) -> dict[str, NDArray]:
     features = {}
     for name, channel in {"d0": TRACK_D0, "dz": TRACK_DZ}.items():
         layer = layers[channel]
-        weight = np.where(np.hypot(layer.eta, layer.phi) < RADIUS, _at(layer, tracks), 0.0)
+        weight = np.where(np.hypot(layer.eta, layer.phi) < JET_RADIUS, _at(layer, tracks), 0.0)
         size = np.abs(layer.value)
         features[f"mean |{name}| [cm]"] = layer.sum(weight * size) / layer.sum(weight)
         if name == "dz":
-            features["share of close tracks"] = layer.sum(weight, size < CLOSE_CM) / layer.sum(weight)
+            features["share of close tracks"] = layer.sum(weight, size < PROMPT_DZ_CM) / layer.sum(weight)
     return features
 
 

@@ -45,10 +45,10 @@ def reference(
 
     Writes ``scores`` and ``metrics`` as ``e2e.learning.evaluate`` does for a network. Of a mass, ``scores``
     also holds the answers of two simpler references (``mean``, ``calorimetric``). The trees see what can be
-    computed from the crop, as a network does. Of jets, ``metrics`` also says how good they are
-    with the pT, eta and mass of the reconstructed jet (``with_reconstruction``), which come from more than
-    the crop, and how good with pT and eta alone (``kinematics_alone``). Raises E2EError for a
-    part that is empty or lacks a class.
+    computed from the crop, as a network does; of jets the eta, too, in two masses. Of jets, ``metrics`` also
+    says how good they are with the pT, eta and mass of the reconstructed jet (``with_reconstruction``), which
+    come from more than the crop. ``kinematics_alone`` is how good they are with pT and eta alone, where these
+    are known. Raises E2EError for a part that is empty or lacks a class.
     """
     metadata = store.read_metadata(stores[0])
     task = tasks.task(metadata.task, len(metadata.channels))
@@ -123,8 +123,12 @@ def _fit(
 
 
 def _control(parts: dict[str, Stream], task: Task, weigh: weights.Weigh, seed: int) -> dict[str, Any]:
-    """What trees find in the kinematics alone, which the weights are meant to make equal."""
-    if not task.balance:
+    """What trees find in the kinematics alone, which the weights are meant to make equal.
+
+    Nothing where the task balances none, or the source knows none.
+    """
+    train = parts["train"].objects
+    if not task.balance or train[list(task.balance)].isna().all(axis=None):
         return {}
     pt, eta = task.balance
     tables = {

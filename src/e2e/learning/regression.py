@@ -52,13 +52,13 @@ def evaluate(
     mass = model.answers(network, test.chunks(BATCH))
     if not np.all(np.isfinite(mass)):
         raise E2EError(f"{model_pt}: masses of the test part are not all finite; train it again")
-    write_scores(scores, test.objects, mass=mass)
-
     answers = {
         name: reference_answers(reference, test.objects, column)
         for column, name in REFERENCES.items()
         if column in pd.read_parquet(reference)
     }
+    write_scores(scores, test.objects, mass=mass)
+
     content = {
         "model": info["architecture"],
         "seed": info["trainer"]["seed"],

@@ -32,6 +32,14 @@ class Estimate:
         with np.errstate(divide="ignore"):
             return Estimate(1 / self.value, 1 / self.replicas)
 
+    def centred(self) -> Estimate:
+        """With the replicas moved to have the value as mean, and none below 0.
+
+        Noise makes a distance from the truth larger, and a resampling has it twice: its replicas lie above.
+        """
+        moved = self.replicas - self.replicas.mean(axis=0) + self.value
+        return Estimate(self.value, np.maximum(moved, 0.0))
+
     def summary(self) -> dict[str, float | list[float | None] | None]:
         """Value with percentile intervals at 68 % and 95 %; what is infinite or undefined becomes null."""
         low, high, lowest, highest = (

@@ -39,7 +39,7 @@ def build(
     ``stem`` is the number of learned sums over the crystals of a tower. ``widths[i]`` is the number of
     channels of stage i and ``blocks[i]`` its number of residual blocks; each stage has half the resolution of
     the one before. ``hidden`` is the width of the layer between the maps and the answer, and ``dropout``
-    the part of the maps that is missing in each step of the training. Raises E2EError if the two lists
+    the part of their numbers that is missing in each step of the training. Raises E2EError if the two lists
     differ in length, the stages are too many, or the task has other channels.
     """
     maps = TowerMaps(task, stem)

@@ -67,9 +67,9 @@ def build(
     ``stem`` is the number of learned sums over the crystals of a jet's tower. ``widths[i]`` and ``blocks[i]``
     are the channels and residual blocks of stage i, each of half the resolution of the one before. ``width``
     is that of the tokens, ``depth`` the number of transformer blocks, ``hidden`` the width of the layer
-    between the tokens and the answer, and ``dropout`` the part of the tokens that is missing in each step of
-    the training. Raises E2EError if the two lists differ in length, the stages are too many, or ``heads`` do
-    not divide ``width``.
+    between the tokens and the answer, and ``dropout`` the part of their numbers that is missing in each step
+    of the training. Raises E2EError if the two lists differ in length, the stages are too many, or ``heads``
+    do not divide ``width``.
     """
     trunk = Hybrid(task, stem, widths, blocks, width, depth, heads)
     return Network(task, trunk, trunk.features, hidden, dropout)

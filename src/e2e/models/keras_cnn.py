@@ -13,7 +13,7 @@ import torch
 
 from e2e.models import resnet
 from e2e.models.keras_network import KerasNetwork
-from e2e.models.preprocessing import ENERGY_SCALE_GEV, SHARE_SCALE, TIME_RANGE_NS, Road
+from e2e.models.preprocessing import ENERGY_SCALE_GEV, SHARE_SCALE, SMALLEST_SPREAD, TIME_RANGE_NS, Road
 from e2e.models.tensorflow import load_keras
 from e2e.tasks import Task
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from keras import KerasTensor
 
 SPACE = resnet.SPACE
-SMALLEST = 0.003  # least spread of a cell that is resolved, as in CellNormalisation
 
 
 def build(
@@ -77,7 +76,7 @@ def _features(frames: KerasTensor) -> KerasTensor:
 def _normalise_cells(maps: KerasTensor) -> KerasTensor:
     """``CellNormalisation`` of [N, C, H, W]."""
     layers = load_keras().layers
-    cells = _batch_normalisation(epsilon=SMALLEST**2)(layers.Flatten()(maps))
+    cells = _batch_normalisation(epsilon=SMALLEST_SPREAD**2)(layers.Flatten()(maps))
     return layers.Reshape(maps.shape[1:])(cells)
 
 

@@ -2,7 +2,7 @@
 
 The first graph joins hits that lie near in eta and phi, the later ones hits whose features are alike,
 wherever they are. Unlike there, edge convolutions and perceptrons of points are added to what they take,
-normalised by point, as in transformers: nothing depends on the other objects of a batch, nor on padding.
+normalised by point, as in transformers: no graph depends on the other objects of a batch, nor on padding.
 """
 
 from __future__ import annotations

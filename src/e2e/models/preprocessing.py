@@ -35,6 +35,7 @@ IMPACT_SCALES_CM = {TRACK_DZ.name: (0.05, 20.0), TRACK_D0.name: (0.01, 5.0)}
 # Tracks nearer to the primary vertex than this along the beam count as its own (isolation of taus, arXiv
 # 1809.02816).
 PROMPT_DZ_CM = 0.2
+SMALLEST_SPREAD = 0.003  # of a normalised cell over the objects
 JET_RADIUS = 0.4  # of the jets, anti-kT
 
 
@@ -97,12 +98,12 @@ class CellNormalisation(nn.Module):
 
     A crop is centred on its seed, so a cell has a meaning: beside the seed a share of 10 % is usual, ten
     columns away it is a bremsstrahlung photon. A normalisation by channel, as convolutions have it,
-    would be ruled by the empty cells. ``smallest`` is the least spread that is resolved.
+    would be ruled by the empty cells. No spread below ``SMALLEST_SPREAD`` is resolved.
     """
 
-    def __init__(self, channels: int, height: int, width: int, smallest: float = 0.003):
+    def __init__(self, channels: int, height: int, width: int):
         super().__init__()
-        self.normalise = nn.BatchNorm1d(channels * height * width, eps=smallest**2)
+        self.normalise = nn.BatchNorm1d(channels * height * width, eps=SMALLEST_SPREAD**2)
 
     def forward(self, maps: Tensor) -> Tensor:
         return self.normalise(maps.flatten(1)).reshape(maps.shape)

@@ -119,14 +119,29 @@ class Results:
             return compare_masses(objects, one, other)
         return compare(objects, one, other, self.weigh(objects))
 
+    def training_seconds(self) -> dict[str, float]:
+        """Wall time of the job that trained each model; of a resumed training, that of its last part."""
+        files = {model: self.folder / "resources" / model / "train.tsv" for model in self.models}
+        return {model: float(pd.read_csv(file, sep="\t")["s"].iloc[-1]) for model, file in files.items()}
+
     @property
     def in_cmsrun(self) -> bool:
-        """Whether the models were run in cmsRun, which reads ntuples but not files of images."""
-        return all((self.folder / model / "agreement.json").exists() for model in self.models)
+        """Whether these very models were run in cmsRun, which reads ntuples but not files of images."""
+        records = [self.folder / model / "agreement.json" for model in self.models]
+        return all(
+            record.exists()
+            and read_json(record)["model_sha256"] == read_json(record.with_name("model.json"))["sha256"]
+            for record in records
+        )
 
     def agreement(self, model: str) -> dict[str, Any]:
         """agreement.json of a model: how far PyTorch, ONNX Runtime and cmsRun are apart."""
         return read_json(self.folder / model / "agreement.json")
+
+    def machine(self) -> str:
+        """The processors on which the models were measured in cmsRun."""
+        records = [read_json(self.folder / model / "benchmark/benchmark.json") for model in self.models]
+        return ", ".join(sorted({record["machine"]["cpu"]["model"] for record in records}))
 
     def timings(self, model: str) -> list[dict[str, Any]]:
         """The points of benchmark.json that were measured in cmsRun with one thread."""

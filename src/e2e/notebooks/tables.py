@@ -155,12 +155,13 @@ def trades(results: Results, found: pd.DataFrame) -> str:
     if pairs.empty:
         return "This run has one model: there is no other one to weigh it against."
     what = "AUC" if results.task.classes else "mean absolute error [GeV]"
-    lines = []
+    lines, seconds = [], results.training_seconds()
     for row in pairs.itertuples():
         counts = " against ".join(_parameters(results.metrics(model)) for model in (row.one, row.other))
         told = "significant" if row.significant else "not significant"
         line = f"- **{row.one}** against **{row.other}**: {what} {row.difference:+.4f} ({told})"
         line += f"; {counts} parameters"
+        line += f"; trained in {seconds[row.one]:.0f} against {seconds[row.other]:.0f} s"
         if results.in_cmsrun:
             speeds = [_speed(results, model) for model in (row.one, row.other)]
             line += "; {:,.0f} against {:,.0f} objects/s in cmsRun at best (CPU, one thread)".format(*speeds)
@@ -176,8 +177,8 @@ def _speed(results: Results, model: str) -> float:
 
 
 def training(results: Results) -> pd.DataFrame:
-    """A row a model: epochs trained, the epoch kept, losses there, and seed."""
-    rows = {}
+    """A row a model: epochs trained, the epoch kept, losses there, wall time of the job, and seed."""
+    rows, seconds = {}, results.training_seconds()
     for model, history in results.histories().items():
         kept = history.loc[history["validation_loss"].idxmin()]
         rows[model] = {
@@ -185,6 +186,7 @@ def training(results: Results) -> pd.DataFrame:
             "epoch kept": int(kept["epoch"]),
             "training loss there": f"{kept['training_loss']:.4f}",
             "validation loss there": f"{kept['validation_loss']:.4f}",
+            "wall time [s]": f"{seconds[model]:.0f}",
             "seed": results.metrics(model)["seed"],
         }
     return pd.DataFrame(rows).T

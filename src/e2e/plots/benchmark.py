@@ -21,8 +21,11 @@ _LINES = {"CPU": "-", "CUDA": "--"}
 _SMALL = 0.002  # of an event's time: not drawn
 
 
-def draw(points: Points, origin: str, model: str, folder: Path) -> None:
-    """Write the figures of a record's points to ``folder``; points without numbers are not drawn."""
+def draw(points: Points, origin: str, model: str, machine: str, folder: Path) -> None:
+    """Write the figures of a record's points to ``folder``; points without numbers are not drawn.
+
+    ``machine`` names the processors on which they were measured.
+    """
     good = [point for point in points if point["status"] == "ok"]
     figures = {
         "throughput": (_throughput, [p for p in good if p["threads"] == 1]),
@@ -38,6 +41,7 @@ def draw(points: Points, origin: str, model: str, folder: Path) -> None:
         else:
             axes.text(0.5, 0.5, "no point was measured", ha="center", transform=axes.transAxes)
         style.label(axes, origin, model)
+        drawing.supxlabel(machine, fontsize=11, x=0.01, ha="left", color="grey")
         style.save(drawing, folder / f"{name}.png")
 
 

@@ -77,6 +77,8 @@ def kinematics(objects: pd.DataFrame, weight: NDArray, task: Task, simulation: b
     known = [quantity for quantity in task.kinematics if np.isfinite(objects[quantity.name]).any()]
     if not task.classes:
         known.insert(0, Quantity("target", task.truth.unit))
+    if not known:
+        return style.message("These files hold no kinematics.")
     figure, panels = style.panels(len(known))
     weighted = not np.all(weight == 1)
     for axes, quantity in zip(panels, known, strict=True):

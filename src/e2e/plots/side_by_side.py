@@ -20,8 +20,11 @@ from e2e.tasks import Quantity
 _DEVICES = {"CPU": "-", "CUDA": "--"}
 
 
-def histories(tables: Mapping[str, pd.DataFrame], simulation: bool) -> Figure:
-    """Losses (training dotted, validation solid, the epoch kept ringed), and what was watched, by epoch."""
+def histories(tables: Mapping[str, pd.DataFrame], seconds: Mapping[str, float], simulation: bool) -> Figure:
+    """Losses by epoch (training part dotted, epoch kept ringed), and what was watched by time.
+
+    ``seconds`` is the wall time of each training, of which every epoch is given an equal part.
+    """
     figure, (left, right) = style.figure(columns=2)
     for number, (name, table) in enumerate(tables.items()):
         colour = f"C{number}"
@@ -30,12 +33,12 @@ def histories(tables: Mapping[str, pd.DataFrame], simulation: bool) -> Figure:
         kept = table.loc[table["validation_loss"].idxmin()]
         left.plot(kept["epoch"], kept["validation_loss"], "o", color=colour, fillstyle="none", markersize=10)
         watched = next(column for column in WATCHED if column in table)
-        right.plot(table["epoch"], table[watched], color=colour, marker="o", markersize=4)
+        minutes = table["epoch"] * seconds[name] / len(table) / 60
+        right.plot(minutes, table[watched], color=colour, marker="o", markersize=4)
     left.set(xlabel="Epoch", ylabel=WATCHED[watched][0])
-    right.set(xlabel="Epoch", ylabel=WATCHED[watched][1])
-    for axes in (left, right):
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.minorticks_off()
+    right.set(xlabel="Wall time of the training [min]", ylabel=WATCHED[watched][1], xlim=(0, None))
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
+    left.minorticks_off()
     left.legend(fontsize="small")
     style.label(left, style.origin(simulation))
     style.label(right, "", "dotted: training part; ring: kept")
@@ -85,6 +88,8 @@ def dependences(
     """AUC in bins of each kinematic quantity that is known, with 68 % intervals."""
     some = next(iter(measured.values()))["dependence"]
     known = [quantity for quantity in kinematics if some.get(quantity.name)]
+    if not known:
+        return style.message("These files hold no kinematics.")
     figure, panels = style.panels(len(known))
     for axes, quantity in zip(panels, known, strict=True):
         for name, metrics in measured.items():
@@ -112,10 +117,10 @@ def correlations(target: NDArray, masses: Mapping[str, NDArray], simulation: boo
     return figure
 
 
-def costs(timings: Mapping[str, Sequence[Mapping[str, Any]]], simulation: bool) -> Figure:
+def costs(timings: Mapping[str, Sequence[Mapping[str, Any]]], machine: str, simulation: bool) -> Figure:
     """Objects a second, and the time of the model in an event, by objects an event, with 16-84 % ranges.
 
-    ``timings`` are the points of each model, measured in cmsRun with one thread.
+    ``timings`` are the points of each model, measured in cmsRun with one thread of ``machine``.
     """
     figure, (left, right) = style.figure(columns=2)
     for number, (name, measured) in enumerate(timings.items()):
@@ -134,5 +139,6 @@ def costs(timings: Mapping[str, Sequence[Mapping[str, Any]]], simulation: bool) 
         axes.set_xticks(sizes, sizes)
         axes.minorticks_off()
     left.legend(fontsize="small")
-    style.label(left, style.origin(simulation), "cmsRun, one thread")
+    style.label(left, style.origin(simulation))
+    style.label(right, "", f"cmsRun, one thread of {machine}")
     return figure

@@ -73,6 +73,14 @@ def panels(
     return drawing, list(axes.flat[:number])
 
 
+def message(text: str) -> Figure:
+    """A figure that says ``text`` where there is nothing to draw."""
+    drawing, axes = figure(height=2.0)
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes)
+    return drawing
+
+
 def label(axes: Axes, origin: str, right: str = "") -> None:
     """Write above ``axes`` where the events come from (left) and what they are (right)."""
     size = 0.85 * matplotlib.rcParams["font.size"]
