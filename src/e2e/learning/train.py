@@ -135,7 +135,7 @@ def _fit(
     """
     network.to(memory_format=torch.channels_last)  # a quarter faster on CPUs, and for tensor cores
     goal = objective(task, training.stream.target)
-    if hasattr(network, "set_target_range"):
+    if not task.classes and hasattr(network, "set_target_range"):  # networks of others may not have it
         network.set_target_range(goal.mean, goal.spread)
     loop = Training(network, goal, task, settings, fingerprint)
     saving = partial(ModelCheckpoint, checkpoints, save_on_train_epoch_end=True, enable_version_counter=False)
