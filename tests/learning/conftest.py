@@ -14,6 +14,7 @@ from e2e.data import store
 from e2e.data.split import write_split
 from e2e.data.store import Metadata, Samples
 from e2e.tasks import ELECTRON_PHOTON as TASK
+from e2e.tasks import Task
 
 
 def frames(particle: str, objects: int, seed: int) -> np.ndarray:
@@ -69,26 +70,61 @@ class Toy:
     split: Path
 
 
-def write_toy(folder: Path, objects: int, particles: tuple[str, ...] = ("electron", "photon")) -> Toy:
-    """Stores of ``objects`` toy objects a particle."""
-    toy = Toy([folder / f"{particle}.parquet" for particle in particles], folder / "split.parquet")
-    for run, (path, particle) in enumerate(zip(toy.stores, particles, strict=True), start=1):
+def jets(task: Task, objects: int) -> Samples:
+    """Objects of a task of jets: hits about the seed, the farther apart the larger the target."""
+    generator = np.random.default_rng(1)
+    number = np.arange(objects)
+    target = number % 2 if task.classes else generator.uniform(4, 14, objects)
+    spread = 2 + 6 * target / target.max()
+    owner = np.repeat(number, 40)
+    row, column = (62 + generator.normal(0, spread[owner]).astype(int).clip(-60, 60) for _ in range(2))
+    channel = generator.integers(len(task.channels), size=len(owner))
+    cells = np.unique(np.stack([owner, np.ravel_multi_index((channel, row, column), task.shape)]), axis=1)
+    return Samples(
+        sample=np.full(objects, "jets"),
+        run=np.ones(objects, np.uint32),
+        lumi=np.ones(objects, np.uint32),
+        event=number.astype(np.uint64) + 1,
+        object=np.zeros(objects, np.uint32),
+        target=target.astype(np.float32),
+        kinematics={
+            quantity.name: generator.uniform(1, 2, objects).astype(np.float32) for quantity in task.kinematics
+        },
+        offsets=np.concatenate([[0], np.cumsum(np.bincount(cells[0], minlength=objects))]),
+        index=cells[1].astype(np.uint32),
+        value=generator.exponential(1, cells.shape[1]).astype(np.float32),
+        channels=task.channels,
+        classes=task.classes,
+        shape=task.shape,
+    )
+
+
+def write_stores(folder: Path, task: Task, made: dict[str, Samples]) -> Toy:
+    """A store of each of the samples ``made``, and their split."""
+    toy = Toy([folder / f"{sample}.parquet" for sample in made], folder / "split.parquet")
+    for run, (path, (name, content)) in enumerate(zip(toy.stores, made.items(), strict=True), start=1):
         metadata = Metadata(
-            task=TASK.name,
-            sample=particle,
-            channels=TASK.channels,
-            rows=TASK.crop.rows,
-            columns=TASK.crop.columns,
-            kinematics=TASK.kinematics,
-            classes=TASK.classes,
-            source=f"{particle}.root",
+            task=task.name,
+            sample=name,
+            channels=task.channels,
+            rows=task.crop.rows,
+            columns=task.crop.columns,
+            kinematics=task.kinematics,
+            classes=task.classes,
+            source=f"{name}.root",
             source_sha256=f"{run:064x}",
             simulation=True,
             rejected={},
         )
-        store.write(path, [samples(particle, objects, run)], metadata)
+        store.write(path, [content], metadata)
     write_split(toy.stores, toy.split, folder / "split.json")
     return toy
+
+
+def write_toy(folder: Path, objects: int, particles: tuple[str, ...] = ("electron", "photon")) -> Toy:
+    """Stores of ``objects`` toy objects a particle."""
+    made = {particle: samples(particle, objects, run) for run, particle in enumerate(particles, start=1)}
+    return write_stores(folder, TASK, made)
 
 
 @pytest.fixture(scope="session")
@@ -101,6 +137,12 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
 def toy_frames():
     """Function (particle, objects, seed) -> frames [N, 2, 32, 32]."""
     return frames
+
+
+@pytest.fixture
+def make_jets(tmp_path: Path):
+    """Function task -> Toy of 200 jets in this test's own folder."""
+    return lambda task: write_stores(tmp_path, task, {"jets": jets(task, 200)})
 
 
 @pytest.fixture

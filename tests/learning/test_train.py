@@ -12,6 +12,7 @@ from e2e.errors import E2EError
 from e2e.learning import data, model
 from e2e.learning.train import train
 from e2e.tasks import ELECTRON_PHOTON as TASK
+from e2e.tasks import task
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
@@ -36,6 +37,21 @@ def test_network_learns(toy, trained):
     assert history["validation_loss"].min() == pytest.approx(info["validation_loss"])
     assert history["validation_loss"].idxmin() + 1 == info["epoch"]
     assert history["training_loss"].is_monotonic_decreasing
+
+
+@pytest.mark.parametrize("of", [task("quark_gluon"), task("tau", 4), task("mass_regression", 4)])
+def test_networks_of_jets_are_trained(of, make_jets, call, tmp_path):
+    toy = make_jets(of)
+    outputs, arguments = call(toy, tmp_path / "out", epochs=1)
+    small = {"architecture": "cnn", "network": {"stem": 4, "widths": [4], "blocks": [1]}}
+    info = train(*outputs, **arguments | {"task": of} | small)
+    network, _ = model.load(tmp_path / "out/model.pt")
+    test = data.stream(toy.stores, toy.split, "test", of)
+    answers = model.answers(network, test.chunks(64))
+    assert np.isfinite(answers).all()
+    assert ("temperature" in info) == bool(of.classes)
+    if not of.classes:
+        assert network.answer.mean == pytest.approx(np.log(test.target).mean(), abs=0.2)
 
 
 def test_nothing_but_the_outputs_is_left(toy, fit, tmp_path, monkeypatch, capfd):

@@ -156,13 +156,13 @@ def test_figures_are_drawn(electrons, masses, tmp_path):
     ones, classes = np.ones(len(target)), electrons.task.classes
     panels = side_by_side.scores(target, scores, ones, classes, True).axes
     assert [axes.get_title("right") for axes in panels if axes.get_visible()] == list(answers)
-    roc = evaluation.draw_roc(CURVE, electrons.curves(), classes, True).axes[0]
+    roc = evaluation.roc(CURVE, electrons.curves(), classes, True).axes[0]
     assert len(roc.lines) == len(answers)
     measured = tables.measured(electrons)
     assert len(side_by_side.calibrations(measured, "electron", True).axes[0].containers) == 3
     assert len(side_by_side.dependences(measured, electrons.task.kinematics, True).axes) == 4
-    assert len(regression.draw_dependence(tables.measured(masses), True).axes) == 4
-    regression.draw_residuals(masses.part("test").target, masses.answers(), True)
+    assert len(regression.dependence(tables.measured(masses), True).axes) == 4
+    regression.residuals(masses.part("test").target, masses.answers(), True)
     timings = {model: masses.timings(model) for model in masses.models}
     left, right = side_by_side.costs(timings, masses.machine(), True).axes
     assert [list(line.get_xdata()) for line in left.lines] == [[1, 8], [1, 8]]

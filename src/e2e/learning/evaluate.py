@@ -22,7 +22,7 @@ from e2e.files import whole, write_json
 from e2e.learning import data, model, weights
 from e2e.learning.attribution import integrated_gradients
 from e2e.learning.statistics import Calibration, Estimate, EventBootstrap, Roc, events
-from e2e.plots import evaluation
+from e2e.plots import evaluation, side_by_side, style
 
 SIGNAL_EFFICIENCIES = (0.5, 0.7, 0.9)
 CURVE = np.linspace(0.02, 1.0, 99)  # signal efficiencies at which the ROC curve is drawn
@@ -86,30 +86,26 @@ def evaluate(
     }
     write_json(metrics, content)
 
-    simulation = info["training_data"]["simulation"]
+    name, simulation = info["architecture"], info["training_data"]["simulation"]
     discriminants = {
-        info["architecture"]: logit,
+        name: logit,
         f"BDT on {SHAPES[task.seed_cell]}": other,
         "total energy": either_way(energy, test.target, weight),
     }
     curves = {name: curve(test.objects, each, weight) for name, each in discriminants.items()}
     shown = test.samples(_examples(test, logit))
     frames = shown.images()
-    with whole(figures) as folder:
-        folder.mkdir()
-        evaluation.roc(folder / "roc.png", CURVE, curves, task.classes, simulation)
-        evaluation.scores(
-            folder / "scores.png", test.target, sigmoid(logit), weight, task.classes, simulation
-        )
-        evaluation.calibration(
-            folder / "calibration.png", content["calibration"], task.classes[1], simulation
-        )
-        evaluation.dependence(folder / "kinematics.png", content["dependence"], task.kinematics, simulation)
-        contributions = integrated_gradients(network, frames) / np.float32(info["temperature"])
-        evaluation.attribution(
-            folder / "attribution.png", shown, frames, contributions, task.crop, simulation
-        )
-    evaluation.roc(roc, CURVE, curves, task.classes, simulation)
+    contributions = integrated_gradients(network, frames) / np.float32(info["temperature"])
+    measured = {name: content}
+    drawn = {
+        "roc": evaluation.roc(CURVE, curves, task.classes, simulation),
+        "scores": side_by_side.scores(test.target, {name: sigmoid(logit)}, weight, task.classes, simulation),
+        "calibration": side_by_side.calibrations(measured, task.classes[1], simulation),
+        "kinematics": side_by_side.dependences(measured, task.kinematics, simulation),
+        "attribution": evaluation.attribution(shown, frames, contributions, task.crop, simulation),
+    }
+    style.save(drawn["roc"], roc)
+    style.save_all(drawn, figures)
 
 
 def sigmoid(logit: NDArray) -> NDArray:

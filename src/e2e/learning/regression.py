@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from e2e import tasks
 from e2e.data.split import PARTS
 from e2e.errors import E2EError
-from e2e.files import whole, write_json
+from e2e.files import write_json
 from e2e.learning import data, model
 from e2e.learning.evaluate import BATCH, BOOTSTRAP_SEED, REPLICAS, reference_answers, write_scores
 from e2e.learning.statistics import EventBootstrap, events
 from e2e.plots import regression as plots
+from e2e.plots import side_by_side, style
 
 BINS = 8  # of true mass and transverse momentum, of equal numbers of objects
 QUANTILES = np.array([0.16, 0.5, 0.84])
@@ -71,17 +72,15 @@ def evaluate(
     }
     write_json(metrics, content)
 
-    simulation = info["training_data"]["simulation"]
-    others = {name: measure(test.objects, other) for name, other in answers.items()}
-    compared = {info["architecture"]: content, **others}
-    with whole(figures) as folder:
-        folder.mkdir()
-        plots.correlation(folder / "correlation.png", test.target, mass, simulation)
-        plots.dependence(folder / "resolution.png", compared, simulation)
-        plots.residuals(
-            folder / "residuals.png", test.target, {info["architecture"]: mass, **answers}, simulation
-        )
-    plots.dependence(resolution, compared, simulation)
+    name, simulation = info["architecture"], info["training_data"]["simulation"]
+    others = {other: measure(test.objects, masses) for other, masses in answers.items()}
+    drawn = {
+        "correlation": side_by_side.correlations(test.target, {name: mass}, simulation),
+        "resolution": plots.dependence({name: content, **others}, simulation),
+        "residuals": plots.residuals(test.target, {name: mass, **answers}, simulation),
+    }
+    style.save(drawn["resolution"], resolution)
+    style.save_all(drawn, figures)
 
 
 def measure(objects: pd.DataFrame, mass: NDArray) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from e2e.learning.calibration import temperature
 from e2e.learning.loop import CLIP, Report, Settings, epoch_seed, one_cycle, progress_bar, require_finite
 from e2e.learning.objectives import Classification, Regression, objective
 from e2e.models.keras_network import KerasNetwork
-from e2e.plots import evaluation
+from e2e.plots import evaluation, style
 from e2e.tasks import Task
 
 FINGERPRINT = "e2e_fingerprint"  # key in a checkpoint
@@ -111,7 +111,7 @@ def train(
             logit = model.answers(module.eval(), validation.chunks(settings.batch_size))
             info["temperature"] = temperature(logit, validation.target, weigh(validation.objects))
         model.save(output, module, info)
-        evaluation.history(history, figure, info["training_data"]["simulation"])
+        style.save(evaluation.history(history, info["training_data"]["simulation"]), figure)
         shutil.rmtree(checkpoints)
     return info
 

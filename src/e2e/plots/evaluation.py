@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,7 @@ from e2e.data.store import Samples
 from e2e.learning.statistics import Estimate
 from e2e.plots import style
 from e2e.plots.displays import QUANTITIES
-from e2e.tasks import Crop, Quantity
+from e2e.tasks import Crop
 
 ROWS, COLUMNS = 6, 15  # on either side of the seed of a crop of 32 x 32, shown in an attribution
 JET = 20  # on each side of the seed of a jet: 0.35 in eta and phi
@@ -27,7 +26,7 @@ WATCHED = {  # column of a history: names of the loss and of itself
 }
 
 
-def history(source: str | Path, path: str | Path, simulation: bool) -> None:
+def history(source: str | Path, simulation: bool) -> Figure:
     """Losses, and what was watched, by epoch, from the history CSV of a training."""
     table = pd.read_csv(source)
     figure, (left, right) = style.figure(columns=2)
@@ -44,15 +43,10 @@ def history(source: str | Path, path: str | Path, simulation: bool) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.minorticks_off()
     style.label(left, style.origin(simulation))
-    style.save(figure, path)
+    return figure
 
 
-def roc(path: str | Path, *drawn: Any) -> None:
-    """Write what ``draw_roc`` draws."""
-    style.save(draw_roc(*drawn), path)
-
-
-def draw_roc(
+def roc(
     signal: NDArray,
     curves: Mapping[str, Mapping[str, Estimate]],
     classes: Sequence[str],
@@ -87,78 +81,13 @@ def draw_roc(
     return figure
 
 
-def scores(
-    path: str | Path,
-    target: NDArray,
-    score: NDArray,
-    weight: NDArray,
-    classes: Sequence[str],
-    simulation: bool,
-) -> None:
-    """Distribution of the score by class, weighted."""
-    figure, axes = style.figure()
-    for number, name in enumerate(classes):
-        axes.hist(
-            score[target == number],
-            bins=np.linspace(0, 1, 51),
-            weights=weight[target == number],
-            density=True,
-            histtype="step",
-            linewidth=2,
-            label=name,
-            color=style.COLOURS.get(name),
-        )
-    axes.set(xlabel=f"Score, P({classes[1]})", ylabel="Objects per unit of score, normalised", xlim=(0, 1))
-    axes.legend()
-    style.label(axes, style.origin(simulation))
-    style.save(figure, path)
-
-
-def calibration(path: str | Path, measured: Mapping[str, Any], signal: str, simulation: bool) -> None:
-    """Reliability curve: fraction of the class ``signal`` against mean score, with 68 % intervals."""
-    figure, axes = style.figure()
-    score = np.array([entry["mean_score"] for entry in measured["bins"]])
-    fraction, errors = points([entry["signal_fraction"] for entry in measured["bins"]])
-    axes.plot([0, 1], [0, 1], color="grey", linestyle="--")
-    axes.errorbar(score, fraction, errors, fmt="o", markersize=5)
-    error = measured["expected_calibration_error"]["value"]
-    axes.set(xlabel="Mean score", ylabel=f"Fraction of {signal}s", xlim=(0, 1), ylim=(0, 1))
-    axes.text(0.05, 0.82, f"calibration error {error:.4f}\n({measured['error_if_perfect']:.4f} if perfect)")
-    style.label(axes, style.origin(simulation))
-    style.save(figure, path)
-
-
-def dependence(
-    path: str | Path,
-    measured: Mapping[str, Sequence[Mapping[str, Any]]],
-    kinematics: Sequence[Quantity],
-    simulation: bool,
-) -> None:
-    """AUC in bins of each known kinematic quantity, with 68 % intervals."""
-    kinematics = [quantity for quantity in kinematics if measured[quantity.name]] or kinematics[:1]
-    figure, axes = style.figure(columns=len(kinematics), width=5.5, sharey=True, squeeze=False)
-    axes = axes[0]
-    for axis, channel in zip(axes, kinematics, strict=True):
-        bins = measured[channel.name]
-        edges = np.array([[entry["low"], entry["high"]] for entry in bins]).reshape(-1, 2)
-        value, errors = points([entry["auc"] for entry in bins])
-        centre = edges.mean(axis=1)
-        axis.errorbar(centre, value, errors, np.abs(edges - centre[:, None]).T, fmt="o", markersize=5)
-        unit = "" if channel.unit == "1" else f" [{channel.unit}]"
-        axis.set(xlabel=f"{channel.name}{unit}")
-    axes[0].set(ylabel="ROC AUC")
-    style.label(axes[0], style.origin(simulation))
-    style.save(figure, path)
-
-
 def attribution(
-    path: str | Path,
     objects: Samples,
     frames: NDArray[np.float32],
     contributions: NDArray[np.float32],
     crop: Crop,
     simulation: bool,
-) -> None:
+) -> Figure:
     """Crops beside the contributions of their cells to the logit, channel by channel, a row an object.
 
     ``frames`` and ``contributions`` are [N, C, H, W]; the cells around the seed are shown.
@@ -198,11 +127,4 @@ def attribution(
     style.label(axes[0, 0], style.origin(simulation))
     figure.supxlabel("Columns from the seed (phi)", fontsize=16)
     figure.supylabel("Rows from the seed (eta)", fontsize=16)
-    style.save(figure, path)
-
-
-def points(summaries: Sequence[Mapping[str, Any]]) -> tuple[NDArray, NDArray]:
-    """Values [N] and lengths of error bars [2, N] of 68 % intervals."""
-    value = np.array([entry["value"] for entry in summaries], float)
-    interval = np.array([entry["interval_68"] for entry in summaries], float).reshape(-1, 2)
-    return value, np.abs(interval - value[:, None]).T
+    return figure

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -16,24 +14,7 @@ from e2e.plots import style
 LABELS = {"mass": "True mass [GeV]", "transverse_momentum": "True transverse momentum [GeV]"}
 
 
-def correlation(path: str | Path, target: NDArray, mass: NDArray, simulation: bool) -> None:
-    """Numbers of objects by true and by measured mass."""
-    figure, axes = style.figure()
-    edges = np.linspace(target.min(), target.max(), 41)
-    *_, image = axes.hist2d(target, np.clip(mass, edges[0], edges[-1]), bins=edges, norm=LogNorm())
-    axes.plot(edges, edges, color="black", linestyle="--", linewidth=1)
-    axes.set(xlabel="True mass [GeV]", ylabel="Measured mass [GeV]")
-    figure.colorbar(image, ax=axes, label="Objects")
-    style.label(axes, style.origin(simulation))
-    style.save(figure, path)
-
-
-def residuals(path: str | Path, *drawn: Any) -> None:
-    """Write what ``draw_residuals`` draws."""
-    style.save(draw_residuals(*drawn), path)
-
-
-def draw_residuals(target: NDArray, masses: Mapping[str, NDArray], simulation: bool) -> Figure:
+def residuals(target: NDArray, masses: Mapping[str, NDArray], simulation: bool) -> Figure:
     """Distribution of measured over true mass, for each way of measuring it."""
     figure, axes = style.figure()
     for name, mass in masses.items():
@@ -46,12 +27,7 @@ def draw_residuals(target: NDArray, masses: Mapping[str, NDArray], simulation: b
     return figure
 
 
-def dependence(path: str | Path, *drawn: Any) -> None:
-    """Write what ``draw_dependence`` draws."""
-    style.save(draw_dependence(*drawn), path)
-
-
-def draw_dependence(measured: Mapping[str, Mapping[str, Any]], simulation: bool) -> Figure:
+def dependence(measured: Mapping[str, Mapping[str, Any]], simulation: bool) -> Figure:
     """Resolution and bias against true mass and momentum, with 68 % intervals, for each way of measuring."""
     names = list(next(iter(measured.values()))["dependence"])
     figure, axes = style.figure(2, len(names), squeeze=False, sharex="col", sharey="row", height=4.0)

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from e2e.plots import style
-from e2e.plots.evaluation import WATCHED, points
+from e2e.plots.evaluation import WATCHED
 from e2e.plots.samples import by_class
 from e2e.tasks import Quantity
 
@@ -71,11 +71,12 @@ def calibrations(measured: Mapping[str, Mapping[str, Any]], signal: str, simulat
     figure, axes = style.figure()
     axes.plot([0, 1], [0, 1], color="grey", linestyle="--")
     for name, metrics in measured.items():
-        bins = metrics["calibration"]["bins"]
-        fraction, errors = points([entry["signal_fraction"] for entry in bins])
-        axes.errorbar(
-            [entry["mean_score"] for entry in bins], fraction, errors, fmt="o", markersize=5, label=name
-        )
+        calibration, bins = metrics["calibration"], metrics["calibration"]["bins"]
+        fraction, errors = _points([entry["signal_fraction"] for entry in bins])
+        error, perfect = calibration["expected_calibration_error"]["value"], calibration["error_if_perfect"]
+        label = f"{name}, error {error:.4f} ({perfect:.4f} if perfect)"
+        score = [entry["mean_score"] for entry in bins]
+        axes.errorbar(score, fraction, errors, fmt="o", markersize=5, label=label)
     axes.set(xlabel="Mean score", ylabel=f"Fraction of {signal}s", xlim=(0, 1), ylim=(0, 1))
     axes.legend(fontsize="small")
     style.label(axes, style.origin(simulation))
@@ -95,7 +96,7 @@ def dependences(
         for name, metrics in measured.items():
             bins = metrics["dependence"][quantity.name]
             edges = np.array([[entry["low"], entry["high"]] for entry in bins])
-            value, errors = points([entry["auc"] for entry in bins])
+            value, errors = _points([entry["auc"] for entry in bins])
             axes.errorbar(edges.mean(axis=1), value, errors, np.ptp(edges, axis=1) / 2, fmt="o", label=name)
         unit = "" if quantity.unit == "1" else f" [{quantity.unit}]"
         axes.set(xlabel=quantity.name + unit, ylabel="ROC AUC")
@@ -142,3 +143,10 @@ def costs(timings: Mapping[str, Sequence[Mapping[str, Any]]], machine: str, simu
     style.label(left, style.origin(simulation))
     style.label(right, "", f"cmsRun, one thread of {machine}")
     return figure
+
+
+def _points(summaries: Sequence[Mapping[str, Any]]) -> tuple[NDArray, NDArray]:
+    """Values [N] and lengths of error bars [2, N] of 68 % intervals."""
+    value = np.array([entry["value"] for entry in summaries], float)
+    interval = np.array([entry["interval_68"] for entry in summaries], float).reshape(-1, 2)
+    return value, np.abs(interval - value[:, None]).T

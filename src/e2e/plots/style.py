@@ -7,6 +7,7 @@ style.save(figure, output / "roc.png", output / "roc.pdf")
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib
@@ -86,6 +87,14 @@ def label(axes: Axes, origin: str, right: str = "") -> None:
     size = 0.85 * matplotlib.rcParams["font.size"]
     axes.set_title(origin, loc="left", fontsize=size, fontstyle="italic")
     axes.set_title(right, loc="right", fontsize=size)
+
+
+def save_all(figures: Mapping[str, Figure], folder: str | Path) -> None:
+    """Write each figure as <its name>.png to ``folder``, which appears whole or not at all."""
+    with whole(folder) as scratch:
+        scratch.mkdir()
+        for name, drawing in figures.items():
+            save(drawing, scratch / f"{name}.png")
 
 
 def save(figure: Figure, *paths: str | Path) -> None:
