@@ -56,7 +56,9 @@ rule evaluate:
     resources:
         mem_mb=4000,
     params:
-        code=library("learning/evaluate.py", "plots/evaluation.py", "plots/side_by_side.py"),
+        code=library(
+            "learning/evaluate.py", "plots/evaluation.py", "plots/side_by_side.py"
+        ),
     script:
         "../workflow/scripts/evaluate.py"
 
@@ -97,7 +99,9 @@ rule evaluate_masses:
     resources:
         mem_mb=4000,
     params:
-        code=library("learning/regression.py", "plots/regression.py", "plots/side_by_side.py"),
+        code=library(
+            "learning/regression.py", "plots/regression.py", "plots/side_by_side.py"
+        ),
     script:
         "../workflow/scripts/evaluate_masses.py"
 
