@@ -27,8 +27,8 @@ def jets(objects: int, seed: int) -> pd.DataFrame:
 
 
 def test_weighted_classes_have_equal_numbers_and_kinematics():
-    weigh = weights.fit(jets(20_000, 1), QUARK_GLUON)
-    test = jets(20_000, 2)
+    weigh = weights.fit(jets(80_000, 1), QUARK_GLUON)
+    test = jets(80_000, 2)
     weight = weigh(test)
     target = test["target"].to_numpy()
     assert weight[target == 1].sum() == pytest.approx(weight[target == 0].sum(), rel=0.02)
@@ -36,7 +36,7 @@ def test_weighted_classes_have_equal_numbers_and_kinematics():
     for discriminant in (test["jetPt"], np.abs(test["jetEta"])):
         roc = Roc(discriminant.to_numpy(), target)
         assert roc.auc(np.ones((1, len(test))))[0] > 0.57
-        assert roc.auc(weight[None])[0] == pytest.approx(0.5, abs=0.01)
+        assert roc.auc(weight[None])[0] == pytest.approx(0.5, abs=0.006)
 
 
 def test_trees_on_kinematics_alone_find_little_with_the_weights():
@@ -51,26 +51,31 @@ def test_trees_on_kinematics_alone_find_little_with_the_weights():
     def control(weigh):
         return _control(parts, QUARK_GLUON, weigh, seed=1)["kinematics_alone"]
 
-    # Within bins of such steep spectra something remains.
     weighted = control(weights.fit(parts["train"].objects, QUARK_GLUON))
-    assert abs(weighted["value"] - 0.5) < 0.05
+    assert abs(weighted["value"] - 0.5) < 3 * weighted["standard_error"]
     assert weighted["standard_error"] < 0.01
     alike = control(lambda objects: np.ones(len(objects), np.float32))
     assert alike["interval_95"][0] > 0.6
 
 
-def test_bins_that_lack_a_class_count_for_nothing():
+def test_objects_beyond_the_other_class_count_for_nothing():
     """Gluons below 120 GeV, quarks above 80: they are compared between."""
     pt = np.linspace(0, 160, 16_000, endpoint=False)
     table = pd.DataFrame({"jetPt": np.tile(pt, 2), "jetEta": 0.0, "target": np.repeat([0.0, 1.0], len(pt))})
     table = table[np.where(table["target"] == 1, table["jetPt"] > 80, table["jetPt"] < 120)]
     weight = weights.fit(table, QUARK_GLUON)(table)
-    assert not weight[table["jetPt"] < 70].any()
-    assert not weight[table["jetPt"] > 130].any()
-    assert weight[(table["jetPt"] > 90) & (table["jetPt"] < 110)].min() > 0
+    between = weight[(table["jetPt"] > 90) & (table["jetPt"] < 110)]
+    assert weight[(table["jetPt"] < 65) | (table["jetPt"] > 135)].max() < 0.05 * between.min()
 
 
-def test_classes_without_a_common_bin_are_an_error():
+def test_weights_far_beyond_the_training_part_stay_finite():
+    weigh = weights.fit(jets(4_000, 1), QUARK_GLUON)
+    far = jets(8, 2).assign(jetPt=[1e-3, 1e6] * 4, jetEta=5.0, target=[0.0, 0.0, 1.0, 1.0] * 2)
+    assert np.isfinite(weigh(far)).all()
+    assert (weigh(far) >= 0).all()
+
+
+def test_classes_without_common_kinematics_are_an_error():
     pt = np.linspace(10, 160, 1_000)
     table = pd.DataFrame({"jetPt": pt, "jetEta": 0.0, "target": (pt > 85).astype(float)})
     with pytest.raises(E2EError, match=r"alike in jetPt and jetEta: .* take samples whose ranges overlap"):

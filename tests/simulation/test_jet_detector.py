@@ -9,7 +9,8 @@ import uproot
 
 from e2e.simulation import calorimeters, tracks
 from e2e.simulation.calorimeters import TOWER_PHI, deposit_ecal, deposit_hcal, empty, frame_column, frame_row
-from e2e.simulation.particle_flow import find_seed
+from e2e.simulation.crossing import empty_frames
+from e2e.simulation.particle_flow import _mean_hadron, find_seed, reconstruct
 from e2e.simulation.shower import FIRST_PHI
 from e2e.simulation.tracker import ECAL_RADIUS
 from e2e.simulation.tracks import impact_parameters, reach, track_resolution
@@ -170,3 +171,33 @@ def test_seeds_of_real_jets(name: str, shared: Path) -> None:
     for towers, *jets in zip(*(arrays[name] for name in names), strict=True):
         for eta, phi, row, column in zip(*jets, strict=True):
             assert find_seed(towers.reshape(56, 72).astype(float), eta, phi) == (row, column)
+
+
+@pytest.mark.parametrize("tower", [(28, 0), (27, 71), (20, 35), (50, 10)])
+@pytest.mark.parametrize("crystal", [(0, 0), (2, 2), (4, 1)])
+def test_neutral_energy_lies_where_the_crystals_saw_it(
+    tower: tuple[int, int], crystal: tuple[int, int]
+) -> None:
+    """What only the HCAL saw lies in the middle of the tower; all else must not gather there."""
+
+    def found(crystals: float, hcal: float) -> tuple[float, float, float]:
+        """Energy, eta and phi of the one neutral particle."""
+        frames, candidates = empty_frames(), np.empty((4, 4))
+        frames.ecal[row, column] = crystals
+        frames.calorimeters.towers[tower] = hcal
+        assert reconstruct(frames, np.empty((0, 9)), *_mean_hadron(), candidates) == 1
+        px, py, pz, energy = candidates[0]
+        return energy, math.asinh(pz / math.hypot(px, py)), math.atan2(py, px) % (2.0 * math.pi)
+
+    row, column = 5 * tower[0] + crystal[0], (5 * (tower[1] + 2) + crystal[1]) % 360
+    low, high = calorimeters.tower_edges(tower[0])
+    energy, eta, phi = found(20.0, 0.0)
+    assert energy == pytest.approx(20.0)
+    assert eta == pytest.approx(low + (crystal[0] + 0.5) / 5 * (high - low))
+    assert phi == pytest.approx((tower[1] + (crystal[1] + 0.5) / 5) * TOWER_PHI)
+    assert (frame_row(eta), frame_column(phi)) == (row, column)
+
+    _, middle_eta, middle_phi = found(0.0, 20.0)
+    assert (middle_eta, middle_phi) == pytest.approx((0.5 * (low + high), (tower[1] + 0.5) * TOWER_PHI))
+    energy, eta_of_both, _ = found(20.0, 20.0)
+    assert eta_of_both == pytest.approx(middle_eta + 20.0 / energy * (eta - middle_eta))

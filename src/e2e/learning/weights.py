@@ -7,12 +7,14 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline, make_union
+from sklearn.preprocessing import PolynomialFeatures, QuantileTransformer, SplineTransformer, StandardScaler
 
 from e2e.errors import E2EError
 from e2e.tasks import Task
 
-ETA_BINS = 6  # of equal numbers of objects, as those of the transverse momentum
-OBJECTS = 40  # of a class in a bin, on average: more, wider bins would leave a network something of the pT
+KNOTS = 6  # of the splines of each quantity, with equal numbers of objects between them
 
 Weigh = Callable[[pd.DataFrame], NDArray[np.float32]]
 
@@ -21,41 +23,55 @@ def fit(objects: pd.DataFrame, task: Task) -> Weigh:
     """A function from a table of objects to their weights [N], on average about 1.
 
     ``objects`` are those of the training part, with the columns ``target`` and kinematics. With the
-    weights, all classes have the same distribution of the quantities ``task.balance`` (transverse
+    weights, both classes have the same distribution of the quantities ``task.balance`` (transverse
     momentum and eta): the harmonic mean of theirs, so that no object weighs much (overlap weights, Li,
-    Morgan and Zaslavsky, J. Am. Stat. Assoc. 113 (2018) 390). Where some class is missing from a bin, all
-    objects weigh 0: nothing can be compared there. A quantity that the source has not is left out; a
-    task that balances nothing has weights 1. Raises E2EError where the classes have no bin in common.
+    Morgan and Zaslavsky, J. Am. Stat. Assoc. 113 (2018) 390). An object weighs what the share of the other
+    class is at its transverse momentum and |eta|, by a logistic regression on splines of both and on
+    their products. A quantity that the source has not counts for nothing; a task that balances nothing
+    has weights 1. Raises E2EError where the ranges of the classes do not overlap.
     """
     if not task.balance:
         return lambda objects: np.ones(len(objects), np.float32)
-    numbers = max(1, len(objects) // (len(task.classes) * ETA_BINS * OBJECTS)), ETA_BINS
-    edges = [
-        np.quantile(column, np.linspace(0, 1, bins + 1)[1:-1])
-        for column, bins in zip(_balanced(objects, task), numbers, strict=True)
-    ]
+    target = _target(objects)
+    _check_overlap(_balanced(objects, task), target, task)
+    shares = _regression().fit(_balanced(objects, task), target)
 
-    def place(objects: pd.DataFrame) -> tuple[NDArray, ...]:
-        """Class, and bin of each quantity."""
-        columns = zip(edges, _balanced(objects, task), strict=True)
-        bins = (np.searchsorted(edge, column, side="right") for edge, column in columns)
-        return (objects["target"].to_numpy().astype(int), *bins)
+    def overlap(objects: pd.DataFrame) -> NDArray[np.float64]:
+        """Share [N] of the other class at the kinematics of each object."""
+        return shares.predict_proba(_balanced(objects, task))[np.arange(len(objects)), 1 - _target(objects)]
 
-    counts = np.zeros((len(task.classes), *numbers))
-    np.add.at(counts, place(objects), 1.0)
-    some = np.maximum(counts, 1)
-    wanted = np.all(counts > 0, axis=0) / (counts.sum(axis=(1, 2), keepdims=True) / some).sum(axis=0)
-    if not wanted.any():
+    # Up to the regression's slight regularisation the sums are equal already.
+    scale = 0.5 * len(objects) / np.bincount(target, overlap(objects))
+    return lambda objects: (scale[_target(objects)] * overlap(objects)).astype(np.float32)
+
+
+def _regression() -> Pipeline:
+    """Of the class on [N, 2] quantities: linear at the ends, where splines of ranks are too coarse."""
+    knots = np.linspace(0.0, 1.0, KNOTS)[:, None].repeat(2, axis=1)
+    splines = make_pipeline(
+        QuantileTransformer(subsample=None), SplineTransformer(knots=knots, sparse_output=True)
+    )
+    return make_pipeline(
+        make_union(StandardScaler(), splines),
+        PolynomialFeatures(2, interaction_only=True, include_bias=False),
+        LogisticRegression(max_iter=1000),
+    )
+
+
+def _check_overlap(quantities: NDArray, target: NDArray, task: Task) -> None:
+    of_classes = [quantities[target == i] for i in range(len(task.classes))]
+    lowest, highest = (np.array([side(one, axis=0) for one in of_classes]) for side in (np.min, np.max))
+    if (lowest.max(axis=0) > highest.min(axis=0)).any():
         raise E2EError(
             f"no two objects of different classes are alike in {' and '.join(task.balance)}: they cannot be"
             " weighted to equal kinematics; take samples whose ranges overlap"
         )
-    wanted *= len(objects) / len(task.classes) / wanted.sum()
-    table = (wanted / some).astype(np.float32)
-    return lambda objects: table[place(objects)]
 
 
-def _balanced(objects: pd.DataFrame, task: Task) -> tuple[NDArray, NDArray]:
-    """Transverse momentum and |eta| [N]; 0 where unknown."""
-    pt, eta = (np.nan_to_num(objects[name].to_numpy()) for name in task.balance)
-    return pt, np.abs(eta)
+def _balanced(objects: pd.DataFrame, task: Task) -> NDArray[np.float64]:
+    """Transverse momentum and |eta| [N, 2]; 0 where unknown."""
+    return np.abs(np.nan_to_num(objects[list(task.balance)].to_numpy(np.float64)))
+
+
+def _target(objects: pd.DataFrame) -> NDArray[np.int64]:
+    return objects["target"].to_numpy().astype(np.int64)

@@ -273,7 +273,7 @@ def deposit_hcal(towers: NDArray, eta: float, phi: float, energy: float) -> None
         i = row + a - 1
         if not 0 <= i < TOWER_ROWS:
             continue
-        low, high = _edges(i)
+        low, high = tower_edges(i)
         x0, x1 = (low - eta) * scale, (high - eta) * scale
         for b in range(3):
             y0, y1 = ((b - 1) * TOWER_PHI - across) * scale, (b * TOWER_PHI - across) * scale
@@ -286,7 +286,7 @@ def deposit_hcal(towers: NDArray, eta: float, phi: float, energy: float) -> None
 
 
 @compiled
-def _edges(row: int) -> tuple[float, float]:
+def tower_edges(row: int) -> tuple[float, float]:
     """Edges in eta of a row of towers."""
     if row >= TOWER_ROWS // 2:
         return TOWER_EDGES[row - TOWER_ROWS // 2], TOWER_EDGES[row - TOWER_ROWS // 2 + 1]

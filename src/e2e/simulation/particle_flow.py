@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from e2e.simulation.calorimeters import (
     FRAME_ROWS,
     TOWER_COLUMNS,
-    TOWER_EDGES,
     TOWER_NOISE,
     TOWER_PHI,
     TOWER_ROWS,
@@ -24,6 +23,7 @@ from e2e.simulation.calorimeters import (
     hcal_response,
     share_hadron,
     tower_column,
+    tower_edges,
     tower_row,
 )
 from e2e.simulation.compile import compiled
@@ -153,12 +153,18 @@ def reconstruct(
     """Fill ``candidates`` [n, 4] (px, py, pz, E), all massless, and return their number.
 
     Of each tower's energy, what the tracks pointing to it are expected to leave is subtracted: ``mean``
-    [k, 2] in ECAL and HCAL, with the ``spread`` [k] of the sum, for hadrons of ``energies`` [k].
+    [k, 2] in ECAL and HCAL, with the ``spread`` [k] of the sum, for hadrons of ``energies`` [k]. What is left
+    lies where the energy in the crystals does, and in the middle of the tower as far as the HCAL saw it.
     """
     ecal = np.zeros((TOWER_ROWS, TOWER_COLUMNS))
+    across, along = np.zeros_like(ecal), np.zeros_like(ecal)  # energy times place in the tower, 0 to 1
     for i in range(FRAME_ROWS):
         for j in range(COLUMNS):
-            ecal[i // 5, (j // 5 - _SHIFT) % TOWER_COLUMNS] += frames.ecal[i, j]
+            if frames.ecal[i, j] > 0.0:
+                row, column = i // 5, (j // 5 - _SHIFT) % TOWER_COLUMNS
+                ecal[row, column] += frames.ecal[i, j]
+                across[row, column] += frames.ecal[i, j] * (i % 5 + 0.5) / 5.0
+                along[row, column] += frames.ecal[i, j] * (j % 5 + 0.5) / 5.0
     expected_ecal, expected_hcal, variance = np.zeros_like(ecal), np.zeros_like(ecal), np.zeros_like(ecal)
     count = 0
     for track in tracks:
@@ -179,19 +185,23 @@ def reconstruct(
             count += 1
     towers = frames.calorimeters.towers
     for i in range(TOWER_ROWS):
-        low = i - TOWER_ROWS // 2
-        edge, other = (low, low + 1) if low >= 0 else (-low, -low - 1)
-        eta = math.copysign(0.5 * (TOWER_EDGES[edge] + TOWER_EDGES[other]), low + 0.5)
+        low, high = tower_edges(i)
         for j in range(TOWER_COLUMNS):
             light, heavy = ecal[i, j] - expected_ecal[i, j], towers[i, j] - expected_hcal[i, j]
             if light + heavy < SIGNIFICANCE * math.sqrt(variance[i, j] + TOWER_NOISE**2):
                 continue
             light, heavy = max(light, 0.0), max(heavy, 0.0)
             energy = light + heavy / hcal_response(max(heavy, 1.0))
-            pt, phi = energy / math.cosh(eta), (j + 0.5) * TOWER_PHI
-            if energy > NEUTRAL_MINIMUM and count < len(candidates):
-                candidates[count] = (pt * math.cos(phi), pt * math.sin(phi), pt * math.sinh(eta), energy)
-                count += 1
+            if energy <= NEUTRAL_MINIMUM or count == len(candidates):
+                continue
+            in_crystals, x, y = light / energy, 0.5, 0.5
+            if light > 0.0:
+                x += in_crystals * (across[i, j] / ecal[i, j] - 0.5)
+                y += in_crystals * (along[i, j] / ecal[i, j] - 0.5)
+            eta, phi = low + x * (high - low), (j + y) * TOWER_PHI
+            pt = energy / math.cosh(eta)
+            candidates[count] = (pt * math.cos(phi), pt * math.sin(phi), pt * math.sinh(eta), energy)
+            count += 1
     return count
 
 
