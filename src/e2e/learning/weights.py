@@ -34,7 +34,7 @@ def fit(objects: pd.DataFrame, task: Task) -> Weigh:
         return lambda objects: np.ones(len(objects), np.float32)
     target = _target(objects)
     _check_overlap(_balanced(objects, task), target, task)
-    shares = _regression().fit(_balanced(objects, task), target)
+    shares = _regression(len(objects)).fit(_balanced(objects, task), target)
 
     def overlap(objects: pd.DataFrame) -> NDArray[np.float64]:
         """Share [N] of the other class at the kinematics of each object."""
@@ -45,11 +45,12 @@ def fit(objects: pd.DataFrame, task: Task) -> Weigh:
     return lambda objects: (scale[_target(objects)] * overlap(objects)).astype(np.float32)
 
 
-def _regression() -> Pipeline:
+def _regression(objects: int) -> Pipeline:
     """Of the class on [N, 2] quantities: linear at the ends, where splines of ranks are too coarse."""
     knots = np.linspace(0.0, 1.0, KNOTS)[:, None].repeat(2, axis=1)
     splines = make_pipeline(
-        QuantileTransformer(subsample=None), SplineTransformer(knots=knots, sparse_output=True)
+        QuantileTransformer(n_quantiles=min(objects, 1000), subsample=None),
+        SplineTransformer(knots=knots, sparse_output=True),
     )
     return make_pipeline(
         make_union(StandardScaler(), splines),
