@@ -224,8 +224,12 @@ def category(name):
 
 def training_code(wildcards):
     """What the weights depend on: the trainer and this architecture, not the other ones."""
-    architecture = model_settings(wildcards)["architecture"]
-    return library("learning/train.py", f"models/{architecture}.py")
+    file = f"models/{model_settings(wildcards)['architecture']}.py"
+    if not (REPOSITORY / "src/e2e" / file).exists():
+        raise WorkflowError(
+            f"model {wildcards.model} of task {wildcards.task}: its architecture needs a file src/e2e/{file}"
+        )
+    return library("learning/train.py", file)
 
 
 def of_each_model(path):

@@ -1,6 +1,8 @@
 """docs/how-to/my-own-network.md, followed word by word: its file, its entry, its commands."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -93,14 +95,29 @@ def test_entry_takes_the_numbers_of_the_file_only(own_file, config):
         models.build(entry["architecture"], tasks.ELECTRON_PHOTON, depth=2)
 
 
-def test_commands_of_the_page_are_planned(config, tmp_path):
-    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
+def test_commands_of_the_page_are_planned_once_the_file_is_there(config, own_file, tmp_path):
+    tree = tmp_path / "tree"
+    ignore = shutil.ignore_patterns(".*", "results", "build", "__pycache__", "tests", "docs")
+    shutil.copytree(REPOSITORY, tree, ignore=ignore)
+    (tree / "mine.yaml").write_text(yaml.safe_dump(config))
     targets = re.findall(r"^ +snakemake --cores 2 (\S+)", PAGE, re.MULTILINE)
     assert len(targets) == 4
-    command = [
-        Path(sys.executable).parent / "snakemake",
-        *("--snakefile", REPOSITORY / "Snakefile", "--directory", tmp_path, "--dry-run"),
-        *targets,
-        *("--configfile", tmp_path / "mine.yaml"),
-    ]
-    subprocess.run(command, check=True, capture_output=True)
+
+    def plan():
+        command = [
+            Path(sys.executable).parent / "snakemake",
+            "--dry-run",
+            *targets,
+            "--configfile",
+            "mine.yaml",
+        ]
+        environment = os.environ | {"PYTHONPATH": str(tree / "src")}
+        return subprocess.run(command, cwd=tree, env=environment, check=False, capture_output=True, text=True)
+
+    process = plan()
+    assert process.returncode != 0
+    needed = "model mlp of task electron_photon: its architecture needs a file src/e2e/models/mlp.py"
+    assert needed in process.stdout + process.stderr
+    shutil.copy(own_file, tree / "src/e2e/models")
+    process = plan()
+    assert process.returncode == 0, process.stderr
