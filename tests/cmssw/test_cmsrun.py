@@ -519,6 +519,15 @@ def test_frames_that_do_not_fit_the_model_end_the_job(ntuples, model, cmsrun, tm
     assert job.stdout.count("Begin Fatal Exception") == 1
 
 
+def test_providers_lie_where_onnx_runtime_looks_for_them(area):
+    """Beside the library, in the folder where cmsRun finds it."""
+    if not (area / "lib/libonnxruntime.so.1").exists():
+        pytest.skip(f"{area} has not the host's ONNX Runtime")
+    providers = list(Path(onnxruntime.__file__).parent.glob("capi/libonnxruntime_providers_*.so"))
+    assert providers
+    assert all((area / "lib" / path.name).resolve() == path.resolve() for path in providers)
+
+
 # With a GPU there is no error to see.
 @pytest.mark.skipif(os.path.exists("/dev/nvidiactl"), reason="this machine has a GPU")
 def test_cuda_without_a_gpu_is_an_error(ntuples, model, cmsrun):

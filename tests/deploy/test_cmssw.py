@@ -116,6 +116,15 @@ def test_cuda_libraries_of_the_wheels_are_found(area, tmp_path, monkeypatch):
     assert str(libraries) in Path("logs/cmsRun.log").read_text().split(":")[0]
 
 
+def test_gpu_computes_in_full_precision_unless_told_otherwise(area, monkeypatch):
+    (area / "bin/cmsRun").write_text("#!/bin/bash\necho $NVIDIA_TF32_OVERRIDE\n")
+    run(area)
+    assert Path("logs/cmsRun.log").read_text() == "0\n"
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "1")
+    run(area)
+    assert Path("logs/cmsRun.log").read_text() == "1\n"
+
+
 def test_failure_of_cmsrun_quotes_its_exception_and_explains_its_code(area):
     with pytest.raises(E2EError) as error:
         run(area, f"before\n{FATAL}after\n", code=84)
@@ -203,7 +212,8 @@ def test_cuda_needs_the_image_for_it(source, capsys):
     shutil.rmtree(area)
     apptainer_area("gpu")
     cmssw.run(*run_it, dry_run=True)
-    assert "--nv" in dry_run_commands(capsys)[0]
+    [command] = dry_run_commands(capsys)
+    assert {"--nv", "--env=NVIDIA_TF32_OVERRIDE=0"} <= set(command)
 
 
 def test_missing_cvmfs_names_the_remedies(source, monkeypatch):

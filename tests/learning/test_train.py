@@ -3,6 +3,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import lightning
 import numpy as np
 import pandas as pd
 import pytest
@@ -123,6 +124,15 @@ def test_unsuitable_checkpoint_is_said_and_left_aside(
     fit(toy, tmp_path)
     assert "training starts afresh" in capfd.readouterr().err
     assert (tmp_path / "model.pt").read_bytes() == trained.read_bytes()
+
+
+def test_mixed_precision_trains(toy, fit, tmp_path, monkeypatch):
+    """What a GPU trains in, here on the CPU."""
+    trainer = lightning.Trainer
+    mixed = {"precision": "bf16-mixed"}
+    monkeypatch.setattr("lightning.Trainer", lambda **options: trainer(**options | mixed))
+    trained = fit(toy, tmp_path, epochs=1)
+    assert np.isfinite(model.load(trained)[1]["validation_loss"])
 
 
 def test_early_stopping_keeps_the_best_epoch(toy, fit, tmp_path):

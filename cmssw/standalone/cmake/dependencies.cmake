@@ -60,8 +60,14 @@ if(NOT ONNXRUNTIME_LIBRARY)
   find_library(ONNXRUNTIME_LIBRARY onnxruntime)
 endif()
 require(ONNXRUNTIME_LIBRARY "no ONNX Runtime: pip install onnxruntime, or install libonnxruntime-dev")
-# The wheel's file is called libonnxruntime.so.1.x.y, but programs look for libonnxruntime.so.1.
+# The wheel's file is called libonnxruntime.so.1.x.y, but programs look for libonnxruntime.so.1; and that looks for its
+# providers (CUDA, with what all of them share) in the folder where it was found itself.
 file(MAKE_DIRECTORY "${CMAKE_LIBRARY_OUTPUT_DIRECTORY}")
 file(CREATE_LINK "${ONNXRUNTIME_LIBRARY}" "${CMAKE_LIBRARY_OUTPUT_DIRECTORY}/libonnxruntime.so.1" SYMBOLIC)
+file(GLOB providers "${ONNXRUNTIME_DIRECTORY}/capi/libonnxruntime_providers_*.so")
+foreach(provider IN LISTS providers)
+  get_filename_component(name "${provider}" NAME)
+  file(CREATE_LINK "${provider}" "${CMAKE_LIBRARY_OUTPUT_DIRECTORY}/${name}" SYMBOLIC)
+endforeach()
 external(onnxruntime INCLUDE "${ONNXRUNTIME_INCLUDE}" "${ONNXRUNTIME_INCLUDE}/onnxruntime"
          LIBRARIES "${ONNXRUNTIME_LIBRARY}")

@@ -29,6 +29,9 @@ from e2e.files import read_json, sha256, whole, write_json
 
 CVMFS = Path("/cvmfs")
 
+# TensorFloat-32, which CMSSW's wrapper leaves on, rounds to 10 bits: scores then differ by some 1e-4.
+FULL_PRECISION = {"NVIDIA_TF32_OVERRIDE": "0"}
+
 # CMSSW's error codes modulo 256, as a shell sees them (FWCore/Utilities/interface/EDMException.h).
 EXIT_CODES = {
     65: "an exception in a module",
@@ -295,7 +298,7 @@ def _apptainer_exec(image: Path, folders: Iterable[Path], cuda: bool = False) ->
         # Root in a container or a batch job lacks capabilities that Apptainer expects of root.
         command.append("--userns")
     if cuda:
-        command.append("--nv")
+        command += ["--nv", *(f"--env={name}={value}" for name, value in FULL_PRECISION.items())]
     bound: list[Path] = []
     for folder in sorted({Path.cwd(), *folders}):
         if not any(folder.is_relative_to(other) for other in bound):
@@ -314,14 +317,14 @@ def _folders(cfg: Path, arguments: Sequence[str]) -> set[Path]:
 def _environment() -> dict[str, str]:
     """Environment of a command: this Python's cmake and ninja come first, and its CUDA libraries are found.
 
-    ONNX Runtime's CUDA library does not itself know where the wheels put cuBLAS, cuDNN and the rest.
+    A GPU computes in full precision, unless the caller's environment says otherwise. ONNX Runtime's CUDA library does not itself know where the wheels put cuBLAS, cuDNN and the rest.
     """
     cuda = [str(folder) for folder in sorted(Path(sysconfig.get_path("purelib")).glob("nvidia/*/lib"))]
     paths = {"PATH": [sysconfig.get_path("scripts")], "LD_LIBRARY_PATH": cuda}
     first = {
         name: ":".join([*new, os.environ.get(name, "")]).strip(":") for name, new in paths.items() if new
     }
-    return {**os.environ, **first}
+    return {**FULL_PRECISION, **os.environ, **first}
 
 
 def _quoted(path: Path) -> str:

@@ -287,7 +287,7 @@ class Training(lightning.LightningModule):
                 {"params": weights, "weight_decay": self.settings.weight_decay},
                 {"params": others, "weight_decay": 0.0},
             ],
-            fused=True,
+            fused=self.trainer.precision == "32-true",  # else Lightning refuses to clip its gradients
         )
         schedule = one_cycle(optimizer, self.settings, int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -9,9 +9,10 @@
 namespace cms::Ort {
 
   namespace {
-    /// One for the process: ONNX Runtime shares its logging and its allocators among sessions through it.
+    /// One for the process: ONNX Runtime shares its logging and its allocators among sessions through it. It is never
+    /// destroyed: at the end of the process, when CUDA has already gone, that corrupts the heap.
     ::Ort::Env& environment() {
-      static ::Ort::Env env(ORT_LOGGING_LEVEL_ERROR, "");
+      static ::Ort::Env& env = *new ::Ort::Env(ORT_LOGGING_LEVEL_ERROR, "");
       return env;
     }
 
@@ -47,6 +48,7 @@ namespace cms::Ort {
     options.SetIntraOpNumThreads(1);
     options.SetInterOpNumThreads(1);
     if (backend == Backend::cuda) {
+      environment();  // the provider logs through it when it is loaded
       OrtCUDAProviderOptions cuda;
       options.AppendExecutionProvider_CUDA(cuda);  // throws where there is no CUDA
     }
