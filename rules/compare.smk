@@ -2,6 +2,7 @@ rule compare:
     input:
         reference="results/{task}/bdt/metrics.json",
         metrics=of_each_model("results/{task}/{model}/metrics.json"),
+        scores=of_each_model("results/{task}/{model}/scores.parquet"),
         onnx=of_each_model("results/{task}/{model}/model.onnx"),
         contracts=of_each_model("results/{task}/{model}/model.json"),
         training=of_each_model("results/{task}/resources/{model}/train.tsv"),

@@ -1,8 +1,12 @@
 """A comparison of models from made-up results."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
+import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from e2e import comparison
 from e2e.comparison import Files, compare
@@ -38,12 +42,25 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+def scores(value):
+    """Scores table of 200 objects: the larger ``value``, the better the logits, the worse the masses."""
+    target = np.arange(200) % 2
+    noise = np.random.default_rng(1).normal(size=200)
+    identity = {"sample": "a", "run": 1, "lumi": 1, "event": np.arange(200) // 2, "object": target}
+    answers = {"logit": target + noise / value, "mass": target + value * noise, "weight": 1.0 + target}
+    return pd.DataFrame({**identity, "target": target, **answers})
+
+
 def made(folder, name, metrics, seconds=100.0, points=()):
     """The files of one model."""
     files = Files(
-        *(folder / name / file for file in ("metrics.json", "model.onnx", "train.tsv", "benchmark.json"))
+        *(
+            folder / name / file
+            for file in ("metrics.json", "scores.parquet", "model.onnx", "train.tsv", "benchmark.json")
+        )
     )
     write_json(files.metrics, {"model": "cnn", "parameters": 5000, **SIMULATION, **metrics})
+    scores(metrics["auc" if "auc" in metrics else "mean_absolute_error"]["value"]).to_parquet(files.scores)
     files.training.write_text(f"s\th:m:s\tcpu_time\n{seconds}\t0:01:40\t90\n")
     write_json(files.benchmark, {"machine": {"cpu": {"model": "A CPU"}}, "points": list(points)})
     return files
@@ -85,6 +102,14 @@ def test_classifiers_are_ordered_and_keep_their_numbers(folder):
     assert better["auc"] == summary(0.83, 0.01)
     assert better["versus_bdt"] == {"difference": summary(0.02, 0.002), "p_value": 0.03}
     assert (better["parameters"], better["flops"], better["training_s"]) == (5000, 1000, 33.5)
+    assert "versus_best" not in better
+    areas = [
+        roc_auc_score(table["target"], table["logit"], sample_weight=table["weight"])
+        for table in (scores(0.80), scores(0.83))
+    ]
+    versus = record["models"]["worse"]["versus_best"]
+    assert versus["difference"]["value"] == pytest.approx(areas[0] - areas[1])
+    assert versus["p_value"] < 0.05
     assert (better["opset"], better["ir_version"], better["oldest_cmssw"]) == (17, 8, "CMSSW_13_1")
     assert record["batch"] == 2
     assert better["ms_per_object"] == {
@@ -94,7 +119,7 @@ def test_classifiers_are_ordered_and_keep_their_numbers(folder):
     assert record["models"]["worse"]["ms_per_object"] == {}
     assert record["bdt"]["kinematics_alone"]["standard_error"] == 0.006
     assert record["machines"] == ["A CPU"]
-    assert "| better | 0.8300 (0.8200 to 0.8400) | +0.0200 (+0.0180 to +0.0220) | 0.03 | 5,000 |" in table
+    assert "| better | 0.8300 (0.8200 to 0.8400) | +0.0200 (+0.0180 to +0.0220) | 0.03 |  | 5,000 |" in table
     assert "3.00 (1.50 to 6.00) | 3.50 (1.75 to 7.00)" in table
     assert "| 17, 8 | CMSSW_13_1 |" in table
     assert "AUC of 0.5030 (0.4970 to 0.5090), 0.5 standard errors from 1/2" in table
@@ -112,14 +137,15 @@ def test_masses_are_ordered_by_their_error(folder):
     assert list(record["models"]) == ["b", "a"]
     assert record["unit"] == "GeV"
     assert record["models"]["b"]["versus_bdt"]["difference"]["value"] == -0.5
+    away = [np.abs(table["mass"] - table["target"]).mean() for table in (scores(2.5), scores(1.5))]
+    assert record["models"]["a"]["versus_best"]["difference"]["value"] == pytest.approx(away[0] - away[1])
     assert "Mean absolute error [GeV]" in table
 
 
 def test_public_crops_have_no_benchmark(folder):
     files = made(folder, "cnn", classifier(0.8, 0.0))
-    record, table = run(
-        folder, {"cnn": Files(files.metrics, files.onnx, files.training)}, {"auc": summary(0.8, 0.01)}
-    )
+    files = replace(files, benchmark=None)
+    record, table = run(folder, {"cnn": files}, {"auc": summary(0.8, 0.01)})
     assert record["batch"] is None
     assert record["models"]["cnn"]["ms_per_object"] == {}
     assert "No times" in table

@@ -15,7 +15,7 @@ from e2e.deploy.flops import flops
 from e2e.deploy.releases import oldest
 from e2e.errors import E2EError
 from e2e.files import read_json, whole, write_json
-from e2e.learning.regression import REFERENCES
+from e2e.learning import evaluate, regression
 from e2e.plots import comparison as plots
 
 WAYS = (BARE, FRAMEWORK)
@@ -40,6 +40,7 @@ class Files:
     """What the workflow has made of one model; ``benchmark`` where cmsRun can read the task's files."""
 
     metrics: str | Path
+    scores: str | Path
     onnx: str | Path
     training: str | Path  # Snakemake's benchmark of the training
     benchmark: str | Path | None = None
@@ -56,10 +57,10 @@ def compare(
 
     Writes ``record`` (JSON), the same as a ``table`` (Markdown) and as a ``figure`` (.png), best model first;
     returns the content of the record. Of each model it holds the metric on the test part with its
-    intervals, the paired difference to the BDT, the numbers of parameters and of ``flops``, the wall time of
-    the training (s), and milliseconds per object on one thread of a CPU, in ONNX Runtime and in the
-    tagger of cmsRun, at the smallest batch that was measured, and the oldest CMSSW release that takes it.
-    Raises E2EError where the models were not measured on as many objects as the BDT.
+    intervals, the paired differences to the BDT and to the best model, the numbers of parameters and of
+    ``flops``, the wall time of the training (s), and milliseconds per object on one thread of a CPU, in ONNX
+    Runtime and in the tagger of cmsRun, at the smallest batch that was measured, and the oldest CMSSW release
+    that takes it. Raises E2EError where the models were not measured on the same objects.
     """
     bdt = read_json(reference)
     metric = AUC if AUC.key in bdt else ERROR
@@ -71,13 +72,13 @@ def compare(
         metrics, contract = read_json(files.metrics), load_contract(files.onnx)
         if metrics["objects"] != bdt["objects"]:
             raise E2EError(f"{files.metrics}: of other objects than {reference}; evaluate the model anew")
-        versus = metrics["versus_bdt"] if metric is AUC else metrics["versus"][REFERENCES["mass"]]
+        versus = metrics["versus_bdt"] if metric is AUC else metrics["versus"][regression.REFERENCES["mass"]]
         found = points.get(name, {})
         release = oldest(contract.opset, contract.ir_version)
         measured[name] = {
             "architecture": metrics["model"],
             metric.key: metrics[metric.key],
-            "versus_bdt": {key: versus[key] for key in ("difference", "p_value")},
+            "versus_bdt": _difference(versus),
             "parameters": metrics["parameters"],
             "flops": flops(files.onnx),
             "training_s": float(pd.read_csv(files.training, sep="\t")["s"].iloc[-1]),
@@ -86,6 +87,11 @@ def compare(
             "oldest_cmssw": release.name if release else None,
             "ms_per_object": {way: found[batch, way] for way in WAYS if (batch, way) in found},
         }
+    ranking = sorted(
+        measured, key=lambda name: measured[name][metric.key]["value"], reverse=metric.larger_is_better
+    )
+    for name in ranking[1:]:
+        measured[name]["versus_best"] = _paired(models[name], models[ranking[0]], metric)
     content = {
         "task": contract.task.name,
         "simulation": bdt["training_data"]["simulation"],
@@ -99,19 +105,29 @@ def compare(
             metric.key: bdt[metric.key],
             **{name: bdt[name] for name in ("kinematics_alone", "with_reconstruction") if name in bdt},
         },
-        "models": dict(
-            sorted(
-                measured.items(),
-                key=lambda item: item[1][metric.key]["value"],
-                reverse=metric.larger_is_better,
-            )
-        ),
+        "models": {name: measured[name] for name in ranking},
     }
     write_json(record, content)
     with whole(table) as scratch:
         scratch.write_text(_markdown(content, metric))
     plots.draw(content, metric.name, metric.unit, figure)
     return content
+
+
+def _paired(model: Files, best: Files, metric: Metric) -> dict[str, Any]:
+    """Difference of the metric between two models, both on the same resampled events."""
+    objects = pd.read_parquet(best.scores)
+    if metric is AUC:
+        other = evaluate.reference_answers(model.scores, objects, "logit")
+        versus = evaluate.compare(objects, other, objects["logit"].to_numpy(), objects["weight"].to_numpy())
+    else:
+        other = evaluate.reference_answers(model.scores, objects, "mass")
+        versus = regression.compare(objects, other, objects["mass"].to_numpy())
+    return _difference(versus)
+
+
+def _difference(versus: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: versus[key] for key in ("difference", "p_value")}
 
 
 def _points(benchmark: Mapping[str, Any]) -> dict[tuple[int, str], dict[str, float]]:
@@ -137,6 +153,7 @@ def _markdown(content: Mapping[str, Any], metric: Metric) -> str:
         f"{metric.name}{unit}",
         "difference to the BDT, paired",
         "p-value",
+        "difference to the best, paired",
         "parameters",
         "MFLOP",
         "training [s]",
@@ -150,6 +167,7 @@ def _markdown(content: Mapping[str, Any], metric: Metric) -> str:
             _interval(of[metric.key]),
             _interval(of["versus_bdt"]["difference"], "+"),
             f"{of['versus_bdt']['p_value']:.2g}",
+            _interval(of["versus_best"]["difference"], "+") if "versus_best" in of else "",
             f"{of['parameters']:,}",
             f"{of['flops'] / 1e6:.1f}",
             f"{of['training_s']:.0f}",

@@ -50,7 +50,8 @@ def weight(toy, test_part):
 @pytest.mark.parametrize("name", ["bdt", "resnet"])
 def test_scores_are_those_of_the_test_part_alone(results, toy, test_part, name):
     scores = pd.read_parquet(results / name / "scores.parquet")
-    assert list(scores) == [*KEY, "target", "score", "logit", "pho_pT", "pho_E", "pho_eta", "pho_phi"]
+    kinematics = ["pho_pT", "pho_E", "pho_eta", "pho_phi"]
+    assert list(scores) == [*KEY, "target", "score", "logit", "weight", *kinematics]
     assert set(part(*(scores[column] for column in KEY[:4]))) == {PARTS.index("test")}
     assert scores[KEY].equals(test_part.objects[KEY])
     np.testing.assert_array_equal(scores["target"], test_part.target)
@@ -61,6 +62,7 @@ def test_scores_are_those_of_the_test_part_alone(results, toy, test_part, name):
 def test_metrics_are_those_of_the_scores(results, test_part, weight, name):
     scores = pd.read_parquet(results / name / "scores.parquet")
     metrics = json.loads((results / name / "metrics.json").read_text())
+    np.testing.assert_allclose(scores["weight"], weight, rtol=1e-6)
     value = roc_auc_score(scores["target"], scores["logit"], sample_weight=weight)
     assert metrics["auc"]["value"] == pytest.approx(value, abs=1e-6)
     low, high = metrics["auc"]["interval_95"]

@@ -107,8 +107,9 @@ def write_model(folder: Path, task: Task, objects: pd.DataFrame, noise: np.ndarr
         about = {}
     if task.classes:
         logit = (2 * target - 1 + noise).astype(np.float32)
-        write_scores(folder / "scores.parquet", objects, score=sigmoid(logit), logit=logit)
-        metrics = measure(objects, logit, np.abs(noise), np.ones(len(objects), np.float32))
+        weight = np.ones(len(objects), np.float32)
+        write_scores(folder / "scores.parquet", objects, score=sigmoid(logit), logit=logit, weight=weight)
+        metrics = measure(objects, logit, np.abs(noise), weight)
     else:
         mass = (target * np.exp(noise / 20)).astype(np.float32)
         mean = {"mean": np.full(len(mass), 7, np.float32)} if folder.name == "bdt" else {}

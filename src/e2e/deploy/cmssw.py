@@ -317,7 +317,8 @@ def _folders(cfg: Path, arguments: Sequence[str]) -> set[Path]:
 def _environment() -> dict[str, str]:
     """Environment of a command: this Python's cmake and ninja come first, and its CUDA libraries are found.
 
-    A GPU computes in full precision, unless the caller's environment says otherwise. ONNX Runtime's CUDA library does not itself know where the wheels put cuBLAS, cuDNN and the rest.
+    ONNX Runtime's CUDA library does not itself know where the wheels put cuBLAS, cuDNN and the rest. A GPU
+    computes in full precision, unless the caller's environment says otherwise.
     """
     cuda = [str(folder) for folder in sorted(Path(sysconfig.get_path("purelib")).glob("nvidia/*/lib"))]
     paths = {"PATH": [sysconfig.get_path("scripts")], "LD_LIBRARY_PATH": cuda}

@@ -30,7 +30,7 @@ def session(model_onnx: str | Path, provider: str = CPU, threads: int = 1) -> on
             f"{provider} is not in this build of ONNX Runtime; install onnxruntime-gpu, or ask for {CPU}"
         )
     if provider == CUDA:
-        onnxruntime.preload_dlls()  # its library does not itself know where the wheels put cuBLAS and the rest
+        onnxruntime.preload_dlls()  # its library does not itself know where the wheels put cuBLAS, cuDNN, ...
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 4  # what matters is raised below, once

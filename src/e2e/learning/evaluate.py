@@ -52,7 +52,7 @@ def evaluate(
 ) -> None:
     """Measure the network ``model_pt`` on the test part, beside the scores of the ``reference``.
 
-    Writes ``scores`` (parquet: identity, target, score, logit, kinematics), ``metrics`` (JSON: see
+    Writes ``scores`` (parquet: identity, target, score, logit, weight, kinematics), ``metrics`` (JSON: see
     ``measure`` and ``compare``), the figure ``roc`` (.pdf) and a folder ``figures`` of others (.png).
     Objects are weighted as in the training (``weights.fit``); logits are divided by its temperature.
     The network runs on the CPU in float32, whatever it was trained on, since its scores are what
@@ -70,7 +70,7 @@ def evaluate(
     if not np.all(np.isfinite(logit)):
         raise E2EError(f"{model_pt}: logits of the test part are not all finite; train it again")
     other = reference_answers(reference, test.objects, "logit")
-    write_scores(scores, test.objects, score=sigmoid(logit), logit=logit)
+    write_scores(scores, test.objects, score=sigmoid(logit), logit=logit, weight=weight)
 
     energy = total_energy(test.chunks(BATCH))
     content = {
@@ -194,7 +194,10 @@ def measure(
 
 
 def compare(objects: pd.DataFrame, logit: NDArray, reference: NDArray, weight: NDArray) -> dict[str, Any]:
-    """AUC(logit) - AUC(reference), by a paired bootstrap: both on the same resampled events."""
+    """AUC(logit) - AUC(reference), by a paired bootstrap: both on the same resampled events.
+
+    ``objects`` holds their identities and targets, ``weight`` [N] their weights.
+    """
     bootstrap = EventBootstrap(events(objects), REPLICAS, BOOTSTRAP_SEED, weight)
     target = objects["target"].to_numpy()
     ours, theirs = Roc(logit, target), Roc(reference, target)

@@ -68,7 +68,7 @@ def reference(
         }
         if task.classes:
             logit = trees.decision_function(tables["test"]).astype(np.float32)
-            write_scores(scores, test, score=sigmoid(logit), logit=logit)
+            write_scores(scores, test, score=sigmoid(logit), logit=logit, weight=weigh(test))
             content |= measure(test, logit, total_energy(parts["test"].chunks(CHUNK)), weigh(test))
             content |= _control(parts, task, weigh, seed)
             if task.seed_cell > 1:
