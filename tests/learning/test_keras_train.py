@@ -74,7 +74,7 @@ def test_steps_move_the_weights_as_those_of_pytorch_do(toy_frames, twins, keras_
     start = twin.model.get_weights()
 
     loop = Training(network.train(), Classification(), TASK, given, "")
-    loop.trainer = SimpleNamespace(estimated_stepping_batches=10)
+    loop.trainer = SimpleNamespace(estimated_stepping_batches=10, precision="32-true")
     optimizer = loop.configure_optimizers()["optimizer"]
     ours = adamw(twin.model, given)
     step = stepper(twin.model, ours)
