@@ -522,6 +522,7 @@ def test_frames_that_do_not_fit_the_model_end_the_job(ntuples, model, cmsrun, tm
 def test_providers_lie_where_onnx_runtime_looks_for_them(area):
     """Beside the library, in the folder where cmsRun finds it."""
     if not (area / "lib/libonnxruntime.so.1").exists():
+        # E2E_AREA may name an area of a release, whose ONNX Runtime is the release's.
         pytest.skip(f"{area} has not the host's ONNX Runtime")
     providers = list(Path(onnxruntime.__file__).parent.glob("capi/libonnxruntime_providers_*.so"))
     assert providers

@@ -10,7 +10,7 @@ namespace cms::Ort {
 
   namespace {
     /// One for the process: ONNX Runtime shares its logging and its allocators among sessions through it. It is never
-    /// destroyed: at the end of the process, when CUDA has already gone, that corrupts the heap.
+    /// destroyed: with CUDA, processes that destroyed it at their end aborted there ("corrupted double-linked list").
     ::Ort::Env& environment() {
       static ::Ort::Env& env = *new ::Ort::Env(ORT_LOGGING_LEVEL_ERROR, "");
       return env;
