@@ -21,7 +21,10 @@
 
 #include "configured.h"
 
-/// Reads ntuples of the MLAnalyzer, with their run, lumi and event, and puts the detector frame and the seeds.
+/**
+ * Reads ntuples of the MLAnalyzer, with their run, lumi and event, and puts the detector frame and the seeds; also, as
+ * "fileIndex", which of the job's input files an event comes from, counted from 0: run 1 is in every simulated sample.
+ */
 class RHTreeSource : public edm::ProducerSourceFromFiles {
 public:
   RHTreeSource(edm::ParameterSet const& config, edm::InputSourceDescription const& description);
@@ -43,6 +46,7 @@ private:
   e2e::FrameBuilder const builder_;
   edm::EDPutTokenT<e2e::DetectorFrame> const frameToken_;
   edm::EDPutTokenT<e2e::SeedCollection> const seedsToken_;
+  edm::EDPutTokenT<unsigned int> const fileIndexToken_;
   std::vector<std::string> const files_;
   std::size_t opened_ = 0;  // number of files opened so far; the last of them is read
   std::unique_ptr<e2e::RHTreeReader> reader_;
@@ -79,6 +83,7 @@ RHTreeSource::RHTreeSource(edm::ParameterSet const& config, edm::InputSourceDesc
       builder_(e2e::configured([&] { return e2e::FrameBuilder(layers(config), rows_, columns_); })),
       frameToken_(produces()),
       seedsToken_(produces()),
+      fileIndexToken_(produces("fileIndex")),
       files_(fileNames(0)) {
   if (seedCell_ == 0)
     throw edm::Exception(edm::errors::Configuration) << "RHTreeSource: seedCell is 0; a seed lies in at least one cell";
@@ -151,6 +156,7 @@ bool RHTreeSource::setRunAndEventInfo(edm::EventID& id, edm::TimeValue_t&, edm::
 void RHTreeSource::produce(edm::Event& event) {
   auto const entry = nextEntry_ - 1;
   reader_->load(entry);
+  event.emplace(fileIndexToken_, static_cast<unsigned int>(opened_ - 1));
   try {
     event.emplace(frameToken_, builder_.build(reader_->images()));
     event.emplace(seedsToken_, e2e::makeSeeds(reader_->seedRows(), reader_->seedColumns(), rows_, columns_, seedCell_));
