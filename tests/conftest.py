@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +27,33 @@ def shared() -> Path:
     if not (path / "data").is_dir():
         pytest.fail(f"E2E_SHARED={folder} holds no data/ folder")
     return path
+
+
+@contextmanager
+def mounted(folder: Path, *options: str) -> Iterator[Path]:
+    """A tmpfs at ``folder``; where this machine does not let the tests mount one, they skip."""
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", *options, "tmpfs", str(folder)]
+    if subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("mounting a small disk takes root, with the right to mount")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture
+def full_disk(tmp_path) -> Iterator[Path]:
+    """A folder on a disk with room for 64 kB."""
+    with mounted(tmp_path / "small", "-o", "size=64k") as folder:
+        yield folder
+
+
+@pytest.fixture
+def read_only(tmp_path) -> Iterator[Path]:
+    """A folder that even root cannot write to."""
+    with mounted(tmp_path / "fixed", "-o", "ro") as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from e2e import __version__
-from e2e.errors import E2EError
+from e2e.errors import E2EError, of_the_machine
+from e2e.files import local_path
 from e2e.tasks import TASKS, task
 
 if TYPE_CHECKING:
@@ -122,15 +123,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--workers", type=int, metavar="N", help="convert on Dask, in N processes here")
     command.add_argument("--scheduler", metavar="ADDRESS", help="convert on the Dask cluster with this one")
-    command.add_argument("sources", type=Path, nargs="+", metavar="IN")
+    command.add_argument("sources", type=local_path, nargs="+", metavar="IN")
     command.add_argument(
-        "output", type=Path, metavar="OUT", help="OUT.parquet, or a folder for several files"
+        "output", type=local_path, metavar="OUT", help="OUT.parquet, or a folder for several files"
     )
     command.set_defaults(run=_convert)
 
     command = commands.add_parser("inspect", help="schema, units, counts, ranges and a picture of a file")
-    command.add_argument("file", type=Path, metavar="FILE")
-    command.add_argument("--picture", type=Path, help="where the picture goes (default: <stem>.png here)")
+    command.add_argument("file", type=local_path, metavar="FILE")
+    command.add_argument("--picture", type=local_path, help="where it goes (default: <stem>.png here)")
     command.set_defaults(run=_inspect)
 
     command = commands.add_parser("simulate", help="write an ntuple of simulated objects of a task")
@@ -138,13 +139,13 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--sample", required=True, help="electron, photon; qcd; a_tautau, top; tau, qcd")
     command.add_argument("--objects", required=True, type=int, help="how many, or a few more")
     command.add_argument("--seed", required=True, type=int, help="also the run number")
-    command.add_argument("output", type=Path, metavar="OUT.root")
+    command.add_argument("output", type=local_path, metavar="OUT.root")
     command.set_defaults(run=_simulate)
 
     command = commands.add_parser("predict", help="scores of an exported model on an ntuple or a store file")
-    command.add_argument("--model", required=True, type=Path, help="model.onnx with its model.json beside it")
-    command.add_argument("source", type=Path, metavar="IN.root")
-    command.add_argument("output", type=Path, metavar="OUT.parquet")
+    command.add_argument("--model", required=True, type=local_path, help="model.onnx, model.json beside it")
+    command.add_argument("source", type=local_path, metavar="IN.root")
+    command.add_argument("output", type=local_path, metavar="OUT.parquet")
     command.set_defaults(run=_predict)
 
     steps = commands.add_parser("cmssw", help="build the CMSSW area, or run cmsRun in it").add_subparsers(
@@ -160,18 +161,20 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--backend", choices=("standalone", "apptainer", "cvmfs"), help="default: config"
         )
-        command.add_argument("--config", type=Path, default=REPOSITORY / "config.yaml")
+        command.add_argument("--config", type=local_path, default=REPOSITORY / "config.yaml")
         command.add_argument("--dry-run", action="store_true", help="print the commands, run none")
-    run.add_argument("cfg", type=Path, metavar="CFG.py")
+    run.add_argument("cfg", type=local_path, metavar="CFG.py")
     run.add_argument("options", nargs="*", metavar="NAME=VALUE")
     return parser
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; bad input prints one line on stderr and returns 1."""
-    arguments = _parser().parse_args(argv)
     try:
-        arguments.run(arguments)
+        arguments = _parser().parse_args(argv)
+        with of_the_machine():
+            arguments.run(arguments)
+            sys.stdout.flush()
     except E2EError as error:
         print(f"e2e: error: {error}", file=sys.stderr)
         return 1

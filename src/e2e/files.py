@@ -1,37 +1,162 @@
-"""Files that appear whole or not at all, and their checksums."""
+"""Files that appear whole or not at all and take nobody's place, names that can be used, and checksums."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import re
 import shutil
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from e2e.errors import E2EError
+
+MARK = ".e2e"  # in a folder that this project wrote, and so may replace
+_URL = re.compile(r"(?!file:)[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_LONGEST = 255  # bytes of a name, on Linux
+# What only a writer meets; whatever else the system says is of writing if it names the file written.
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.ENAMETOOLONG}
+
+
+def local_path(name: str | Path) -> Path:
+    """The path that a user typed, of a file to read or to write.
+
+    Raises E2EError for a URL, which a ``Path`` would turn into the name of a file and lose its slashes,
+    and for a name that is not UTF-8, which parquet and ROOT cannot open.
+    """
+    if _URL.match(text := str(name)):
+        raise E2EError(f"{text}: only files of this machine are read and written; copy it (curl -O, xrdcp)")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise E2EError(f"{text!a}: the name is not UTF-8; rename it") from None
+    return Path(text)
+
+
+def output_path(path: str | Path, *inputs: str | Path) -> Path:
+    """Where a file written to ``path`` will lie: a symbolic link is followed, and stays.
+
+    Raises E2EError where a file cannot be written, before any work is done for it: the path is a folder,
+    no ordinary file, or one of the ``inputs`` (whatever its name: links and ``./`` are seen through), or
+    its folder can neither be written nor made.
+    """
+    path = Path(path)
+    try:
+        target = path.resolve() if path.is_symlink() else path
+        exists = target.exists()
+        if target.is_dir():
+            raise E2EError(f"{path}: is a folder; name a file in it")
+        if exists and not target.is_file():
+            raise E2EError(f"{path}: is no ordinary file; choose another name")
+        for given in inputs:
+            if exists and Path(given).exists() and target.samefile(given):
+                raise E2EError(f"{path}: would be written over the input {given}; choose another name")
+        above = next(folder for folder in target.absolute().parents if folder.exists())
+    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
+        raise _unwritable(path, error) from None
+    if not above.is_dir():
+        raise E2EError(f"{path}: cannot be written, since {above} is no folder")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise E2EError(f"{path}: cannot be written, since {above} is read-only; choose another folder")
+    return target
 
 
 @contextmanager
 def whole(path: str | Path) -> Iterator[Path]:
     """Yield a scratch path beside ``path`` that is renamed to it when the block succeeds.
 
-    If the block raises, the scratch file or directory is removed and an earlier ``path`` stays
-    as it was. The scratch name keeps the suffix of ``path``, since writers look at it.
+    If the block raises, the scratch file is removed, and an earlier ``path`` and its folders stay as they
+    were. The scratch name keeps the suffix of ``path``, since writers look at it.
+
+    Raises E2EError where ``output_path`` does, and where the disk is full.
+    """
+    with _beside(output_path(path), path) as scratch:
+        yield scratch
+
+
+@contextmanager
+def whole_folder(path: str | Path, mark: str = MARK) -> Iterator[Path]:
+    """``whole``, for a folder: the scratch folder is there, and empty.
+
+    A folder that holds the file ``mark`` is taken for one that was written so, and replaced; the block
+    may itself write the mark. Raises E2EError for any other folder that is not empty.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
-    try:
+    owned_folder(path, mark)
+    output_path(path / mark)  # its folder, too, can be written
+    with _beside(path.resolve() if path.is_symlink() else path, path) as scratch:
+        scratch.mkdir()
         yield scratch
-        if path.is_dir():  # a directory cannot be renamed onto one that holds something
-            shutil.rmtree(path)
-        os.replace(scratch, path)
+        (scratch / mark).touch()
+
+
+def owned_folder(path: str | Path, mark: str = MARK) -> Path:
+    """The path of a folder that this project may replace or remove, or that is not there.
+
+    Raises E2EError for a folder with something in it and no file ``mark``, and for a file.
+    """
+    path = Path(path)
+    if path.is_dir():
+        if not (path / mark).exists() and any(path.iterdir()):
+            raise E2EError(f"{path}: a folder that was not written by this project; move it away")
+    elif path.exists():
+        raise E2EError(f"{path}: is a file, and a folder is written there; move it away")
+    return path
+
+
+@contextmanager
+def _beside(target: Path, path: str | Path) -> Iterator[Path]:
+    """A scratch path beside ``target``, called ``path`` in messages, which is renamed to it."""
+    stem = re.sub(r"[^\w.-]", "_", target.stem)  # no character that ROOT, say, would take for another thing
+    suffix = target.suffix if re.fullmatch(r"\.\w{1,20}", target.suffix) else ""
+    ending = f".{os.getpid()}.part{suffix}"
+    while len(os.fsencode(f".{stem}{ending}")) > _LONGEST:
+        stem = stem[:-1]
+    scratch = target.with_name(f".{stem}{ending}")
+    missing = [folder for folder in target.parents if not folder.exists()]
+    done = False
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield scratch
+        if scratch.is_dir() and target.is_dir():  # it cannot be renamed onto one that holds something
+            shutil.rmtree(target)
+        os.replace(scratch, target)
+        done = True
+    except OSError as error:
+        if error.errno in _NO_ROOM or Path(str(error.filename)) in (scratch, *target.parents):
+            raise _unwritable(path, error) from None
+        raise
     finally:
         if scratch.is_dir():
             shutil.rmtree(scratch)
         else:
             scratch.unlink(missing_ok=True)
+        for folder in missing if not done else ():
+            with suppress(OSError):  # it holds something else by now
+                folder.rmdir()
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder for the time of the block; raises E2EError where there is no place for it."""
+    try:
+        folder = tempfile.TemporaryDirectory()
+    except OSError as error:
+        raise E2EError(
+            f"no folder for temporary files ({error}); set TMPDIR to one that can be written"
+        ) from None
+    with folder as name:
+        yield Path(name)
+
+
+def _unwritable(path: str | Path, error: OSError | RuntimeError) -> E2EError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return E2EError(f"{path}: cannot be written ({reason}); make room, or choose another place")
 
 
 def sha256(path: str | Path) -> str:

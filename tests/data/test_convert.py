@@ -337,7 +337,7 @@ def test_public_files_by_their_content(tmp_path, capsys):
     assert store.read_metadata(tmp_path / "out/crops.parquet").sample == "gun"
     assert run("--quarter-endcaps", source, tmp_path / "out") == 1
     assert run(source, source) == 1
-    assert "would be written over it" in capsys.readouterr().err
+    assert "would be written over the input" in capsys.readouterr().err
 
 
 def test_the_number_of_channels(simulated, tmp_path):

@@ -10,7 +10,7 @@ CFG = REPOSITORY / "cmssw/src/RecoE2E/Taggers/test/e2e_cfg.py"
 # The library of this checkout, also in an environment into which it was not installed.
 sys.path.insert(0, str(REPOSITORY / "src"))
 
-from e2e.errors import E2EError  # noqa: E402
+from e2e.errors import E2EError, of_the_machine  # noqa: E402
 
 
 class _Tee:
@@ -35,7 +35,8 @@ class _Tee:
 def reported():
     """Run a script's body; bad input prints one line and exits with code 1."""
     try:
-        yield
+        with of_the_machine():
+            yield
     except E2EError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,7 +36,7 @@ from e2e.data.store import Metadata, Samples
 from e2e.data.stream import Stream
 from e2e.deploy.contract import git_revision
 from e2e.errors import E2EError
-from e2e.files import write_json
+from e2e.files import output_path, temporary_folder, write_json
 from e2e.learning import data
 from e2e.plots.benchmark_data import draw
 from e2e.simulation import electron_photon, jets
@@ -509,9 +508,10 @@ def benchmark(
     ``config`` says which networks are trained, and with how many channels. ``files`` are ntuples of real
     jets, of which the occupancy is stated. Raises E2EError where a file cannot be used.
     """
+    for output in (record, figure):
+        output_path(output, config, *files)
     settings = _settings(config)
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
+    with temporary_folder() as folder:
         _say("jets in the layouts that are compared")
         layouts = {
             f"{share:.0%} occupancy": Layouts.write(

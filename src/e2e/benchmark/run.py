@@ -6,7 +6,6 @@ docs/benchmark.md says what each number means.
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,7 +22,7 @@ from e2e.benchmark.ways import BARE, FRAMEWORK, KERAS, PER_EVENT, CmsRun, in_cms
 from e2e.deploy.contract import Contract, git_revision, load_contract
 from e2e.deploy.runtime import CPU, CUDA, session
 from e2e.errors import E2EError
-from e2e.files import sha256, whole, write_json
+from e2e.files import sha256, temporary_folder, whole, whole_folder, write_json
 from e2e.plots import style
 from e2e.plots.benchmark import draw
 
@@ -164,8 +163,7 @@ def benchmark(
     """
     contract = load_contract(model_onnx)
     table = pd.read_parquet(reference)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         sizes, calls = settings["batch_sizes"], settings["events"]
         batches = prepare(contract, ntuples, table, sizes, calls, folder)
         points = list(
@@ -189,8 +187,7 @@ def benchmark(
         "settings": dict(settings),
         "points": [point.summary() for point in points],
     }
-    with whole(figures) as drawn, whole(samples) as raw:
-        drawn.mkdir()
+    with whole_folder(figures) as drawn, whole(samples) as raw:
         processor = content["machine"]["cpu"]["model"]
         draw(content["points"], style.origin(simulation), contract.model, processor, drawn)
         columns = ["way", "provider", "threads", "batch", "repeat", "quantity", "value"]

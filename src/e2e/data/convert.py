@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from io import StringIO
+from itertools import pairwise
 from operator import itemgetter
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import numpy as np
 import uproot
 from coffea import processor
 from coffea.nanoevents import BaseSchema
-from coffea.processor.executor import FileMeta
+from coffea.processor.executor import WorkItem
 from tqdm import tqdm
 
 from e2e.data import baskets, crops, ntuple, store
@@ -113,20 +114,23 @@ def _run(
     if not checked.entries:
         return
     path = str(checked.path.resolve())
-    options = {"treename": ntuple.TREE, "uproot_options": ntuple.UPROOT_OPTIONS}
-    # what coffea would open the file for, and in a cache of its own keep when the file is replaced
-    known = {"numentries": checked.entries, "uuid": checked.uuid}
-    known = {FileMeta(cutter.sample, path, ntuple.TREE): known}
-    runner = processor.Runner(executor=executor, schema=BaseSchema, chunksize=CHUNK, metadata_cache=known)
+    runner = processor.Runner(executor=executor, schema=BaseSchema)
     frames = {channel.name for channel in cutter.task.channels}
     branches = [branch for branch in checked.branches if branch not in frames]
-    files = {cutter.sample: {"files": [path], "preload": branches}}
+    options = {
+        "uproot_options": ntuple.UPROOT_OPTIONS,
+        "iteritems_options": {"filter_name": branches},
+    }
+    # Not by coffea, which opens the file for it, keeps what it found when the file is replaced, and takes
+    # names in ASCII only.
+    chunks = [
+        WorkItem("", path, ntuple.TREE, start, stop, checked.uuid, {}, frozenset(branches))
+        for start, stop in pairwise(_bounds(checked.entries))
+    ]
     bar = tqdm(
         total=checked.entries, desc=f"Converting {checked.path.name}", unit="event", disable=not progress
     )
     with bar, _one_error(checked.path):
-        chunks = list(runner.preprocess(files, **options))
-        options["iteritems_options"] = {"filter_name": branches}
         at_once = _at_once(executor)
         for first in range(0, len(chunks), at_once):
             window = chunks[first : first + at_once]
@@ -134,6 +138,12 @@ def _run(
                 found = runner.run(window, cutter, **options)["out"]
             yield from (samples for _, samples in sorted(found, key=itemgetter(0)))
             bar.update(sum(map(len, window)))
+
+
+def _bounds(entries: int) -> list[int]:
+    """Where the chunks of ``entries`` events begin and end: about ``CHUNK`` each, and equal."""
+    size = -(-entries // max(1, round(entries / CHUNK)))
+    return [*range(0, entries, size), entries]
 
 
 def _at_once(executor: processor.executor.ExecutorBase) -> int:

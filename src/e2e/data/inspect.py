@@ -13,7 +13,7 @@ from rich.table import Table
 
 from e2e.data import ntuple, store
 from e2e.errors import E2EError
-from e2e.files import sha256
+from e2e.files import local_path, output_path, sha256
 from e2e.plots import displays
 from e2e.tasks import TASKS, Channel, Quantity, Task
 
@@ -28,12 +28,14 @@ def inspect(path: str | Path, picture: str | Path | None = None) -> None:
     crop and a few objects of a store, the first event with an object of an ntuple. Raises E2EError for
     any other file.
     """
-    path = Path(path)
+    path = local_path(path)
     describe = {".parquet": _store, ".root": _ntuple}.get(path.suffix)
     if describe is None:
         raise E2EError(f"{path}: neither an ntuple (.root) nor a sample store (.parquet)")
     console = Console(width=160, soft_wrap=True, highlight=False, markup=False)
-    describe(path, Path(picture or f"{path.stem}.png"), console)
+    picture = Path(picture or f"{path.stem}.png")
+    output_path(picture, path)
+    describe(path, picture, console)
 
 
 def _store(path: Path, picture: Path, console: Console) -> None:

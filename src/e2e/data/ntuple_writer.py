@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from e2e.data.ntuple import TREE
 from e2e.errors import E2EError
-from e2e.files import whole
+from e2e.files import output_path, whole
 from e2e.tasks import ELECTRON_PHOTON, Task
 
 Sparse = tuple[NDArray[np.uint32], NDArray[np.float32]]
@@ -116,6 +117,7 @@ def write_ntuple(
     index outside the detector, or a value that is not finite.
     """
     path = Path(path)
+    output_path(path)
     root = _root()
     events = iter(events)
     first = next(events, None)
@@ -128,16 +130,11 @@ def write_ntuple(
     frames = list(shapes)
     cells = [rows * columns for rows, columns in shapes.values()]
     count = 0
-    with whole(path) as scratch:
+    with whole(path) as scratch, _for_root(scratch) as named:
         try:
-            file = root.TFile.Open(
-                f"{scratch}?reproducible={name or path.name}", "RECREATE", "", ZSTD_LEVEL_1
-            )
+            file = root.TFile.Open(f"{named}?reproducible={name or path.name}", "RECREATE", "", ZSTD_LEVEL_1)
         except OSError:
-            raise E2EError(
-                f"{path}: ROOT cannot write there; check permissions and free space, "
-                "and that the path holds no # or ?"
-            ) from None
+            raise E2EError(f"{path}: ROOT cannot write there; check permissions and free space") from None
         try:
             writer = root.e2e.RHTreeWriter(
                 file.mkdir(DIRECTORY), TREE_NAME, frames, cells, branches, BASKET_BYTES
@@ -159,6 +156,16 @@ def write_ntuple(
         if file.TestBit(root.TFile.kWriteError):
             raise E2EError(f"{path}: ROOT could not write all {count} events; check the free space")
     return count
+
+
+@contextmanager
+def _for_root(path: Path) -> Iterator[str]:
+    """Another name of ``path``: in that of its folder, ROOT would take # and ? for a URL's and expand $."""
+    folder = os.open(path.parent, os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
 
 
 @cache

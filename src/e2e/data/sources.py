@@ -10,6 +10,7 @@ from coffea.processor.executor import ExecutorBase
 from e2e.data import convert, public
 from e2e.data.store import Metadata
 from e2e.errors import E2EError
+from e2e.files import local_path, output_path
 from e2e.tasks import Task
 
 
@@ -26,10 +27,10 @@ def convert_file(
     """Convert one file by what it holds: see ``convert.convert`` for ntuples, ``public.convert`` for others.
 
     ``quarter_endcaps`` and ``executor`` are for ntuples, ``part`` is for others. Raises E2EError as these
-    do, and where the output would replace the source.
+    do, and where the output would replace the source or cannot be written.
     """
-    if source.resolve() == output.resolve():
-        raise E2EError(f"{source}: the store would be written over it; choose another folder")
+    source = local_path(source)
+    output_path(output, source)
     if public.layout(source) is None:
         return convert.convert(task, source, output, sample, progress, quarter_endcaps, executor)
     if quarter_endcaps:
@@ -44,7 +45,7 @@ def convert_files(
 
     Yields the path of each store, with its metadata or with what is wrong with its source: one broken file
     does not keep the others from being converted. ``options`` are those of ``convert_file``. Raises
-    E2EError, before any file is converted, when two of them would be written to one.
+    E2EError, before any file is converted, when two of them would be written to one, or one over another.
     """
     outputs: dict[Path, Path] = {}
     for source in sources:
@@ -52,6 +53,8 @@ def convert_files(
         if output in outputs:
             raise E2EError(f"{source} and {outputs[output]} would both be written to {output}; rename one")
         outputs[output] = source
+    for output in outputs:
+        output_path(output, *sources)
     for output, source in outputs.items():
         try:
             yield output, convert_file(task, source, output, **options)

@@ -25,9 +25,10 @@ from pathlib import Path
 from typing import Any
 
 from e2e.errors import E2EError
-from e2e.files import read_json, sha256, whole, write_json
+from e2e.files import read_json, sha256, whole_folder, write_json
 
 CVMFS = Path("/cvmfs")
+AREA = "area.json"  # in a complete area: its backend, and what it was made with
 
 # TensorFloat-32, which CMSSW's wrapper leaves on, rounds to 10 bits: scores then differ by some 1e-4.
 FULL_PRECISION = {"NVIDIA_TF32_OVERRIDE": "0"}
@@ -83,7 +84,8 @@ def build(
         return
     way.check()
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output, whole(area) if way.relocatable else _in_place(area) as destination:
+    place = whole_folder(area, AREA) if way.relocatable else _in_place(area)
+    with log.open("wb") as output, place as destination:
         for command in way.build_commands(source, destination, jobs):
             output.write(f"+ {shlex.join(command)}\n".encode())
             output.flush()
@@ -92,7 +94,7 @@ def build(
             )
             if code:
                 raise E2EError(f"the {backend} area cannot be built: {_failure(log)}")
-        write_json(destination / "area.json", {"backend": backend, **way.record(source)})
+        write_json(destination / AREA, {"backend": backend, **way.record(source)})
 
 
 def run(
@@ -113,7 +115,7 @@ def run(
     """
     area = area.resolve()
     way = BACKENDS[backend](area, settings)
-    if not (area / "area.json").exists():
+    if not (area / AREA).exists():
         raise E2EError(
             f"{area}: not a complete {backend} area; `e2e cmssw build --backend {backend}` makes it"
         )
@@ -133,7 +135,7 @@ def run(
     if code != "0":
         meaning = EXIT_CODES.get(int(code), "see the log")
         raise E2EError(f"cmsRun ended with {code} ({meaning}): {_failure(log)}")
-    if image := read_json(area / "area.json").get("image"):
+    if image := read_json(area / AREA).get("image"):
         write_json(log.parent / "image.json", image)
     return Cost(wall_s=float(wall), peak_rss_bytes=1024 * int(peak))
 
@@ -194,7 +196,7 @@ class _Apptainer:
         return [*([] if image.exists() else [make_image]), *(inside + command for command in compiling)]
 
     def run_command(self, cfg: Path, arguments: Sequence[str]) -> list[str]:
-        image = read_json(self.area / "area.json")["image"]
+        image = read_json(self.area / AREA)["image"]
         cuda = "backend=cuda" in arguments
         if cuda and image["onnxruntime"] != "gpu":
             raise E2EError("backend=cuda needs cmssw.apptainer.onnxruntime: gpu; this image is for CPUs")
@@ -360,5 +362,5 @@ def _failure(log: Path) -> str:
 def _in_place(area: Path) -> Iterator[Path]:
     """``area`` itself, without the mark of a complete area until the block writes it again."""
     area.mkdir(parents=True, exist_ok=True)
-    (area / "area.json").unlink(missing_ok=True)
+    (area / AREA).unlink(missing_ok=True)
     yield area

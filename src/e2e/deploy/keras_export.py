@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 import warnings
-from pathlib import Path
 
 import numpy as np
 import onnx
 
 from e2e.deploy.contract import INPUT, LOGIT, SCORE
 from e2e.deploy.network import Deployed
+from e2e.files import temporary_folder
 from e2e.models.tensorflow import load_keras
 
 PACKAGES = ("keras", "tensorflow-cpu", "tf2onnx", "onnx")  # that the file depends on
@@ -28,9 +27,9 @@ def trace(network: Deployed, opset: int) -> onnx.ModelProto:
     logit = network.network.model(frames) / network.temperature
     model = keras.Model(frames, [keras.ops.sigmoid(logit), logit])
     model(np.zeros((1, *network.task.shape), np.float32))  # Keras exports what has been called
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+    with temporary_folder() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        path = Path(folder) / "model.onnx"
+        path = folder / "model.onnx"
         model.export(path, format="onnx", opset_version=min(opset, NEWEST_OPSET), verbose=False)
         traced = onnx.load(path)
     traced = onnx.shape_inference.infer_shapes(traced)

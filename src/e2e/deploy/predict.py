@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from e2e.data.store import Samples, StoreFile
 from e2e.deploy.contract import load_contract
 from e2e.deploy.runtime import run, session
 from e2e.errors import E2EError
-from e2e.files import whole
+from e2e.files import local_path, output_path, temporary_folder, whole
 from e2e.tasks import Channel
 
 BATCH_CELLS = 256 * 2 * 32 * 32  # values a call: enough to keep the processor busy, 2 MB of frames
@@ -72,11 +71,13 @@ def predict(model_onnx: str | Path, source: str | Path, output: str | Path) -> p
     Raises:
         E2EError: the model, the source or their combination cannot be used; no output is left.
     """
-    source, contract = Path(source), load_contract(model_onnx)
+    source, model_onnx = local_path(source), local_path(model_onnx)
+    output_path(output, source, model_onnx, model_onnx.with_suffix(".json"))
+    contract = load_contract(model_onnx)
     if source.suffix == ".parquet":
         return scores(model_onnx, _chunks(source), output)
-    with tempfile.TemporaryDirectory() as folder:
-        converted = Path(folder) / "store.parquet"
+    with temporary_folder() as folder:
+        converted = folder / "store.parquet"
         convert(contract.task, source, converted, sample=source.stem, progress=False)
         return scores(model_onnx, _chunks(converted), output)
 

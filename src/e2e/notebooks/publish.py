@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 import nbformat
@@ -15,7 +14,7 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 from e2e.errors import E2EError
-from e2e.files import whole
+from e2e.files import temporary_folder, whole
 
 # The cell that Snakemake puts first: paths of the machine, and nothing to read.
 PREAMBLE = "snakemake-job-properties"
@@ -71,7 +70,7 @@ def pdf(executed: str | Path, page: str | Path, output: str | Path) -> None:
 
 
 def _by_browser(browser: str, page: Path, output: str | Path) -> None:
-    with tempfile.TemporaryDirectory() as profile, whole(output) as scratch:
+    with temporary_folder() as profile, whole(output) as scratch:
         command = [
             browser,
             "--headless=new",

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from e2e.errors import E2EError
-from e2e.files import whole
+from e2e.files import whole, whole_folder
 
 # What a plot says of its events: architecture.md, "simulated is said to be simulated".
 SIMULATION = "Fast simulation (not CMS full simulation)"
@@ -91,8 +91,7 @@ def label(axes: Axes, origin: str, right: str = "") -> None:
 
 def save_all(figures: Mapping[str, Figure], folder: str | Path) -> None:
     """Write each figure as <its name>.png to ``folder``, which appears whole or not at all."""
-    with whole(folder) as scratch:
-        scratch.mkdir()
+    with whole_folder(folder) as scratch:
         for name, drawing in figures.items():
             save(drawing, scratch / f"{name}.png")
 

@@ -19,7 +19,7 @@ def compiled(function: Callable) -> Callable:
     module's function after that was edited.
     """
     before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(Path(__file__).parent / "__pycache__" / _STATE)
+    numba.config.CACHE_DIR = str(Path(before or Path(__file__).parent / "__pycache__") / _STATE)
     try:
         return numba.njit(cache=True)(function)
     finally:

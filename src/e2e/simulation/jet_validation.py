@@ -17,7 +17,7 @@ from sklearn.metrics import roc_auc_score
 from e2e import tasks
 from e2e.data.ntuple import open_tree
 from e2e.errors import E2EError
-from e2e.files import whole, write_json
+from e2e.files import whole_folder, write_json
 from e2e.simulation import calorimeters, tracks
 from e2e.simulation.jets import PARTICLE_JETS
 from e2e.simulation.shower import CELL_ETA, CELL_PHI, FIRST_PHI
@@ -219,8 +219,7 @@ def validate(task: str, ntuples: Sequence[str | Path], record: str | Path, figur
 
     from e2e.plots.jet_simulation import draw  # matplotlib is only needed here
 
-    with whole(figures) as scratch:
-        scratch.mkdir()
+    with whole_folder(figures) as scratch:
         draw(tasks.task(task), jets, particles, checks, scratch)
 
 

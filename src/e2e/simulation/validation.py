@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 
 from e2e.data.ntuple import open_tree
 from e2e.errors import E2EError
-from e2e.files import whole, write_json
+from e2e.files import whole_folder, write_json
 from e2e.learning.shower_shapes import shower_shapes
 from e2e.simulation.electron_photon import PDG_IDS
 from e2e.simulation.reconstruction import wrap
@@ -156,8 +156,7 @@ def validate(ntuples: Sequence[str | Path], record: str | Path, figures: str | P
 
     from e2e.plots.simulation import draw  # matplotlib is only needed here
 
-    with whole(figures) as scratch:
-        scratch.mkdir()
+    with whole_folder(figures) as scratch:
         draw(objects, hits, checks, scratch)
 
 

@@ -1,0 +1,65 @@
+"""Where Numba keeps what it has compiled: a place that can be written, and that nobody else writes to."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from pathlib import Path
+
+LIBRARY = Path(__file__).parent
+VARIABLE = "NUMBA_CACHE_DIR"
+
+
+def choose() -> None:
+    """Set ``NUMBA_CACHE_DIR`` where Numba's own places cannot be written, as in containers and on cvmfs.
+
+    Beside the library, which is Numba's way, if that can be written; else a folder of the user's cache;
+    else one of the user's own among the temporary files. What is cached is code that is run: a folder
+    that belongs to somebody else is not used.
+    """
+    if (given := os.environ.get(VARIABLE)) and _made(Path(given)):
+        return
+    folder = "" if not given and os.access(LIBRARY, os.W_OK) else _folder()
+    if folder or given:
+        os.environ[VARIABLE] = folder
+        if "numba" in sys.modules:  # which has read the variable by now
+            sys.modules["numba"].config.CACHE_DIR = folder
+
+
+def _folder() -> str:
+    """A folder for the caches; empty if there is none."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    if home.is_absolute() and _made(home / "e2e"):
+        return str(home / "e2e")
+    try:
+        own = Path(tempfile.gettempdir(), f"e2e-{os.geteuid()}")
+        if _private(own):
+            return str(own)
+        fresh = tempfile.mkdtemp(prefix="e2e-")
+    except OSError:
+        return ""  # Numba says so where it needs one
+    atexit.register(shutil.rmtree, fresh, ignore_errors=True)
+    return fresh
+
+
+def _made(folder: Path) -> bool:
+    """Whether a folder is there, made now if need be, and can be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK | os.X_OK)
+
+
+def _private(folder: Path) -> bool:
+    """Whether a folder is there, made now if need be, which belongs to this user alone."""
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        found = folder.lstat()
+        return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
+    return True
