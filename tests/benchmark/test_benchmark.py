@@ -166,7 +166,7 @@ def test_figures_are_drawn(made):
     folder, _, _ = made
     names = {"throughput", "latency", "threads", "memory", "modules"}
     assert {path.name for path in (folder / "figures").glob("*.png")} == {f"{name}.png" for name in names}
-    sizes = [path.stat().st_size for path in (folder / "figures").iterdir()]
+    sizes = [path.stat().st_size for path in (folder / "figures").glob("*.png")]
     assert min(sizes) > 10_000
 
 
