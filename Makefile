@@ -10,10 +10,10 @@ CONFIG ?= config.yaml
 KERAS ?= requirements/keras.txt
 RUNTIME := $(if $(shell nvidia-smi -L 2>/dev/null),gpu,cpu)
 BIN := .venv/bin
-REPORT := results/report.html
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo all notebooks-pdf bench-data test test-slow lint clean
+.PHONY: help demo all config notebooks-pdf bench-data test test-slow lint clean
+.NOTPARALLEL:
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -23,20 +23,26 @@ help:  ## this list
 demo: CONFIG := $(if $(filter file,$(origin CONFIG)),config/demo.yaml,$(CONFIG))
 demo: all  ## the whole chain at laptop size: some 15 minutes on 2 cores
 
-all: .venv/installed  ## the whole chain of config.yaml, and its report
+all: config .venv/installed  ## the whole chain of config.yaml, and its report
 	@echo "Running the workflow on $(CONFIG) with $(CORES) cores"
-	@snakemake --cores $(CORES) all --configfile $(CONFIG)
-	@if [ ! -e $(REPORT) ] || [ -n "$$(find results config $(CONFIG) workflow/report -newer $(REPORT) -type f -print -quit)" ]; then \
+	@snakemake --cores $(CORES) all --configfile "$(CONFIG)"
+	@results=results/$$(python -m e2e.config "$(CONFIG)"); report=$$results/report.html; \
+	if [ ! -e $$report ] || [ -n "$$(find $$results config "$(CONFIG)" workflow/report -newer $$report -type f -print -quit)" ]; then \
 	  echo "Writing the report"; \
-	  snakemake --report $(REPORT) all --configfile $(CONFIG); \
-	else echo "The report is up to date"; fi
-	@echo "$(CURDIR)/$(REPORT)"
+	  snakemake --report $$report all --configfile "$(CONFIG)"; \
+	else echo "The report is up to date"; fi; \
+	echo "$(CURDIR)/$$report"
 
-notebooks-pdf: .venv/installed  ## the notebooks as results/<task>/notebook.pdf, by Chromium or LaTeX
-	@snakemake --cores $(CORES) notebooks_pdf --configfile $(CONFIG)
+config:  # says what is wrong with the configuration before gigabytes are installed
+	@[ -f "$(CONFIG)" ] || { echo "CONFIG=$(CONFIG): there is no such file; here are: $$(grep -l '^run:' config.yaml config/*.yaml | paste -sd ' ')" >&2; exit 1; }
+	@$(MAKE) .venv/started
+	@PYTHONPATH=src python -m e2e.config "$(CONFIG)" >/dev/null
 
-bench-data: .venv/installed  ## how fast data move, against what others do: results/benchmark/data.{json,png}, some minutes
-	@python -m e2e.benchmark.data results/benchmark/data.json results/benchmark/data.png --config $(CONFIG)
+notebooks-pdf: config .venv/installed  ## the notebooks as results/<run>/<task>/notebook.pdf, by Chromium or LaTeX
+	@snakemake --cores $(CORES) notebooks_pdf --configfile "$(CONFIG)"
+
+bench-data: config .venv/installed  ## how fast data move, against what others do: results/benchmark/data.{json,png}, some minutes
+	@python -m e2e.benchmark.data results/benchmark/data.json results/benchmark/data.png --config "$(CONFIG)"
 
 test: .venv/installed  ## lint and the fast tests
 	@$(MAKE) lint
@@ -50,16 +56,23 @@ lint: .venv/installed
 	@snakefmt --check Snakefile rules
 	@snakemake --lint
 
-clean:  ## remove results (the environment stays)
-	rm -rf results .snakemake
+clean:  ## remove all that results/ holds, of every run, downloads too, and Snakemake's records; .venv stays
+	@[ ! -d results ] || find -H results -mindepth 1 -delete  # -H: results may be a link to a larger disk
+	@rm -rf .snakemake
 
 REQUIREMENTS := requirements/base.txt requirements/$(RUNTIME).txt $(KERAS)
 PACKAGES := $(REQUIREMENTS:%=-r %) -c requirements/constraints.txt
 
-.venv/installed: requirements/torch.txt $(REQUIREMENTS) requirements/constraints.txt pyproject.toml cmssw/standalone/fetch-headers
+.venv/started:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed, and here is: $$($(PYTHON) --version 2>&1 || true); install it, or name it: make PYTHON=/usr/bin/python3.11" >&2; exit 1; }
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet $$(grep -hiE '^(pyyaml|jsonschema)==' requirements/base.txt)
+	@touch $@
+
+.venv/installed: requirements/torch.txt $(REQUIREMENTS) requirements/constraints.txt pyproject.toml cmssw/standalone/fetch-headers | .venv/started
 	@echo "Setting up .venv (about $(if $(KERAS),4,3) GB, some minutes; only when requirements change)"
 	@command -v g++ >/dev/null || { containers/apt-install g++; }
-	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet uv==0.13.9
 	@echo "  torch"
 	@$(BIN)/pip install --quiet -r requirements/torch.txt

@@ -2,15 +2,15 @@ rule benchmark:
     input:
         area=f"results/cmssw/{BACKEND}/area.json",
         ntuples=ntuples,
-        torch="results/{task}/{model}/model.pt",
-        onnx="results/{task}/{model}/model.onnx",
-        contract="results/{task}/{model}/model.json",
-        scores="results/{task}/{model}/scores.parquet",
+        torch="results/{run}/{task}/{model}/model.pt",
+        onnx="results/{run}/{task}/{model}/model.onnx",
+        contract="results/{run}/{task}/{model}/model.json",
+        scores="results/{run}/{task}/{model}/scores.parquet",
     output:
-        record="results/{task}/{model}/benchmark/benchmark.json",
-        samples="results/{task}/{model}/benchmark/samples.parquet",
+        record="results/{run}/{task}/{model}/benchmark/benchmark.json",
+        samples="results/{run}/{task}/{model}/benchmark/samples.parquet",
         figures=report(
-            directory("results/{task}/{model}/benchmark/figures"),
+            directory("results/{run}/{task}/{model}/benchmark/figures"),
             patterns=["{figure}.png"],
             caption="../workflow/report/benchmark.rst",
             category="Benchmark",
@@ -18,9 +18,9 @@ rule benchmark:
             labels={"model": "{model}", "figure": "{figure}"},
         ),
     log:
-        "results/{task}/logs/{model}/benchmark.log",
+        "results/{run}/{task}/logs/{model}/benchmark.log",
     benchmark:
-        "results/{task}/resources/{model}/benchmark.tsv"
+        "results/{run}/{task}/resources/{model}/benchmark.tsv"
     conda:
         "../envs/e2e.yaml"
     threads: 1000  # all that --cores gives: timings mean nothing beside other jobs

@@ -21,15 +21,15 @@ rule cmsrun:
     input:
         area="results/cmssw/{backend}/area.json",
         ntuples=ntuples,
-        onnx="results/{task}/{model}/model.onnx",
-        contract="results/{task}/{model}/model.json",
+        onnx="results/{run}/{task}/{model}/model.onnx",
+        contract="results/{run}/{task}/{model}/model.json",
     output:
-        scores="results/{task}/{model}/cmsrun/{backend}/scores.root",
-        timing="results/{task}/{model}/cmsrun/{backend}/timing.json",
+        scores="results/{run}/{task}/{model}/cmsrun/{backend}/scores.root",
+        timing="results/{run}/{task}/{model}/cmsrun/{backend}/timing.json",
     log:
-        "results/{task}/{model}/cmsrun/{backend}/cmsRun.log",
+        "results/{run}/{task}/{model}/cmsrun/{backend}/cmsRun.log",
     benchmark:
-        "results/{task}/resources/{model}/cmsrun_{backend}.tsv"
+        "results/{run}/{task}/resources/{model}/cmsrun_{backend}.tsv"
     conda:
         "../envs/e2e.yaml"
     threads: 8
@@ -43,24 +43,24 @@ rule cmsrun:
 
 rule agreement:
     input:
-        model="results/{task}/{model}/model.pt",
+        model="results/{run}/{task}/{model}/model.pt",
         stores=stores,
-        torch="results/{task}/{model}/scores.parquet",
-        onnx="results/{task}/{model}/onnx_scores.parquet",
-        cmsrun=f"results/{{task}}/{{model}}/cmsrun/{BACKEND}/scores.root",
+        torch="results/{run}/{task}/{model}/scores.parquet",
+        onnx="results/{run}/{task}/{model}/onnx_scores.parquet",
+        cmsrun=f"results/{{run}}/{{task}}/{{model}}/cmsrun/{BACKEND}/scores.root",
     output:
-        record="results/{task}/{model}/agreement.json",
+        record="results/{run}/{task}/{model}/agreement.json",
         figure=report(
-            "results/{task}/{model}/agreement.png",
+            "results/{run}/{task}/{model}/agreement.png",
             caption="../workflow/report/agreement.rst",
             category="Agreement",
             subcategory="{task}",
             labels={"model": "{model}", "figure": "training, ONNX Runtime, cmsRun"},
         ),
     log:
-        "results/{task}/logs/{model}/agreement.log",
+        "results/{run}/{task}/logs/{model}/agreement.log",
     benchmark:
-        "results/{task}/resources/{model}/agreement.tsv"
+        "results/{run}/{task}/resources/{model}/agreement.tsv"
     conda:
         "../envs/e2e.yaml"
     threads: 1
@@ -74,14 +74,14 @@ rule agreement:
 
 rule backends_equal:
     input:
-        standalone="results/{task}/{model}/cmsrun/standalone/scores.root",
-        other="results/{task}/{model}/cmsrun/{backend}/scores.root",
+        standalone="results/{run}/{task}/{model}/cmsrun/standalone/scores.root",
+        other="results/{run}/{task}/{model}/cmsrun/{backend}/scores.root",
     output:
-        "results/{task}/{model}/cmsrun/{backend}/equals_standalone.json",
+        "results/{run}/{task}/{model}/cmsrun/{backend}/equals_standalone.json",
     log:
-        "results/{task}/logs/{model}/backends_equal_{backend}.log",
+        "results/{run}/{task}/logs/{model}/backends_equal_{backend}.log",
     benchmark:
-        "results/{task}/resources/{model}/backends_equal_{backend}.tsv"
+        "results/{run}/{task}/resources/{model}/backends_equal_{backend}.tsv"
     conda:
         "../envs/e2e.yaml"
     threads: 1

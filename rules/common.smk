@@ -7,6 +7,7 @@ import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
+from e2e import runs
 from e2e.config import validate
 from e2e.deploy.releases import check
 from e2e.errors import E2EError
@@ -17,6 +18,12 @@ REPOSITORY = Path(workflow.basedir)
 
 try:
     validate(config, yaml.safe_load((REPOSITORY / "config/schema.yaml").read_text()))
+    runs.check_name(config["run"], workflow.configfiles, REPOSITORY)
+    runs.check_targets(
+        asked_for(),
+        config["run"],
+        {task: settings["models"] for task, settings in config["tasks"].items()},
+    )
     if config["cmssw"]["backend"] == "cvmfs":
         export, cmssw = config["export"], config["cmssw"]["cvmfs"]
         check(export["opset"], export["ir_version"], cmssw["release"])
@@ -28,6 +35,7 @@ SIMULATED = {
     "quark_gluon": ("qcd",),
     "tau": ("tau", "qcd"),
 }
+RUN = config["run"]
 BACKEND = config["cmssw"]["backend"]
 
 
@@ -66,6 +74,7 @@ NAMES = "|".join(sorted({model for models in MODELS.values() for model in models
 
 
 wildcard_constraints:
+    run=RUN,
     task="|".join(config["tasks"]),
     sample="|".join(
         sorted({sample for task in config["tasks"] for sample in samples(task)})
@@ -92,10 +101,11 @@ def sample_files(task, sample):
     if settings["source"] == "cernbox":
         names = public_files(task, sample)
         return [
-            f"results/{task}/downloads/{sample}/{Path(name).name}" for name in names
+            f"results/{RUN}/{task}/downloads/{sample}/{Path(name).name}"
+            for name in names
         ]
     files = range(settings["simulation"]["files"])
-    return [f"results/{task}/ntuples/{sample}_{i:03d}.root" for i in files]
+    return [f"results/{RUN}/{task}/ntuples/{sample}_{i:03d}.root" for i in files]
 
 
 def public_files(task, sample):
@@ -103,7 +113,7 @@ def public_files(task, sample):
     link = settings_of(task)["cernbox"][sample]
     if "files" in link:
         return link["files"]
-    listing = checkpoints.listing.get(task=task, sample=sample)
+    listing = checkpoints.listing.get(run=RUN, task=task, sample=sample)
     return Path(listing.output[0]).read_text().splitlines()
 
 
@@ -147,7 +157,7 @@ def ntuples(wildcards):
 
 def stores(wildcards):
     names = sources(wildcards.task)
-    return [f"results/{wildcards.task}/store/{name}.parquet" for name in names]
+    return [f"results/{RUN}/{wildcards.task}/store/{name}.parquet" for name in names]
 
 
 def file_seed(wildcards):
@@ -194,12 +204,7 @@ def simulation_code(wildcards):
 def model_settings(wildcards):
     """The entry of a model; a repeat has the seed of its folder instead of the entry's own."""
     name, *folder = wildcards.model.split("/")
-    models = settings_of(wildcards.task)["models"]
-    if name not in models:
-        raise WorkflowError(
-            f"task {wildcards.task} has no model {name!r}; the configuration has: {', '.join(models)}"
-        )
-    settings = models[name]
+    settings = settings_of(wildcards.task)["models"][name]
     if not folder:
         return settings
     seed = int(folder[0].removeprefix("seed_"))
@@ -209,7 +214,7 @@ def model_settings(wildcards):
 def repeats(wildcards):
     """Metrics of a model with its own seed and with those that follow it."""
     first = model_settings(wildcards)["trainer"]["seed"]
-    folder = f"results/{wildcards.task}/{wildcards.model}"
+    folder = f"results/{RUN}/{wildcards.task}/{wildcards.model}"
     others = range(first + 1, first + config["repeats"])
     return [
         f"{folder}/metrics.json",
@@ -233,18 +238,18 @@ def training_code(wildcards):
 
 
 def of_each_model(path):
-    """An input function: the file ``path``, with {task} and {model} in it, of each of a task's models."""
+    """An input function: the file ``path``, with {run}, {task}, {model} in it, of each of a task's models."""
 
     def paths(wildcards):
         task = wildcards.task
-        return [path.format(task=task, model=model) for model in MODELS[task]]
+        return [path.format(run=RUN, task=task, model=model) for model in MODELS[task]]
 
     return paths
 
 
 def benchmarks(wildcards):
     """The benchmark of each of a task's models; none where cmsRun cannot read the files."""
-    path = "results/{task}/{model}/benchmark/benchmark.json"
+    path = "results/{run}/{task}/{model}/benchmark/benchmark.json"
     return of_each_model(path)(wildcards) if has_ntuples(wildcards.task) else []
 
 
@@ -260,9 +265,12 @@ def data_outputs():
     """What `data` makes: for each task its stores, their split, pictures, and validation where simulated."""
     outputs = []
     for task, settings in config["tasks"].items():
-        outputs += [f"results/{task}/split.parquet", f"results/{task}/displays.png"]
+        outputs += [
+            f"results/{RUN}/{task}/split.parquet",
+            f"results/{RUN}/{task}/displays.png",
+        ]
         if settings["source"] == "simulation":
-            outputs.append(f"results/{task}/simulation/validation.json")
+            outputs.append(f"results/{RUN}/{task}/simulation/validation.json")
     return outputs
 
 
@@ -275,7 +283,7 @@ def model_results(wildcards):
     names = ["metrics.json", "scores.parquet", "history.csv"]
     if has_ntuples(wildcards.task):
         names += ["agreement.json", "benchmark/benchmark.json"]
-    task, models = f"results/{wildcards.task}", model_names(wildcards)
+    task, models = f"results/{RUN}/{wildcards.task}", model_names(wildcards)
     return [
         *(f"{task}/{model}/{name}" for model in models for name in names),
         *(f"{task}/resources/{model}/train.tsv" for model in models),
@@ -297,7 +305,9 @@ def notebook_code(wildcards):
 def notebooks(kind):
     """The notebook of each task that has a model, as html or pdf."""
     return [
-        f"results/{task}/notebook.{kind}" for task, models in MODELS.items() if models
+        f"results/{RUN}/{task}/notebook.{kind}"
+        for task, models in MODELS.items()
+        if models
     ]
 
 
@@ -306,9 +316,9 @@ def final_outputs():
     outputs = data_outputs() + notebooks("html")
     for task, models in MODELS.items():
         if models:
-            outputs.append(f"results/{task}/comparison.json")
+            outputs.append(f"results/{RUN}/{task}/comparison.json")
         for model in models:
-            folder = f"results/{task}/{model}"
+            folder = f"results/{RUN}/{task}/{model}"
             names = ["metrics.json", "model.json"]
             if has_ntuples(task):
                 names += ["agreement.json", "benchmark/benchmark.json"]

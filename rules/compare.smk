@@ -1,26 +1,26 @@
 rule compare:
     input:
-        reference="results/{task}/bdt/metrics.json",
-        metrics=of_each_model("results/{task}/{model}/metrics.json"),
-        scores=of_each_model("results/{task}/{model}/scores.parquet"),
-        onnx=of_each_model("results/{task}/{model}/model.onnx"),
-        contracts=of_each_model("results/{task}/{model}/model.json"),
-        training=of_each_model("results/{task}/resources/{model}/train.tsv"),
+        reference="results/{run}/{task}/bdt/metrics.json",
+        metrics=of_each_model("results/{run}/{task}/{model}/metrics.json"),
+        scores=of_each_model("results/{run}/{task}/{model}/scores.parquet"),
+        onnx=of_each_model("results/{run}/{task}/{model}/model.onnx"),
+        contracts=of_each_model("results/{run}/{task}/{model}/model.json"),
+        training=of_each_model("results/{run}/{task}/resources/{model}/train.tsv"),
         benchmarks=benchmarks,
     output:
-        record="results/{task}/comparison.json",
-        table="results/{task}/comparison.md",
+        record="results/{run}/{task}/comparison.json",
+        table="results/{run}/{task}/comparison.md",
         figure=report(
-            "results/{task}/comparison.png",
+            "results/{run}/{task}/comparison.png",
             caption="../workflow/report/comparison.rst",
             category="Performance",
             subcategory="{task}",
             labels={"figure": "comparison of all models"},
         ),
     log:
-        "results/{task}/logs/compare.log",
+        "results/{run}/{task}/logs/compare.log",
     benchmark:
-        "results/{task}/resources/compare.tsv"
+        "results/{run}/{task}/resources/compare.tsv"
     conda:
         "../envs/e2e.yaml"
     threads: 1

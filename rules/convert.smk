@@ -7,11 +7,11 @@ rule convert:
     input:
         source=source,
     output:
-        "results/{task}/store/{sample}_{index}.parquet",
+        "results/{run}/{task}/store/{sample}_{index}.parquet",
     log:
-        "results/{task}/logs/convert/{sample}_{index}.log",
+        "results/{run}/{task}/logs/convert/{sample}_{index}.log",
     benchmark:
-        "results/{task}/resources/convert/{sample}_{index}.tsv"
+        "results/{run}/{task}/resources/convert/{sample}_{index}.tsv"
     conda:
         "../envs/e2e.yaml"
     threads: 1
@@ -30,12 +30,12 @@ rule split:
     input:
         stores=stores,
     output:
-        table="results/{task}/split.parquet",
-        counts="results/{task}/split.json",
+        table="results/{run}/{task}/split.parquet",
+        counts="results/{run}/{task}/split.json",
     log:
-        "results/{task}/logs/split.log",
+        "results/{run}/{task}/logs/split.log",
     benchmark:
-        "results/{task}/resources/split.tsv"
+        "results/{run}/{task}/resources/split.tsv"
     conda:
         "../envs/e2e.yaml"
     threads: 1
@@ -52,16 +52,16 @@ rule displays:
         stores=stores,
     output:
         report(
-            "results/{task}/displays.png",
+            "results/{run}/{task}/displays.png",
             caption="../workflow/report/displays.rst",
             category="Data",
             subcategory="{task}",
             labels={"figure": "event displays"},
         ),
     log:
-        "results/{task}/logs/displays.log",
+        "results/{run}/{task}/logs/displays.log",
     benchmark:
-        "results/{task}/resources/displays.tsv"
+        "results/{run}/{task}/resources/displays.tsv"
     conda:
         "../envs/e2e.yaml"
     threads: 1

@@ -1,14 +1,14 @@
 rule reference:
     input:
         stores=stores,
-        split="results/{task}/split.parquet",
+        split="results/{run}/{task}/split.parquet",
     output:
-        scores="results/{task}/bdt/scores.parquet",
-        metrics="results/{task}/bdt/metrics.json",
+        scores="results/{run}/{task}/bdt/scores.parquet",
+        metrics="results/{run}/{task}/bdt/metrics.json",
     log:
-        "results/{task}/logs/bdt.log",
+        "results/{run}/{task}/logs/bdt.log",
     benchmark:
-        "results/{task}/resources/bdt.tsv"
+        "results/{run}/{task}/resources/bdt.tsv"
     conda:
         "../envs/e2e.yaml"
     threads: 4
@@ -23,21 +23,21 @@ rule reference:
 rule evaluate:
     input:
         stores=stores,
-        split="results/{task}/split.parquet",
-        model="results/{task}/{model}/model.pt",
-        reference="results/{task}/bdt/scores.parquet",
+        split="results/{run}/{task}/split.parquet",
+        model="results/{run}/{task}/{model}/model.pt",
+        reference="results/{run}/{task}/bdt/scores.parquet",
     output:
-        scores="results/{task}/{model}/scores.parquet",
-        metrics="results/{task}/{model}/metrics.json",
+        scores="results/{run}/{task}/{model}/scores.parquet",
+        metrics="results/{run}/{task}/{model}/metrics.json",
         roc=report(
-            "results/{task}/{model}/roc.pdf",
+            "results/{run}/{task}/{model}/roc.pdf",
             caption="../workflow/report/roc.rst",
             category=category("Performance"),
             subcategory="{task}",
             labels={"model": "{model}", "figure": "ROC curve"},
         ),
         figures=report(
-            directory("results/{task}/{model}/figures"),
+            directory("results/{run}/{task}/{model}/figures"),
             patterns=["{figure}.png"],
             caption="../workflow/report/evaluation.rst",
             category=category("Performance"),
@@ -45,9 +45,9 @@ rule evaluate:
             labels={"model": "{model}", "figure": "{figure}"},
         ),
     log:
-        "results/{task}/logs/{model}/evaluate.log",
+        "results/{run}/{task}/logs/{model}/evaluate.log",
     benchmark:
-        "results/{task}/resources/{model}/evaluate.tsv"
+        "results/{run}/{task}/resources/{model}/evaluate.tsv"
     wildcard_constraints:
         task=CLASSIFICATION,
     conda:
@@ -66,21 +66,21 @@ rule evaluate:
 rule evaluate_masses:
     input:
         stores=stores,
-        split="results/{task}/split.parquet",
-        model="results/{task}/{model}/model.pt",
-        reference="results/{task}/bdt/scores.parquet",
+        split="results/{run}/{task}/split.parquet",
+        model="results/{run}/{task}/{model}/model.pt",
+        reference="results/{run}/{task}/bdt/scores.parquet",
     output:
-        scores="results/{task}/{model}/scores.parquet",
-        metrics="results/{task}/{model}/metrics.json",
+        scores="results/{run}/{task}/{model}/scores.parquet",
+        metrics="results/{run}/{task}/{model}/metrics.json",
         resolution=report(
-            "results/{task}/{model}/resolution.pdf",
+            "results/{run}/{task}/{model}/resolution.pdf",
             caption="../workflow/report/resolution.rst",
             category=category("Performance"),
             subcategory="{task}",
             labels={"model": "{model}", "figure": "resolution"},
         ),
         figures=report(
-            directory("results/{task}/{model}/figures"),
+            directory("results/{run}/{task}/{model}/figures"),
             patterns=["{figure}.png"],
             caption="../workflow/report/masses.rst",
             category=category("Performance"),
@@ -88,9 +88,9 @@ rule evaluate_masses:
             labels={"model": "{model}", "figure": "{figure}"},
         ),
     log:
-        "results/{task}/logs/{model}/evaluate.log",
+        "results/{run}/{task}/logs/{model}/evaluate.log",
     benchmark:
-        "results/{task}/resources/{model}/evaluate.tsv"
+        "results/{run}/{task}/resources/{model}/evaluate.tsv"
     wildcard_constraints:
         task=MASSES,
     conda:
@@ -110,18 +110,18 @@ rule repeats:
     input:
         repeats,
     output:
-        record="results/{task}/{model}/repeats.json",
+        record="results/{run}/{task}/{model}/repeats.json",
         figure=report(
-            "results/{task}/{model}/repeats.png",
+            "results/{run}/{task}/{model}/repeats.png",
             caption="../workflow/report/repeats.rst",
             category="Performance",
             subcategory="{task}",
             labels={"model": "{model}", "figure": "repeats"},
         ),
     log:
-        "results/{task}/logs/{model}/repeats.log",
+        "results/{run}/{task}/logs/{model}/repeats.log",
     benchmark:
-        "results/{task}/resources/{model}/repeats.tsv"
+        "results/{run}/{task}/resources/{model}/repeats.tsv"
     wildcard_constraints:
         model=NAMES,
     conda:

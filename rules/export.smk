@@ -1,13 +1,13 @@
 rule export:
     input:
-        model="results/{task}/{model}/model.pt",
+        model="results/{run}/{task}/{model}/model.pt",
     output:
-        onnx="results/{task}/{model}/model.onnx",
-        contract="results/{task}/{model}/model.json",
+        onnx="results/{run}/{task}/{model}/model.onnx",
+        contract="results/{run}/{task}/{model}/model.json",
     log:
-        "results/{task}/logs/{model}/export.log",
+        "results/{run}/{task}/logs/{model}/export.log",
     benchmark:
-        "results/{task}/resources/{model}/export.tsv"
+        "results/{run}/{task}/resources/{model}/export.tsv"
     conda:
         "../envs/e2e.yaml"
     threads: 1
@@ -24,15 +24,15 @@ rule export:
 rule onnx_scores:
     input:
         stores=stores,
-        split="results/{task}/split.parquet",
-        onnx="results/{task}/{model}/model.onnx",
-        contract="results/{task}/{model}/model.json",
+        split="results/{run}/{task}/split.parquet",
+        onnx="results/{run}/{task}/{model}/model.onnx",
+        contract="results/{run}/{task}/{model}/model.json",
     output:
-        "results/{task}/{model}/onnx_scores.parquet",
+        "results/{run}/{task}/{model}/onnx_scores.parquet",
     log:
-        "results/{task}/logs/{model}/onnx_scores.log",
+        "results/{run}/{task}/logs/{model}/onnx_scores.log",
     benchmark:
-        "results/{task}/resources/{model}/onnx_scores.tsv"
+        "results/{run}/{task}/resources/{model}/onnx_scores.tsv"
     conda:
         "../envs/e2e.yaml"
     threads: 2

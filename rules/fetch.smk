@@ -6,9 +6,9 @@ localrules:
 # The names of a link's files, where the configuration gives none: the network is not touched while planning.
 checkpoint listing:
     output:
-        "results/{task}/downloads/{sample}.txt",
+        "results/{run}/{task}/downloads/{sample}.txt",
     log:
-        "results/{task}/logs/listing/{sample}.log",
+        "results/{run}/{task}/logs/listing/{sample}.log",
     conda:
         "../envs/e2e.yaml"
     threads: 1
@@ -24,11 +24,11 @@ checkpoint listing:
 # and checked once stays. A transfer that was cut off leaves `<file>.<tag>.part`, from which the next job goes on.
 rule fetch:
     output:
-        "results/{task}/downloads/{sample}/{file}",
+        "results/{run}/{task}/downloads/{sample}/{file}",
     log:
-        "results/{task}/logs/fetch/{sample}/{file}.log",
+        "results/{run}/{task}/logs/fetch/{sample}/{file}.log",
     benchmark:
-        "results/{task}/resources/fetch/{sample}/{file}.tsv"
+        "results/{run}/{task}/resources/fetch/{sample}/{file}.tsv"
     wildcard_constraints:
         file=r"[^/]+",
     conda:

@@ -5,17 +5,19 @@ os.environ.update(JUPYTER_PREFER_ENV_PATH="1", JUPYTER_PATH="", JUPYTER_NO_CONFI
 rule notebook:
     input:
         stores=stores,
-        split="results/{task}/split.parquet",
-        counts="results/{task}/split.json",
-        reference=multiext("results/{task}/bdt/", "scores.parquet", "metrics.json"),
+        split="results/{run}/{task}/split.parquet",
+        counts="results/{run}/{task}/split.json",
+        reference=multiext(
+            "results/{run}/{task}/bdt/", "scores.parquet", "metrics.json"
+        ),
         results=model_results,
     output:
-        "results/{task}/notebook.ipynb",
+        "results/{run}/{task}/notebook.ipynb",
     log:
         # Where Snakemake writes what it executed: that is the output.
-        notebook="results/{task}/notebook.ipynb",
+        notebook="results/{run}/{task}/notebook.ipynb",
     benchmark:
-        "results/{task}/resources/notebook.tsv"
+        "results/{run}/{task}/resources/notebook.tsv"
     conda:
         "../envs/e2e.yaml"
     threads: 2
@@ -30,18 +32,18 @@ rule notebook:
 
 rule notebook_html:
     input:
-        "results/{task}/notebook.ipynb",
+        "results/{run}/{task}/notebook.ipynb",
     output:
         report(
-            "results/{task}/notebook.html",
+            "results/{run}/{task}/notebook.html",
             caption="../workflow/report/notebook.rst",
             category="Notebooks",
             labels={"task": "{task}"},
         ),
     log:
-        "results/{task}/logs/notebook_html.log",
+        "results/{run}/{task}/logs/notebook_html.log",
     benchmark:
-        "results/{task}/resources/notebook_html.tsv"
+        "results/{run}/{task}/resources/notebook_html.tsv"
     conda:
         "../envs/e2e.yaml"
     threads: 1
@@ -55,14 +57,14 @@ rule notebook_html:
 
 rule notebook_pdf:
     input:
-        executed="results/{task}/notebook.ipynb",
-        page="results/{task}/notebook.html",
+        executed="results/{run}/{task}/notebook.ipynb",
+        page="results/{run}/{task}/notebook.html",
     output:
-        "results/{task}/notebook.pdf",
+        "results/{run}/{task}/notebook.pdf",
     log:
-        "results/{task}/logs/notebook_pdf.log",
+        "results/{run}/{task}/logs/notebook_pdf.log",
     benchmark:
-        "results/{task}/resources/notebook_pdf.tsv"
+        "results/{run}/{task}/resources/notebook_pdf.tsv"
     conda:
         "../envs/e2e.yaml"
     threads: 1

@@ -1,21 +1,21 @@
 rule search:
     input:
         stores=stores,
-        split="results/{task}/split.parquet",
+        split="results/{run}/{task}/split.parquet",
     output:
-        best="results/{task}/{model}/search/best.yaml",
-        table="results/{task}/{model}/search/trials.csv",
+        best="results/{run}/{task}/{model}/search/best.yaml",
+        table="results/{run}/{task}/{model}/search/trials.csv",
         figure=report(
-            "results/{task}/{model}/search/history.png",
+            "results/{run}/{task}/{model}/search/history.png",
             caption="../workflow/report/search.rst",
             category="Training",
             subcategory="{task}",
             labels={"model": "{model}", "figure": "hyperparameter search"},
         ),
     log:
-        "results/{task}/logs/{model}/search.log",
+        "results/{run}/{task}/logs/{model}/search.log",
     benchmark:
-        "results/{task}/resources/{model}/search.tsv"
+        "results/{run}/{task}/resources/{model}/search.tsv"
     wildcard_constraints:
         model=NAMES,
     conda:
@@ -30,6 +30,6 @@ rule search:
         channels=channels,
         budget=config["search"],
         # Survives a killed job, so that the next one goes on where it stopped.
-        study="results/{task}/{model}/search/study.db",
+        study="results/{run}/{task}/{model}/search/study.db",
     script:
         "../workflow/scripts/search.py"

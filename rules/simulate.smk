@@ -1,10 +1,10 @@
 rule simulate:
     output:
-        "results/{task}/ntuples/{sample}_{index}.root",
+        "results/{run}/{task}/ntuples/{sample}_{index}.root",
     log:
-        "results/{task}/logs/simulate/{sample}_{index}.log",
+        "results/{run}/{task}/logs/simulate/{sample}_{index}.log",
     benchmark:
-        "results/{task}/resources/simulate/{sample}_{index}.tsv"
+        "results/{run}/{task}/resources/simulate/{sample}_{index}.tsv"
     conda:
         "../envs/e2e.yaml"
     threads: 1
@@ -22,9 +22,9 @@ rule validate_simulation:
     input:
         ntuples=ntuples,
     output:
-        record="results/{task}/simulation/validation.json",
+        record="results/{run}/{task}/simulation/validation.json",
         figures=report(
-            directory("results/{task}/simulation/figures"),
+            directory("results/{run}/{task}/simulation/figures"),
             patterns=["{figure}.png"],
             caption="../workflow/report/validation.rst",
             category="Simulation",
@@ -32,9 +32,9 @@ rule validate_simulation:
             labels={"figure": "{figure}"},
         ),
     log:
-        "results/{task}/logs/validate_simulation.log",
+        "results/{run}/{task}/logs/validate_simulation.log",
     benchmark:
-        "results/{task}/resources/validate_simulation.tsv"
+        "results/{run}/{task}/resources/validate_simulation.tsv"
     conda:
         "../envs/e2e.yaml"
     threads: 1

@@ -1,21 +1,21 @@
 rule train:
     input:
         stores=stores,
-        split="results/{task}/split.parquet",
+        split="results/{run}/{task}/split.parquet",
     output:
-        model="results/{task}/{model}/model.pt",
-        history="results/{task}/{model}/history.csv",
+        model="results/{run}/{task}/{model}/model.pt",
+        history="results/{run}/{task}/{model}/history.csv",
         figure=report(
-            "results/{task}/{model}/history.png",
+            "results/{run}/{task}/{model}/history.png",
             caption="../workflow/report/history.rst",
             category=category("Training"),
             subcategory="{task}",
             labels={"model": "{model}", "figure": "training history"},
         ),
     log:
-        "results/{task}/logs/{model}/train.log",
+        "results/{run}/{task}/logs/{model}/train.log",
     benchmark:
-        "results/{task}/resources/{model}/train.tsv"
+        "results/{run}/{task}/resources/{model}/train.tsv"
     conda:
         "../envs/e2e.yaml"
     threads: 1  # small networks gain little from more, and all of them run side by side
@@ -26,6 +26,6 @@ rule train:
         settings=model_settings,
         channels=channels,
         # Survives a killed job, so that the next one goes on where it stopped.
-        checkpoints="results/{task}/{model}/checkpoints",
+        checkpoints="results/{run}/{task}/{model}/checkpoints",
     script:
         "../workflow/scripts/train.py"

@@ -77,12 +77,9 @@ def _predict(arguments: argparse.Namespace) -> None:
 
 def _cmssw_settings(arguments: argparse.Namespace) -> tuple[str, Path, dict]:
     """Backend, its area, and the `cmssw` part of the configuration."""
-    import yaml
+    from e2e.config import read
 
-    from e2e.config import validate
-
-    config = yaml.safe_load(arguments.config.read_text())
-    validate(config, yaml.safe_load((REPOSITORY / "config/schema.yaml").read_text()), str(arguments.config))
+    config = read(arguments.config)
     backend = arguments.backend or config["cmssw"]["backend"]
     return backend, Path("results/cmssw") / backend, config["cmssw"]
 

@@ -1,15 +1,42 @@
-"""Checking a workflow configuration against its schema, with errors a user can act on."""
+"""Checking a workflow configuration against its schema, with errors a user can act on.
+
+python -m e2e.config FILE: checks a file, and prints the name of its run.
+"""
 
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import yaml
 
 from e2e.errors import E2EError
+
+SCHEMA = Path(__file__).resolve().parents[2] / "config/schema.yaml"
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """Content of a configuration file, with all defaults.
+
+    Raises:
+        E2EError: there is no such file, it is not YAML, or not what the schema allows.
+    """
+    try:
+        content = yaml.safe_load(Path(path).read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise E2EError(f"{path}: cannot be read ({getattr(error, 'strerror', 'not text')})") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}, line {mark.line + 1}, column {mark.column + 1}" if mark else path
+        raise E2EError(f"{place}: is not YAML ({getattr(error, 'problem', None) or error})") from None
+    if not isinstance(content, dict):
+        raise E2EError(f"{path}: holds no configuration; config/demo.yaml is a short one to begin with")
+    validate(content, yaml.safe_load(SCHEMA.read_text()), str(path))
+    return content
 
 
 def validate(config: dict[str, Any], schema: dict[str, Any], origin: str = "config") -> None:
@@ -128,3 +155,17 @@ def _example(schema: dict[str, Any], value: Any = None) -> str:
         parts = {key: part for key, part in schema["properties"].items() if "$ref" not in part}
         return _inline({key: yaml.safe_load(_example(part)) for key, part in parts.items()})
     return _inline(schema.get("minimum", "..."))
+
+
+def main(arguments: list[str]) -> int:
+    """Print the run of a configuration file; a bad one gives one line on stderr and 1."""
+    try:
+        print(read(arguments[0])["run"])
+    except E2EError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -22,7 +22,7 @@ def made(tmp_path_factory):
     """A whole benchmark of tiny sizes: its folder and its record."""
     folder = tmp_path_factory.mktemp("benchmark")
     config = folder / "config.yaml"
-    config.write_text("tasks: {electron_photon: {models: {small: {architecture: resnet}}}}")
+    config.write_text("run: tiny\ntasks: {electron_photon: {models: {small: {architecture: resnet}}}}")
     with pytest.MonkeyPatch.context() as patch:  # generators take seconds to start
         patch.setattr(jets, "SAMPLES", {"quark_gluon": jets.SAMPLES["quark_gluon"]})
         record = data.benchmark(folder / "data.json", folder / "data.png", config, (), SIZES)
@@ -154,7 +154,7 @@ def test_sides_take_turns_on_as_many_cores_as_they_may_use(monkeypatch):
 
 
 def test_configuration_that_is_wrong_is_one_error(tmp_path):
-    (tmp_path / "config.yaml").write_text("tasks: {electron_photon: {model: {}}}")
+    (tmp_path / "config.yaml").write_text("run: tiny\ntasks: {electron_photon: {model: {}}}")
     with pytest.raises(E2EError, match=r"config\.yaml"):
         data.benchmark(tmp_path / "data.json", tmp_path / "data.png", tmp_path / "config.yaml", (), SIZES)
     assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]

@@ -47,7 +47,7 @@ def own_file(tmp_path, monkeypatch):
 @pytest.fixture
 def config():
     """A configuration with the page's entry, defaults filled in."""
-    config = {"tasks": {"electron_photon": yaml.safe_load(block("yaml"))}}
+    config = {"run": "demo", "tasks": {"electron_photon": yaml.safe_load(block("yaml"))}}
     validate(config, yaml.safe_load((REPOSITORY / "config" / "schema.yaml").read_text()))
     return config
 
@@ -99,18 +99,12 @@ def test_commands_of_the_page_are_planned_once_the_file_is_there(config, own_fil
     tree = tmp_path / "tree"
     ignore = shutil.ignore_patterns(".*", "results", "build", "__pycache__", "tests", "docs")
     shutil.copytree(REPOSITORY, tree, ignore=ignore)
-    (tree / "mine.yaml").write_text(yaml.safe_dump(config))
+    (tree / "config/demo.yaml").write_text(yaml.safe_dump(config))
     targets = re.findall(r"^ +snakemake --cores 2 (\S+)", PAGE, re.MULTILINE)
     assert len(targets) == 4
 
     def plan():
-        command = [
-            Path(sys.executable).parent / "snakemake",
-            "--dry-run",
-            *targets,
-            "--configfile",
-            "mine.yaml",
-        ]
+        command = [Path(sys.executable).parent / "snakemake", "--dry-run", *targets]
         environment = os.environ | {"PYTHONPATH": str(tree / "src")}
         return subprocess.run(command, cwd=tree, env=environment, check=False, capture_output=True, text=True)
 

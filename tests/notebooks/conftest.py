@@ -30,7 +30,7 @@ def results_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, b
 
     def make(name: str, in_cmsrun: bool = False) -> Path:
         if (name, in_cmsrun) not in made:
-            folder = tmp_path_factory.mktemp("work") / "results" / name
+            folder = tmp_path_factory.mktemp("work") / "results/toy" / name
             task = {"electron_photon": ELECTRON_PHOTON, "mass_regression": MASS_REGRESSION}[name]
             made[name, in_cmsrun] = write_results(folder, task, in_cmsrun)
         return made[name, in_cmsrun]

@@ -100,7 +100,7 @@ def test_a_machine_that_cannot_print_says_what_to_install(executed, tmp_path, mo
 
 def run_by_hand(folder, name):
     """Execute a copy of a notebook beside ``folder``, where a person would open it; returns what it shows."""
-    work = folder.parents[1]
+    work = folder.parents[2]
     shutil.copytree(REPOSITORY / "notebooks", work / "notebooks", dirs_exist_ok=True)
     (work / "src").symlink_to(REPOSITORY / "src")
     command = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--output", "executed"]

@@ -40,6 +40,7 @@ def server(tmp_path):
 def run(server, tmp_path):
     """Runs Snakemake in an empty directory on the links of the server; returns status and output."""
     config = {
+        "run": "public",
         "cernbox": {"url": server.url, "lock": str(tmp_path / "data.lock")},
         "tasks": {
             "mass_regression": {
@@ -66,7 +67,7 @@ def run(server, tmp_path):
 
 
 def test_public_links_become_stores(server, run, tmp_path):
-    target = "results/mass_regression/split.parquet"
+    target = "results/public/mass_regression/split.parquet"
     status, output = run(target, "--dry-run")
     assert status == 0, output
     assert server.seen == []  # planning does not touch the network
@@ -74,7 +75,7 @@ def test_public_links_become_stores(server, run, tmp_path):
     server.faults.drops = [1000]
     status, output = run(target)
     assert status == 0, output
-    results = tmp_path / "run/results/mass_regression"
+    results = tmp_path / "run/results/public/mass_regression"
     stores = sorted((results / "store").glob("*.parquet"))
     assert [path.name for path in stores] == ["listed_000.parquet", "named_000.parquet"]
     assert [store.read_metadata(path).part for path in stores] == [None, "test"]
@@ -92,7 +93,7 @@ def test_public_links_become_stores(server, run, tmp_path):
 
     (results / "downloads/listed/b.parquet").unlink()
     server.links["listed"]["b.parquet"] = server.links["named"]["other.parquet"][:-8] + b"????PAR1"
-    status, output = run("results/mass_regression/downloads/listed/b.parquet")
+    status, output = run("results/public/mass_regression/downloads/listed/b.parquet")
     assert status != 0
     # Snakemake shows the log, too
     assert len({line.strip() for line in output.splitlines() if line.strip().startswith("error: ")}) == 1

@@ -2,11 +2,15 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
+
+from e2e import runs
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -40,7 +44,7 @@ CI = ("--configfile", REPOSITORY / "config/ci.yaml")
 
 
 def test_metrics_need_neither_export_nor_cmssw(tmp_path):
-    jobs = planned(snakemake(tmp_path, "results/electron_photon/resnet/metrics.json", *CI))
+    jobs = planned(snakemake(tmp_path, "results/ci/electron_photon/resnet/metrics.json", *CI))
     assert jobs == {"simulate": 4, "convert": 4, "split": 1, "reference": 1, "train": 1, "evaluate": 1}
 
 
@@ -51,7 +55,7 @@ def test_all_plans_the_whole_chain_of_the_default_configuration(tmp_path):
 
 
 def test_repeats_train_other_seeds_on_one_split_and_export_once(tmp_path):
-    target = "results/tau/particlenet/repeats.json"
+    target = "results/ci/tau/particlenet/repeats.json"
     process = snakemake(tmp_path, target, *CI, "--config", "repeats=3")
     jobs = planned(process)
     assert jobs == {
@@ -63,7 +67,7 @@ def test_repeats_train_other_seeds_on_one_split_and_export_once(tmp_path):
         "evaluate": 3,
         "repeats": 1,
     }
-    trained = re.findall(r"results/tau/(\S+)/model.pt, .*history.csv", process.stdout)
+    trained = re.findall(r"results/ci/tau/(\S+)/model.pt, .*history.csv", process.stdout)
     assert sorted(trained) == ["particlenet", "particlenet/seed_2", "particlenet/seed_3"]
 
     once, thrice = (planned(snakemake(tmp_path, *CI, "--config", f"repeats={n}")) for n in (1, 3))
@@ -75,11 +79,11 @@ def test_repeats_train_other_seeds_on_one_split_and_export_once(tmp_path):
 
 def test_all_models_of_a_task_are_compared(tmp_path):
     """By default with what each costs; of public crops, which cmsRun cannot read, without."""
-    process = snakemake(tmp_path, "results/tau/comparison.json", *CI)
+    process = snakemake(tmp_path, "results/ci/tau/comparison.json", *CI)
     assert planned(process)["compare"] == planned(process)["benchmark"] == 1
     config = tmp_path / "crops.yaml"
     config.write_text(
-        "tasks: {tau: {source: files, files: {mine: [a.parquet]},"
+        "run: mine\ntasks: {tau: {source: files, files: {mine: [a.parquet]},"
         " models: {cnn: {architecture: cnn}, graph: {architecture: particlenet}}}}\n"
     )
     (tmp_path / "a.parquet").touch()
@@ -87,11 +91,11 @@ def test_all_models_of_a_task_are_compared(tmp_path):
     jobs = planned(process)
     assert (jobs["compare"], jobs["train"]) == (1, 2)
     assert "benchmark" not in jobs
-    assert "results/tau/cnn/metrics.json, results/tau/graph/metrics.json" in process.stdout
+    assert "results/mine/tau/cnn/metrics.json, results/mine/tau/graph/metrics.json" in process.stdout
 
 
 def test_a_search_trains_by_itself_and_only_where_asked_for(tmp_path):
-    jobs = planned(snakemake(tmp_path, "results/tau/particlenet/search/best.yaml", *CI))
+    jobs = planned(snakemake(tmp_path, "results/ci/tau/particlenet/search/best.yaml", *CI))
     assert jobs == {"simulate": 2, "convert": 2, "split": 1, "search": 1}
     assert "search" not in planned(snakemake(tmp_path, *CI))
 
@@ -114,7 +118,7 @@ def test_a_model_of_keras_is_planned_where_tensorflow_is_and_left_out_with_one_l
     planned_without = snakemake(tmp_path, *CI, modules=tmp_path / "without")
     trained_with, trained_without = planned(planned_with)["train"], planned(planned_without)["train"]
     assert trained_with == trained_without + 1
-    assert "results/electron_photon/keras_cnn/metrics.json" in planned_with.stdout
+    assert "results/ci/electron_photon/keras_cnn/metrics.json" in planned_with.stdout
     assert "left out" not in planned_with.stdout
     said = [line for line in planned_without.stdout.splitlines() if "left out" in line]
     assert len(said) == 1
@@ -132,15 +136,17 @@ def test_conda_brings_tensorflow_itself(tmp_path):
 def test_a_notebook_reads_the_results_of_all_models_of_its_task(tmp_path):
     config = tmp_path / "two.yaml"
     two = "{cnn: {architecture: cnn}, particlenet: {architecture: particlenet}}"
-    config.write_text(f"tasks: {{tau: {{models: {two}}}, quark_gluon: {{}}}}\n")
+    config.write_text(f"run: mine\ntasks: {{tau: {{models: {two}}}, quark_gluon: {{}}}}\n")
     process = snakemake(tmp_path, "all", "--configfile", config)
     jobs = planned(process)
     assert jobs["notebook"] == jobs["notebook_html"] == 1, "quark_gluon has no model"
     assert "notebook_pdf" not in jobs
-    (inputs,) = re.findall(r"^ +input: (.*)\n    output: results/tau/notebook.ipynb", process.stdout, re.M)
+    (inputs,) = re.findall(
+        r"^ +input: (.*)\n    output: results/mine/tau/notebook.ipynb", process.stdout, re.M
+    )
     for model in ("cnn", "particlenet"):
         for name in ("metrics.json", "history.csv", "agreement.json", "benchmark/benchmark.json"):
-            assert f"results/tau/{model}/{name}" in inputs.split(", ")
+            assert f"results/mine/tau/{model}/{name}" in inputs.split(", ")
     assert planned(snakemake(tmp_path, "notebooks_pdf", "--configfile", config))["notebook_pdf"] == 1
 
 
@@ -148,7 +154,7 @@ def test_a_notebook_of_files_of_images_needs_no_cmsrun(tmp_path):
     (tmp_path / "crops.hdf5").touch()
     config = tmp_path / "mine.yaml"
     config.write_text(
-        "tasks: {electron_photon: {source: files, files: {mine: [crops.hdf5]}, "
+        "run: mine\ntasks: {electron_photon: {source: files, files: {mine: [crops.hdf5]}, "
         "models: {resnet: {architecture: resnet}}}}\n"
     )
     jobs = planned(snakemake(tmp_path, "--configfile", config))
@@ -163,12 +169,12 @@ def test_own_files_are_converted_without_simulation(tmp_path):
         path.touch()
     config = tmp_path / "mine.yaml"
     config.write_text(
-        "tasks: {tau: {source: files, files: {signal: [a.root, b.root], background: [c.root]}}}\n"
+        "run: mine\ntasks: {tau: {source: files, files: {signal: [a.root, b.root], background: [c.root]}}}\n"
     )
     process = snakemake(tmp_path, "data", "--configfile", config)
     assert planned(process) == {"convert": 3, "split": 1, "displays": 1, "data": 1}
     for name, path in {"signal_000": "a", "signal_001": "b", "background_000": "c"}.items():
-        pair = f"input: {path}.root\n    output: results/tau/store/{name}.parquet"
+        pair = f"input: {path}.root\n    output: results/mine/tau/store/{name}.parquet"
         assert pair in process.stdout
 
 
@@ -204,9 +210,63 @@ def test_an_invalid_value_stops_the_run_with_a_corrected_line(tmp_path, override
 
 def test_an_export_that_the_release_cannot_read_stops_the_run(tmp_path):
     config = tmp_path / "new.yaml"
-    config.write_text("tasks: {tau: {}}\nexport: {opset: 19}\ncmssw: {backend: cvmfs}\n")
+    config.write_text("run: mine\ntasks: {tau: {}}\nexport: {opset: 19}\ncmssw: {backend: cvmfs}\n")
     process = snakemake(tmp_path, "--configfile", config)
     assert process.returncode != 0
     assert "export.opset = 19, export.ir_version = 8: CMSSW_14_0_22 has ONNX Runtime 1.14.1" in process.stdout
     config.write_text(config.read_text().replace("19", "18"))
     assert snakemake(tmp_path, "data", "--configfile", config).returncode == 0
+
+
+@pytest.mark.parametrize("run", ["demo", "default", "ablation"])
+def test_the_path_of_a_target_chooses_its_configuration(tmp_path, run):
+    """A newcomer's single target after `make demo` plans that run, not the full-size one."""
+    process = snakemake(tmp_path, f"results/{run}/quark_gluon/split.parquet")
+    assert planned(process)["simulate"] == {"demo": 2, "default": 8, "ablation": 8}[run]
+    outputs = re.findall(r"^ +output: (\S+?)/", process.stdout, re.MULTILINE)
+    assert set(outputs) == {"results"}
+    assert set(re.findall(r"results/(\w+)/", process.stdout)) == {run}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("results/dmo/tau/split.parquet", "no configuration here has `run: dmo` (did you mean demo?)"),
+        ("results/tau/split.parquet", "before the task comes the run: results/default/tau/"),
+        ("results/demo/tua/split.parquet", "run demo has no task tua (did you mean tau?); it has: electron_"),
+        (
+            "results/demo/tau/cnn/metrics.json",
+            "task tau of run demo has no model cnn; it has: particlenet, bdt",
+        ),
+        ("results/demo/tau/x results/ci/tau/x", "are of 2 runs; ask for one run at a time"),
+        ("results/default/tau/x --configfile {repository}/config/demo.yaml", "is of run default, but"),
+        ("--configfile {copy}", "corrected line:  run: my_demo"),
+    ],
+)
+def test_a_target_that_is_not_of_the_run_stops_with_one_sentence(tmp_path, arguments, said):
+    copy = tmp_path / "copy.yaml"
+    shutil.copy(REPOSITORY / "config/demo.yaml", copy)
+    process = snakemake(tmp_path, *arguments.format(repository=REPOSITORY, copy=copy).split())
+    assert process.returncode != 0
+    assert said in process.stdout
+    assert "Traceback" not in process.stdout
+    assert "MissingRule" not in process.stdout
+
+
+def test_the_area_is_shared_by_all_runs(tmp_path):
+    """Host and backend are no part of a run's identity, either."""
+    areas = [
+        set(re.findall(r"output: (results/cmssw/\S+)", snakemake(tmp_path, target).stdout))
+        for target in (
+            "results/demo/tau/particlenet/agreement.json",
+            "results/default/tau/cnn/agreement.json",
+        )
+    ]
+    assert areas[0] == areas[1] == {"results/cmssw/standalone/area.json"}
+
+
+def test_folders_of_a_task_are_no_names_of_models():
+    schema = yaml.safe_load((REPOSITORY / "config/schema.yaml").read_text())
+    models = schema["$defs"]["electron_photon"]["properties"]["models"]
+    assert models["propertyNames"]["not"]["enum"] == list(runs.TASK_FOLDERS)
+    assert schema["properties"]["run"]["not"]["enum"] == list(runs.SHARED)

@@ -12,6 +12,7 @@ import yaml
 
 REPOSITORY = Path(__file__).parents[2]
 TINY = {
+    "run": "tiny",
     "repeats": 2,
     "tasks": {
         "electron_photon": {
@@ -40,8 +41,8 @@ def run(directory, *targets, config=TINY):
 
 @pytest.mark.slow
 def test_the_same_bytes_in_two_directories_and_only_what_is_stale_a_second_time(tmp_path):
-    target = "results/electron_photon/resnet/onnx_scores.parquet"
-    metrics = "results/electron_photon/resnet/metrics.json"
+    target = "results/tiny/electron_photon/resnet/onnx_scores.parquet"
+    metrics = "results/tiny/electron_photon/resnet/metrics.json"
     for name in ("here", "there"):
         run(tmp_path / name, target, metrics)
 
@@ -54,7 +55,7 @@ def test_the_same_bytes_in_two_directories_and_only_what_is_stale_a_second_time(
             "*/scores.parquet",
             "*/onnx_scores.parquet",
         )
-        for path in (tmp_path / "here/results/electron_photon").glob(pattern)
+        for path in (tmp_path / "here/results/tiny/electron_photon").glob(pattern)
     ]
     assert len(files) == 2 + 2 + 2 + 2 + 1
     for file in files:
@@ -64,7 +65,7 @@ def test_the_same_bytes_in_two_directories_and_only_what_is_stale_a_second_time(
 
     changed = deepcopy(TINY)
     changed["tasks"]["electron_photon"]["models"]["resnet"]["network"] = {"hidden": 32}
-    plan = run(tmp_path / "here", "results/electron_photon/resnet/roc.pdf", "--dry-run", config=changed)
+    plan = run(tmp_path / "here", "results/tiny/electron_photon/resnet/roc.pdf", "--dry-run", config=changed)
     jobs = re.findall(r"^(\w+) +(\d+)$", plan.split("Job stats:")[1].split("total")[0], re.MULTILINE)
     assert dict(jobs) == {"train": "1", "evaluate": "1"}
 
@@ -72,7 +73,7 @@ def test_the_same_bytes_in_two_directories_and_only_what_is_stale_a_second_time(
 @pytest.mark.slow
 def test_repeats_differ_by_their_seed_alone(tmp_path):
     """The repeat with the seed of the model itself is that model, and the others are not."""
-    folder = tmp_path / "results/electron_photon/resnet"
+    folder = tmp_path / "results/tiny/electron_photon/resnet"
     run(tmp_path, *(f"{folder.relative_to(tmp_path)}/{name}" for name in ("repeats.json", "seed_1/model.pt")))
     record = json.loads((folder / "repeats.json").read_text())
     assert record["seeds"] == [1, 2]

@@ -22,14 +22,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-import yaml
 from numpy.typing import NDArray
 from torch import nn
 
 from e2e import models, tasks
 from e2e.benchmark.machine import machine
 from e2e.benchmark.statistics import band
-from e2e.config import validate
+from e2e.config import read
 from e2e.data import ntuple, split, store
 from e2e.data.convert import convert
 from e2e.data.store import Metadata, Samples
@@ -510,7 +509,7 @@ def benchmark(
     """
     for output in (record, figure):
         output_path(output, config, *files)
-    settings = _settings(config)
+    settings = read(config)["tasks"]
     with temporary_folder() as folder:
         _say("jets in the layouts that are compared")
         layouts = {
@@ -564,13 +563,6 @@ def benchmark(
     draw(content["comparisons"], figure)
     write_json(record, content)
     return content
-
-
-def _settings(config: str | Path) -> dict[str, Any]:
-    """Tasks of a configuration file."""
-    content = yaml.safe_load(Path(config).read_text())
-    validate(content, yaml.safe_load((REPOSITORY / "config/schema.yaml").read_text()), str(config))
-    return content["tasks"]
 
 
 def _say(what: str) -> None:

@@ -1,6 +1,6 @@
 """The results that the workflow has left of a task, in one place.
 
-results = Results("results/tau")
+results = Results("results/demo/tau")
 results.models, results.metrics("particlenet"), results.part("test").objects
 """
 
@@ -34,15 +34,27 @@ BDT = "bdt"  # folder of the reference
 BLOCK = 32  # objects that are read together: neighbours in a file
 
 
-class Results:
-    """What lies in ``folder``, results/<task>, of these ``models`` (default: of all that have metrics).
+def latest(results: Path, task: str) -> Path:
+    """The folder results/<run>/<task> whose models were measured last.
 
-    ``task`` is the task with the channels of the stores, ``stores`` are its files, ``simulation`` tells
-    whether they hold generator truth. Raises E2EError where the folder has no results.
+    Raises E2EError where no run has measured a model of the task.
+    """
+    found = [path for path in results.glob(f"*/{task}/*/metrics.json") if path.parent.name != BDT]
+    if not found:
+        raise E2EError(f"{results}/*/{task}: no run has results of a model; make them with `make demo`")
+    return max(found, key=lambda path: path.stat().st_mtime).parents[1]
+
+
+class Results:
+    """What lies in ``folder``, results/<run>/<task>, of these ``models`` (default: of all that have metrics).
+
+    ``run`` is the name of the run, ``task`` is the task with the channels of the stores, ``stores`` are its
+    files, ``simulation`` tells whether they hold generator truth. Raises E2EError where the folder has none.
     """
 
     def __init__(self, folder: str | Path, models: Sequence[str] | None = None):
         self.folder = Path(folder)
+        self.run = self.folder.resolve().parent.name
         split = self.folder / "split.parquet"
         files = pd.read_parquet(split, columns=["file"])["file"].unique() if split.exists() else []
         self.stores = [self.folder / "store" / name for name in files]
