@@ -51,10 +51,13 @@ def _convert(arguments: argparse.Namespace) -> None:
 
 
 def _say_written(path: Path, metadata: Metadata) -> None:
-    rejected = ", ".join(f"{count} {reason}" for reason, count in metadata.rejected.items())
-    print(f"{path}: written from {metadata.source}; rejected: {rejected or 'none'}")
+    print(f"{path}: written from {metadata.source}; rejected: {_counts(metadata.rejected)}")
     for about, note in metadata.notes.items():
         print(f"  {about}: {note}")
+
+
+def _counts(rejected: dict[str, int]) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in rejected.items()) or "none"
 
 
 def _inspect(arguments: argparse.Namespace) -> None:
@@ -72,7 +75,10 @@ def _simulate(arguments: argparse.Namespace) -> None:
 def _predict(arguments: argparse.Namespace) -> None:
     from e2e.deploy.predict import predict
 
-    predict(arguments.model, arguments.source, arguments.output)
+    table = predict(arguments.model, arguments.source, arguments.output)
+    name, unit = ("mass", " GeV") if "mass" in table else ("score", "")
+    span = f"{name} {table[name].min():.4g} to {table[name].max():.4g}{unit}; " if len(table) else ""
+    print(f"{arguments.output}: {len(table):,} rows; {span}rejected: {_counts(table.attrs['rejected'])}")
 
 
 def _cmssw_settings(arguments: argparse.Namespace) -> tuple[str, Path, dict]:

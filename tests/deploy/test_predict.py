@@ -1,5 +1,8 @@
 import json
+import re
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -134,3 +137,23 @@ def test_command_fails_with_one_line_and_no_output(model, tmp_path, capsys):
     assert "page.root" in error
     assert len(error.splitlines()) == 1
     assert list(tmp_path.iterdir()) == [source]
+
+
+def test_the_commands_of_the_page_about_an_own_ntuple_work_one_after_the_other(
+    model, ntuple, tmp_path, monkeypatch, capsys
+):
+    """And none of them takes the output of another one away."""
+    page = (Path(__file__).parents[2] / "docs/how-to/my-own-ntuple.md").read_text()
+    commands = re.findall(r"^e2e ([^#\n]*)", page, re.MULTILINE)
+    assert [command.split()[0] for command in commands] == ["predict", "inspect", "convert", "inspect"]
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ntuple, "IN.root")
+    for command in commands:
+        words = [str(model) if word.endswith("model.onnx") else word for word in command.split()]
+        assert main(words) == 0
+        if words[0] == "predict":
+            said = capsys.readouterr().out
+    table = pd.read_parquet("SCORES.parquet")
+    low, high = table["score"].min(), table["score"].max()
+    rejected = r"rejected: 1 [\w ]+"
+    assert re.fullmatch(rf"SCORES.parquet: 39 rows; score {low:.4g} to {high:.4g}; {rejected}\n", said), said

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from e2e.data.convert import convert
-from e2e.data.store import Samples, StoreFile
+from e2e.data.store import Samples, StoreFile, read_metadata
 from e2e.deploy.contract import load_contract
 from e2e.deploy.runtime import run, session
 from e2e.errors import E2EError
@@ -68,6 +68,8 @@ def scores(
 def predict(model_onnx: str | Path, source: str | Path, output: str | Path) -> pd.DataFrame:
     """Write the scores table of every object of ``source``, an RHTree ntuple or a store file, to ``output``.
 
+    The ``attrs`` of the table that is returned hold ``rejected``, the objects without a row by reason, too.
+
     Raises:
         E2EError: the model, the source or their combination cannot be used; no output is left.
     """
@@ -75,11 +77,17 @@ def predict(model_onnx: str | Path, source: str | Path, output: str | Path) -> p
     output_path(output, source, model_onnx, model_onnx.with_suffix(".json"))
     contract = load_contract(model_onnx)
     if source.suffix == ".parquet":
-        return scores(model_onnx, _chunks(source), output)
+        return _of_store(model_onnx, source, output)
     with temporary_folder() as folder:
         converted = folder / "store.parquet"
         convert(contract.task, source, converted, sample=source.stem, progress=False)
-        return scores(model_onnx, _chunks(converted), output)
+        return _of_store(model_onnx, converted, output)
+
+
+def _of_store(model_onnx: str | Path, path: Path, output: str | Path) -> pd.DataFrame:
+    table = scores(model_onnx, _chunks(path), output)
+    table.attrs["rejected"] = read_metadata(path).rejected
+    return table
 
 
 def _chunks(path: Path) -> Iterator[Samples]:
