@@ -5,6 +5,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+# Code for the most memory [bytes] a process had; its ru_maxrss would start from that of its parent
+PEAK = "1024 * int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"
+
 
 def sparse(random: np.random.Generator, shape: tuple[int, ...], occupancy: float = 0.01) -> np.ndarray:
     """Images float64 with hits of both signs in a share of their pixels."""

@@ -73,6 +73,18 @@ LAYOUTS = (
 )
 
 
+def is_image_file(path: str | Path) -> bool:
+    """Whether a file is HDF5 or parquet, so that ``convert`` reads it or says why not.
+
+    Raises E2EError for a file that cannot be opened, or that is cut off.
+    """
+    file = image_files.open_file(path)
+    if file is None:
+        return False
+    file.close()
+    return True
+
+
 def layout(path: str | Path) -> str | None:
     """Name of the public layout of a file, by its columns; None for any other file.
 
@@ -167,9 +179,13 @@ def _check(file: ImageFile, task: Task) -> Layout:
     found = _layout(file)
     here = ", ".join(sorted(file.names)) or "no column"
     if found is None:
-        expected = ", ".join(layout.image for layout in LAYOUTS)
+        images = [layout.image for layout in LAYOUTS]
+        if {*store.IDENTITY, *store.HITS} <= set(file.names):
+            raise E2EError(f"{file.path}: a sample store already; it needs no conversion")
+        if misplaced := file.misplaced(images):
+            raise E2EError(f"{file.path}: {misplaced}")
         raise E2EError(
-            f"{file.path}: not a public layout: it has {here}; expected images in one of {expected}"
+            f"{file.path}: not a public layout: it has {here}; expected images in one of {', '.join(images)}"
         )
     if found.task != task.name:
         raise E2EError(

@@ -31,7 +31,7 @@ def convert_file(
     """
     source = local_path(source)
     output_path(output, source)
-    if public.layout(source) is None:
+    if not public.is_image_file(source):
         return convert.convert(task, source, output, sample, progress, quarter_endcaps, executor)
     if quarter_endcaps:
         raise E2EError(f"{source}: only those of ntuples can be quartered; public jet files came so")
