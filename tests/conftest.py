@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import e2e  # noqa: F401  (before ONNX Runtime, whose telemetry it turns off)
+
 if TYPE_CHECKING:
     import numpy as np
     import torch

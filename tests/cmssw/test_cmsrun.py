@@ -564,3 +564,109 @@ def test_a_source_without_files_is_an_error(model, cmsrun):
     job = cmsrun([], f"model={model}")
     assert job.returncode == 73, job.stdout
     assert "fileNames names no file" in job.stdout
+
+
+# --- what is written, and where
+
+
+def listed(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if path.name != "__pycache__"}
+
+
+def assert_one_error(job: subprocess.CompletedProcess[str], code: int, message: str) -> None:
+    assert job.returncode == code, job.stdout
+    assert job.stdout.count("Begin Fatal Exception") == 1, job.stdout
+    assert message in job.stdout
+
+
+@pytest.mark.parametrize("option", ["outputFile", "timing"])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("in.root", "would be written over the input"),
+        ("here/in.root", "would be written over the input"),
+        ("hard.root", "would be written over the input"),
+        ("model.onnx", "would be written over the input"),
+        ("model.json", "would be written over the input"),
+        ("folder", "is a folder"),
+        ("mine#2.root", "ROOT takes #, ? and $ apart"),
+        ("mine?2.root", "ROOT takes #, ? and $ apart"),
+        ("mine$2.root", "ROOT takes #, ? and $ apart"),
+    ],
+)
+def test_nothing_of_the_users_is_written_over(cmsrun, ntuples, tmp_path, option, name, message):
+    save_model(tmp_path / "model.onnx")
+    (tmp_path / "in.root").write_bytes(ntuples[0].read_bytes())
+    (tmp_path / "hard.root").hardlink_to(tmp_path / "in.root")
+    (tmp_path / "here").symlink_to(".")
+    (tmp_path / "mine").write_text("ROOT writes mine#2.root to this file")
+    (tmp_path / "folder").mkdir()
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    other = [] if option == "outputFile" else ["outputFile=scores.root"]
+    job = cmsrun([tmp_path / "in.root"], "model=model.onnx", f"{option}={name}", *other)
+    assert_one_error(job, 90, message)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+
+def test_two_outputs_are_two_files(cmsrun, ntuples, model):
+    job = cmsrun([ntuples[0]], f"model={model}", "outputFile=a.root", "timing=./a.root")
+    assert_one_error(job, 90, "would be written twice")
+
+
+def test_links_are_followed_and_names_may_hold_commas(scores, ntuples, model, tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "scores.root").symlink_to("disk/far.root")  # dangling
+    for number, name in enumerate(("a,b é.root", "c.root")):
+        (tmp_path / name).write_bytes(ntuples[2 * number].read_bytes())
+    found = scores([], f"model={model}", f"inputFiles=file:{tmp_path}/a,b é.root,file:c.root")
+    assert set(found["run"]) == {1, 2}
+    assert (tmp_path / "scores.root").is_symlink()
+    assert listed(tmp_path / "disk") == {"far.root"}
+
+
+@pytest.mark.parametrize("option", ["outputFile", "timing"])
+def test_outputs_that_cannot_be_written_are_one_error(cmsrun, ntuples, model, read_only, tmp_path, option):
+    other = {"outputFile": "timing=timing.json", "timing": "outputFile=scores.root"}[option]
+    for place, reason in (
+        (read_only / "a", "Read-only file system"),
+        (tmp_path / "absent/a", "No such file or directory"),
+        ("/dev/full", "it is no ordinary file"),
+    ):
+        job = cmsrun([ntuples[0]], f"model={model}", f"{option}={place}", other)
+        assert_one_error(job, 86, f"cannot write {place}: {reason}")
+        assert listed(tmp_path) == {read_only.name}
+
+
+def test_a_full_disk_is_one_error_and_leaves_nothing(cmsrun, ntuples, model, full_disk, tmp_path):
+    (full_disk / "mine").write_bytes(bytes(1 << 16))
+    for option in ("outputFile", "timing"):
+        other = {"outputFile": "timing=timing.json", "timing": "outputFile=scores.root"}[option]
+        job = cmsrun([ntuples[0]], f"model={model}", f"{option}={full_disk}/a", other)
+        assert_one_error(job, 86, f"cannot write {full_disk}/a: ")
+        assert listed(full_disk) == {"mine"}
+        assert listed(tmp_path) - {"scores.root"} == {full_disk.name}  # which was whole, and there
+
+
+def test_a_disk_that_fills_while_events_are_read(ntuples, model, area, tmp_path):
+    """Beyond the size that a process may write, as on a full disk: a basket of scores is larger."""
+    seeds = [[(15 + i // 300 % 130, i % 300) for i in range(12_000)]] * 3
+    write_ntuple(tmp_path / "long.root", events(1, seeds))
+    job = subprocess.run(
+        ["prlimit", "--fsize=50000", area / "bin/cmsRun", CFG, "inputFiles=file:long.root", f"model={model}"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert_one_error(job, 86, "Calling method for module E2EScoreWriter/'e2eScoreWriter'")
+    assert "error writing all requested bytes to file" in job.stdout
+    assert listed(tmp_path) == {"long.root"}
+
+
+def test_onnx_runtime_neither_looks_up_its_maker_nor_leaves_a_trace(ntuples, model, area, tmp_path):
+    (tmp_path / "home").mkdir()
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    environment |= {"HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": ""}
+    command = [area / "bin/cmsRun", CFG, f"inputFiles=file:{ntuples[0]}", f"model={model}"]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    assert not listed(tmp_path / "home")

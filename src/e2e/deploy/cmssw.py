@@ -25,13 +25,15 @@ from pathlib import Path
 from typing import Any
 
 from e2e.errors import E2EError
-from e2e.files import read_json, sha256, whole_folder, write_json
+from e2e.files import output_path, read_json, sha256, whole_folder, write_json
 
 CVMFS = Path("/cvmfs")
 AREA = "area.json"  # in a complete area: its backend, and what it was made with
 
 # TensorFloat-32, which CMSSW's wrapper leaves on, rounds to 10 bits: scores then differ by some 1e-4.
 FULL_PRECISION = {"NVIDIA_TF32_OVERRIDE": "0"}
+
+_NEXT = r",(?=\w+:|/store/)"  # where the next of several files begins (RecoE2E/Taggers/python/files.py)
 
 # CMSSW's error codes modulo 256, as a shell sees them (FWCore/Utilities/interface/EDMException.h).
 EXIT_CODES = {
@@ -124,6 +126,7 @@ def run(
         _print([command])
         return None
     way.check()
+    output_path(log)
     log.parent.mkdir(parents=True, exist_ok=True)
     code, wall, peak = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("measured.py")), str(log), *command],
@@ -256,7 +259,7 @@ class _Cvmfs:
         setup = [
             f"source {CVMFS}/cms.cern.ch/cmsset_default.sh",  # does not itself survive `set -e`
             "set -e",
-            f"export SCRAM_ARCH={self.scram_arch}",
+            f"export SCRAM_ARCH={self.scram_arch} ORT_DISABLE_TELEMETRY=1",
         ]
         command = "\n".join([*setup, *script])
         return [*_apptainer_exec(self.image, [CVMFS, *folders], cuda), "bash", "-c", command]
@@ -310,7 +313,7 @@ def _apptainer_exec(image: Path, folders: Iterable[Path], cuda: bool = False) ->
 
 def _folders(cfg: Path, arguments: Sequence[str]) -> set[Path]:
     """Folders of the files that a cmsRun command names, and of those that they link to."""
-    values = [str(cfg), *(value for text in arguments for value in text.partition("=")[2].split(","))]
+    values = [str(cfg), *(value for text in arguments for value in re.split(_NEXT, text.partition("=")[2]))]
     paths = [Path(value.removeprefix("file:")).absolute() for value in values]
     folders = {folder for path in paths for folder in (path.parent, path.resolve().parent) if folder.is_dir()}
     return folders - {Path("/")}

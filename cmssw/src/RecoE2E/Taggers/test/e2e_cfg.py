@@ -11,7 +11,7 @@ import os
 import FWCore.ParameterSet.Config as cms
 from FWCore.ParameterSet.VarParsing import VarParsing
 from RecoE2E.FrameProducers.objectFrames_cfi import objectFrames
-from RecoE2E.Taggers import fromContract
+from RecoE2E.Taggers import files, fromContract
 
 options = VarParsing("analysis")
 options.setDefault("outputFile", "scores.root")
@@ -24,7 +24,13 @@ for name, default, kind, description in (
     ("timing", "", VarParsing.varType.string, "JSON file for the times of the modules; none if empty"),
 ):
     options.register(name, default, VarParsing.multiplicity.singleton, kind, description)
+options.setNoCommaSplit("inputFiles")  # names may hold commas: see files.names
 options.parseArguments()
+inputs = files.names(options.inputFiles)
+files.check(
+    [options.outputFile, options.timing],
+    [*inputs, options.model, os.path.splitext(options.model)[0] + ".json"],
+)
 
 process = cms.Process("E2E")
 process.options.numberOfThreads = options.numberOfThreads
@@ -40,7 +46,7 @@ with contextlib.suppress(ModuleNotFoundError):  # only the newest releases run O
 contract = fromContract.read(options.model)
 process.source = cms.Source(
     "RHTreeSource",
-    fileNames=cms.untracked.vstring(options.inputFiles),
+    fileNames=cms.untracked.vstring(inputs),
     **fromContract.source(contract),
 )
 process.objectFrames = objectFrames.clone(**fromContract.crop(contract))

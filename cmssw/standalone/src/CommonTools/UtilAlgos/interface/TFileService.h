@@ -5,6 +5,7 @@
 #include <string>
 
 #include "CommonTools/Utils/interface/TFileDirectory.h"
+#include "FWCore/Utilities/interface/PartialFile.h"
 
 namespace edm {
   class ActivityRegistry;
@@ -45,11 +46,12 @@ public:
 private:
   void setDirectory(edm::ModuleDescription const& module);
   void finish();
+  template <typename F>
+  void writing(F&& call);
 
   static thread_local TFileDirectory directory_;
 
-  std::string fileName_;
-  std::string partialName_;
+  edm::PartialFile partial_;
   std::unique_ptr<TFile> file_;
 };
 

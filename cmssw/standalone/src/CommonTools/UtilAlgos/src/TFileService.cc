@@ -1,31 +1,20 @@
 #include "CommonTools/UtilAlgos/interface/TFileService.h"
 
-#include <unistd.h>
-
-#include <filesystem>
-
 #include "FWCore/ParameterSet/interface/ConfigurationDescriptions.h"
 #include "FWCore/ParameterSet/interface/ParameterSet.h"
 #include "FWCore/ServiceRegistry/interface/ActivityRegistry.h"
 #include "FWCore/Utilities/interface/EDMException.h"
 
+#include "TError.h"
+
 std::string const TFileService::kSharedResource = "TFileService";
 thread_local TFileDirectory TFileService::directory_;
 
 TFileService::TFileService(edm::ParameterSet const& pset, edm::ActivityRegistry& registry)
-    : fileName_(pset.getParameter<std::string>("fileName")),
-      partialName_(fileName_ + ".partial-" + std::to_string(getpid())) {
-  if (fileName_.rfind("file:", 0) == 0) {
-    fileName_.erase(0, 5);
-    partialName_.erase(0, 5);
-  }
-  try {
-    file_.reset(TFile::Open(partialName_.c_str(), "RECREATE"));
-  } catch (cms::Exception const& exception) {
-    throw edm::Exception(edm::errors::FileOpenError, "TFileService cannot write " + fileName_ + "\n", exception);
-  }
+    : partial_("TFileService", pset.getParameter<std::string>("fileName")) {
+  writing([&] { file_.reset(TFile::Open(partial_.path().c_str(), "RECREATE")); });
   if (file_ == nullptr || file_->IsZombie())
-    throw edm::Exception(edm::errors::FileOpenError) << "TFileService cannot write " << fileName_ << "\n";
+    partial_.refuse("ROOT cannot open it");
 
   registry.watchPreModuleConstruction(this, &TFileService::setDirectory);
   registry.watchPreModuleBeginJob(this, &TFileService::setDirectory);
@@ -37,18 +26,34 @@ TFileService::TFileService(edm::ParameterSet const& pset, edm::ActivityRegistry&
 }
 
 TFileService::~TFileService() {
-  if (file_ != nullptr) {  // the job has failed
-    file_.reset();
-    std::error_code ignored;
-    std::filesystem::remove(partialName_, ignored);
-  }
+  if (file_ == nullptr)
+    return;
+  // The job has failed, and the file goes: nothing more is written, which could fail again, here where nobody catches.
+  file_->SetWritable(false);
+  auto const handler = SetErrorHandler([](int, Bool_t, char const*, char const*) {});
+  file_.reset();
+  SetErrorHandler(handler);
 }
 
 void TFileService::finish() {
-  file_->Write();
-  file_->Close();
+  writing([this] {
+    file_->Write();
+    file_->Close();
+  });
+  if (file_->TestBit(TFile::kWriteError))
+    partial_.refuse("ROOT could not write all of it; look at the free space");
   file_.reset();
-  std::filesystem::rename(partialName_, fileName_);
+  partial_.keep();
+}
+
+/// Calls ROOT, whose errors are exceptions here; they say what ROOT did, and not which file of the job it was.
+template <typename F>
+void TFileService::writing(F&& call) {
+  try {
+    call();
+  } catch (cms::Exception const& error) {
+    partial_.refuse(error.additionalInfo().empty() ? error.message() : error.additionalInfo().front());
+  }
 }
 
 void TFileService::setDirectory(edm::ModuleDescription const& module) {

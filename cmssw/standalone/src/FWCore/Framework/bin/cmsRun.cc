@@ -1,5 +1,6 @@
 // cmsRun of the standalone host: runs a Python configuration with the interfaces of CMSSW that the host offers.
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
@@ -67,6 +68,7 @@ namespace {
 }  // namespace
 
 int main(int argc, char* argv[]) {
+  std::signal(SIGXFSZ, SIG_IGN);  // writing beyond the limit then fails like writing to a full disk
   std::string context = "Processing command line arguments";
   try {
     return edm::convertException::wrap([&] {

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <ctime>
-#include <filesystem>
 #include <fstream>
 #include <iomanip>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,7 +13,7 @@
 #include "FWCore/MessageLogger/interface/MessageLogger.h"
 #include "FWCore/ParameterSet/interface/ParameterSet.h"
 #include "FWCore/ServiceRegistry/interface/ServiceMaker.h"
-#include "FWCore/Utilities/interface/EDMException.h"
+#include "FWCore/Utilities/interface/PartialFile.h"
 
 namespace {
   using json = nlohmann::json;
@@ -48,9 +48,9 @@ namespace {
 class FastTimerService {
 public:
   FastTimerService(edm::ParameterSet const& pset, edm::ActivityRegistry& registry)
-      : writeJSONSummary_(pset.getUntrackedParameter<bool>("writeJSONSummary")),
-        printJobSummary_(pset.getUntrackedParameter<bool>("printJobSummary")),
-        jsonFileName_(pset.getUntrackedParameter<std::string>("jsonFileName")) {
+      : printJobSummary_(pset.getUntrackedParameter<bool>("printJobSummary")) {
+    if (pset.getUntrackedParameter<bool>("writeJSONSummary"))
+      json_.emplace("FastTimerService", pset.getUntrackedParameter<std::string>("jsonFileName"));
     registry.watchPreallocate([this](edm::SystemBounds const& bounds) { streams_.resize(bounds.maxNumberOfStreams()); });
     registry.watchPreSourceConstruction(this, &FastTimerService::addModule);
     registry.watchPreModuleConstruction(this, &FastTimerService::addModule);
@@ -138,7 +138,7 @@ private:
 
     if (printJobSummary_)
       print(total, sums);
-    if (writeJSONSummary_)
+    if (json_)
       write(total, sums, other);
   }
 
@@ -152,7 +152,7 @@ private:
     }
   }
 
-  void write(Record const& total, std::vector<Record> const& sums, Record const& other) const {
+  void write(Record const& total, std::vector<Record> const& sums, Record const& other) {
     json summary;
     summary["resources"] = json::array({{{"time_real", "real time"}},
                                         {{"time_thread", "cpu time"}},
@@ -165,18 +165,16 @@ private:
     summary["modules"].push_back(encode("other", "other", other));
     summary["modules"].push_back(encode("eventsetup", "eventsetup", {{}, total.events}));
 
-    std::string const partial = jsonFileName_ + ".partial";
-    std::ofstream out(partial);
+    std::ofstream out(json_->path());
     out << std::setw(2) << summary << "\n";
     out.close();
     if (!out)
-      throw edm::Exception(edm::errors::FileWriteError) << "FastTimerService cannot write " << jsonFileName_ << "\n";
-    std::filesystem::rename(partial, jsonFileName_);
+      json_->refuse("look at the free space");
+    json_->keep();
   }
 
-  bool writeJSONSummary_;
   bool printJobSummary_;
-  std::string jsonFileName_;
+  std::optional<edm::PartialFile> json_;
   std::vector<edm::ModuleDescription> modules_;  // by their id; the source is 0
   std::vector<Stream> streams_;
 };

@@ -1,6 +1,7 @@
 #include "PhysicsTools/ONNXRuntime/interface/ONNXRuntime.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <functional>
 #include <numeric>
 
@@ -11,8 +12,12 @@ namespace cms::Ort {
   namespace {
     /// One for the process: ONNX Runtime shares its logging and its allocators among sessions through it. It is never
     /// destroyed: with CUDA, processes that destroyed it at their end aborted there ("corrupted double-linked list").
+    /// Its telemetry is off: it looks up a host of its maker, and keeps a number of the device in HOME.
     ::Ort::Env& environment() {
-      static ::Ort::Env& env = *new ::Ort::Env(ORT_LOGGING_LEVEL_ERROR, "");
+      static ::Ort::Env& env = *[] {
+        setenv("ORT_DISABLE_TELEMETRY", "1", 0);
+        return new ::Ort::Env(ORT_LOGGING_LEVEL_ERROR, "");
+      }();
       return env;
     }
 
