@@ -9,7 +9,17 @@ from pathlib import Path
 import pytest
 
 from e2e.errors import E2EError
-from e2e.files import MARK, local_path, output_path, read_json, sha256, whole, whole_folder, write_json
+from e2e.files import (
+    MARK,
+    fresh_folder,
+    local_path,
+    output_path,
+    read_json,
+    sha256,
+    whole,
+    whole_folder,
+    write_json,
+)
 
 
 def do_no_work(context):
@@ -61,6 +71,16 @@ def test_a_folder_of_somebody_else_stays(tmp_path):
         do_no_work(whole_folder(mine / "chapter.tex"))
     assert (mine / "chapter.tex").read_text() == "years of work"
     assert list(tmp_path.rglob("*")) == [mine, mine / "chapter.tex"]
+
+
+def test_a_fresh_folder_takes_the_place_of_its_own_kind_alone(tmp_path):
+    (fresh_folder(tmp_path / "trial") / "model.pt").touch()
+    assert [path.name for path in fresh_folder(tmp_path / "trial").iterdir()] == [MARK]
+    (tmp_path / "trial" / MARK).unlink()
+    (tmp_path / "trial" / "mine").touch()
+    with pytest.raises(E2EError, match="trial: a folder that was not written by this project"):
+        fresh_folder(tmp_path / "trial")
+    assert (tmp_path / "trial" / "mine").exists()
 
 
 def test_a_folder_made_meanwhile_stays(tmp_path):

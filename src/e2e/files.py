@@ -109,6 +109,16 @@ def owned_folder(path: str | Path, mark: str = MARK) -> Path:
     return path
 
 
+def fresh_folder(path: str | Path) -> Path:
+    """An empty folder at ``path``, in place of one that was made so; raises E2EError as ``owned_folder``."""
+    path = owned_folder(path)
+    with suppress(FileNotFoundError):
+        shutil.rmtree(path)
+    path.mkdir(parents=True)
+    (path / MARK).touch()
+    return path
+
+
 @contextmanager
 def _beside(target: Path, path: str | Path) -> Iterator[Path]:
     """A scratch path beside ``target``, called ``path`` in messages, which is renamed to it."""

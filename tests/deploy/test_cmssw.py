@@ -204,6 +204,16 @@ def test_files_of_a_run_are_bound_where_they_are(source, tmp_path, capsys):
     assert "--nv" not in command
 
 
+@pytest.mark.parametrize("name", ["a,b", "a:b"])
+def test_names_that_apptainer_would_take_apart_are_refused(source, tmp_path, name):
+    (tmp_path / name).mkdir()
+    arguments = [f"inputFiles=file:{tmp_path / name}/c,d.root"]
+    with pytest.raises(E2EError, match=f"{name}: Apptainer takes : and , in a name apart"):
+        cmssw.run(
+            "apptainer", apptainer_area("cpu"), Path("cfg.py"), arguments, Path("log"), {}, dry_run=True
+        )
+
+
 def test_cuda_needs_the_image_for_it(source, capsys):
     run_it = ("apptainer", Path("results/cmssw/apptainer"), Path("cfg.py"), ["backend=cuda"], Path("log"), {})
     area = apptainer_area("cpu")
@@ -284,7 +294,12 @@ def test_cvmfs_dry_run_needs_no_cvmfs(source, capsys):
     build("cvmfs", source, CVMFS_SETTINGS, dry_run=True)
     [command] = [shlex.split(capsys.readouterr().out)]
     assert command[-3:-1] == ["bash", "-c"]
-    for line in ("scram project CMSSW_14_0_22", "export SCRAM_ARCH=el8_amd64_gcc12", "scram build -j 1"):
+    for line in (
+        "scram project CMSSW_14_0_22",
+        "export SCRAM_ARCH=el8_amd64_gcc12",
+        "ORT_DISABLE_TELEMETRY=1",
+        "scram build -j 1",
+    ):
         assert line in command[-1]
     assert "--bind=/cvmfs" in command
 

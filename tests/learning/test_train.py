@@ -120,8 +120,10 @@ def test_unsuitable_checkpoint_is_said_and_left_aside(
     last = tmp_path / "checkpoints" / "last.ckpt"
     if damage == "bytes":
         last.write_bytes(last.read_bytes()[:1000])
+    (tmp_path / "checkpoints" / "note").touch()
     capfd.readouterr()
     fit(toy, tmp_path)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["note"]  # what is not ours stays
     assert "training starts afresh" in capfd.readouterr().err
     assert (tmp_path / "model.pt").read_bytes() == trained.read_bytes()
 

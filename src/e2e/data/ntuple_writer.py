@@ -130,7 +130,7 @@ def write_ntuple(
     frames = list(shapes)
     cells = [rows * columns for rows, columns in shapes.values()]
     count = 0
-    with whole(path) as scratch, _for_root(scratch) as named:
+    with whole(path) as scratch, _for_root(scratch) as named, _silent(root):
         try:
             file = root.TFile.Open(f"{named}?reproducible={name or path.name}", "RECREATE", "", ZSTD_LEVEL_1)
         except OSError:
@@ -150,11 +150,13 @@ def write_ntuple(
                     writer.object(i, _buffer(values), len(values))
                 writer.fill(event.run, event.lumi, event.event)
                 count += 1
+                if file.TestBit(root.TFile.kWriteError):
+                    break
             file.Write()
         finally:
             file.Close()
         if file.TestBit(root.TFile.kWriteError):
-            raise E2EError(f"{path}: ROOT could not write all {count} events; check the free space")
+            raise E2EError(f"{path}: ROOT could not write all events; check the free space")
     return count
 
 
@@ -166,6 +168,16 @@ def _for_root(path: Path) -> Iterator[str]:
         yield f"/proc/self/fd/{folder}/{path.name}"
     finally:
         os.close(folder)
+
+
+@contextmanager
+def _silent(root: ModuleType) -> Iterator[None]:
+    """ROOT says nothing, where a failure has one sentence of its own instead of a line for each basket."""
+    before, root.gErrorIgnoreLevel = root.gErrorIgnoreLevel, root.kFatal
+    try:
+        yield
+    finally:
+        root.gErrorIgnoreLevel = before
 
 
 @cache

@@ -306,6 +306,8 @@ def _apptainer_exec(image: Path, folders: Iterable[Path], cuda: bool = False) ->
         command += ["--nv", *(f"--env={name}={value}" for name, value in FULL_PRECISION.items())]
     bound: list[Path] = []
     for folder in sorted({Path.cwd(), *folders}):
+        if re.search("[:,]", str(folder)):
+            raise E2EError(f"{folder}: Apptainer takes : and , in a name apart; use a folder without them")
         if not any(folder.is_relative_to(other) for other in bound):
             bound.append(folder)
     return [*command, *(f"--bind={folder}" for folder in bound), str(image)]

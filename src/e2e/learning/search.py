@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from e2e import models
 from e2e.errors import E2EError
-from e2e.files import whole
+from e2e.files import fresh_folder, owned_folder, whole
 from e2e.learning import data
 from e2e.learning.loop import LossError
 from e2e.learning.train import train
@@ -79,7 +79,7 @@ def search(
     )
     for trial in found.get_trials(states=(TrialState.RUNNING,)):
         found.tell(trial.number, state=TrialState.FAIL)  # killed
-    scratch = Path(study).with_name("trial")
+    scratch = owned_folder(Path(study).with_name("trial"))
     while (done := len(found.get_trials(states=DONE))) < trials:
         # A seed of its own for each trial: after a kill, the next one is what it would have been.
         found.sampler = optuna.samplers.TPESampler(
@@ -89,7 +89,7 @@ def search(
             found.enqueue_trial(_first(space, trainer))
         trial = found.ask()
         variant = _variant(entry, space, trial)
-        shutil.rmtree(scratch, ignore_errors=True)
+        fresh_folder(scratch)
         loss = _loss(
             trial,
             [stores, split, *(scratch / name for name in ("model.pt", "history.csv", "history.png"))],

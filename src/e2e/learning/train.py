@@ -6,10 +6,10 @@ import hashlib
 import json
 import logging
 import pickle
-import shutil
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from importlib import import_module
@@ -35,6 +35,7 @@ from e2e.models.keras_network import KerasNetwork
 from e2e.plots import evaluation, style
 from e2e.tasks import Task
 
+WRITTEN = ("best.ckpt", "last.ckpt", "last.npz")  # to the folder of checkpoints, by any trainer
 FINGERPRINT = "e2e_fingerprint"  # key in a checkpoint
 
 
@@ -112,7 +113,10 @@ def train(
             info["temperature"] = temperature(logit, validation.target, weigh(validation.objects))
         model.save(output, module, info)
         style.save(evaluation.history(history, info["training_data"]["simulation"]), figure)
-        shutil.rmtree(checkpoints)
+        for name in WRITTEN:
+            Path(checkpoints, name).unlink(missing_ok=True)
+        with suppress(OSError):  # it holds something else
+            Path(checkpoints).rmdir()
     return info
 
 
