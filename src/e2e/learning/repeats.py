@@ -46,7 +46,7 @@ def figures_of_merit(metrics: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             },
             "expected_calibration_error": metrics["calibration"]["expected_calibration_error"],
         }
-    names = ("mean_absolute_error", "mean_relative_error", "resolution", "bias")
+    names = ("mean_absolute_error", "mean_relative_error", "relative_error_68", "bias")
     versus = {f"versus {name}": content["difference"] for name, content in metrics["versus"].items()}
     return {name: metrics[name] for name in names} | versus
 

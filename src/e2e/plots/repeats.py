@@ -14,7 +14,7 @@ DRAWN = {  # those of a classifier, and of a regression
     "auc": "ROC AUC",
     "auc_minus_bdt": "ROC AUC minus that of the BDT",
     "mean_absolute_error": "Mean absolute error [GeV]",
-    "resolution": "Resolution of m / m(true)",
+    "relative_error_68": "|m / m(true) - 1|, 68 % below",
 }
 
 
