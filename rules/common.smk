@@ -175,6 +175,11 @@ def file_objects(wildcards):
     )
 
 
+def simulated_tracks(wildcards):
+    """Where tracks of simulated jets lie."""
+    return settings_of(wildcards.task)["simulation"].get("tracks", "direction")
+
+
 def channels(wildcards):
     return settings_of(wildcards.task).get("channels")
 

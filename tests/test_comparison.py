@@ -14,7 +14,7 @@ from e2e.errors import E2EError
 from e2e.files import read_json, write_json
 
 OBJECTS = {"train": 700, "validation": 100, "test": 200}
-SIMULATION = {"training_data": {"simulation": True}, "objects": OBJECTS}
+SIMULATION = {"training_data": {"origin": "e2e simulation"}, "objects": OBJECTS}
 
 
 def summary(value, error):

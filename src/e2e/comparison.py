@@ -17,6 +17,7 @@ from e2e.errors import E2EError
 from e2e.files import read_json, whole, write_json
 from e2e.learning import evaluate, regression
 from e2e.plots import comparison as plots
+from e2e.plots import style
 
 WAYS = (BARE, FRAMEWORK)
 
@@ -94,7 +95,7 @@ def compare(
         measured[name]["versus_best"] = _paired(models[name], models[ranking[0]], metric)
     content = {
         "task": contract.task.name,
-        "simulation": bdt["training_data"]["simulation"],
+        "origin": bdt["training_data"]["origin"],
         "metric": metric.key,
         "unit": metric.unit,
         "objects": bdt["objects"],
@@ -179,7 +180,7 @@ def _markdown(content: Mapping[str, Any], metric: Metric) -> str:
     ]
     rows.append(["BDT", _interval(content["bdt"][metric.key]), *[""] * (len(header) - 2)])
     lines = [header, ["---"] * len(header), *rows]
-    events = "Fast simulation" if content["simulation"] else "CMS open data"
+    events = style.ORIGINS[content["origin"]]
     notes = [
         f"{events}; test part, {content['objects']['test']:,} objects; 68 % intervals over resampled events.",
         "Training: wall time of its job, beside others of the run; of a resumed one, of its last part.",

@@ -157,7 +157,7 @@ def test_record_says_what_was_measured_on_what(made, model, reference):
     assert record["model_sha256"] == sha256(model)
     assert record["reference_sha256"] == sha256(reference)
     assert record["settings"] == SETTINGS
-    assert record["simulation"] is True
+    assert record["origin"] == "e2e simulation"
     assert record["machine"]["cpu"]["cores"] == len(os.sched_getaffinity(0))
     assert {"torch", "onnxruntime", "numpy"} <= set(record["machine"]["packages"])
 

@@ -26,7 +26,7 @@ METADATA = Metadata(
     classes=("photon", "electron"),
     source="electron_000.root",
     source_sha256="ab" * 32,
-    simulation=True,
+    origin="e2e simulation",
     rejected={"detector_edge": 3},
 )
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -130,7 +130,7 @@ def test_layout_of_the_file(tmp_path):
     for name in ("index", "value"):
         assert schema.field(name) == pa.field(name, pa.binary(), nullable=False)
     assert list(schema.metadata) == [store.KEY]
-    assert b'"name": "EB_time", "shift": 0, "unit": "ns"' in schema.metadata[store.KEY]
+    assert b'"name": "EB_time", "unit": "ns"' in schema.metadata[store.KEY]
 
 
 @settings(max_examples=40, deadline=None)

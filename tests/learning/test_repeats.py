@@ -7,7 +7,7 @@ from e2e.errors import E2EError
 from e2e.files import read_json
 from e2e.learning.repeats import repeats
 
-DATA = {"sha256": "0" * 64, "objects": 700, "simulation": True}
+DATA = {"sha256": "0" * 64, "objects": 700, "origin": "e2e simulation", "tracks": None}
 
 
 def estimate(value):

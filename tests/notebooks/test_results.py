@@ -172,13 +172,13 @@ def test_architectures_are_described_by_their_files(masses):
 
 def test_figures_are_drawn(electrons, masses, tmp_path):
     for results in (electrons, masses):
-        training, examples, simulation = results.part("train").objects, results.examples(), results.simulation
+        training, examples, origin = results.part("train").objects, results.examples(), results.origin
         figures = [
-            samples.crop(examples, 0, simulation),
-            samples.average(examples, "all", simulation),
-            samples.hits(examples, simulation),
-            samples.kinematics(training, results.weigh(training), results.task, simulation),
-            side_by_side.histories(results.histories(), results.training_seconds(), simulation),
+            samples.crop(examples, 0, origin),
+            samples.average(examples, "all", origin),
+            samples.hits(examples, origin),
+            samples.kinematics(training, results.weigh(training), results.task, origin),
+            side_by_side.histories(results.histories(), results.training_seconds(), origin),
         ]
         assert all(isinstance(figure, Figure) for figure in figures)
     target, answers = electrons.part("test").target, electrons.answers()

@@ -174,14 +174,14 @@ def benchmark(
             for point in points:  # ways take turns, so that what disturbs the machine disturbs them all
                 point.repeat()
 
-    simulation = bool(table["target"].notna().any())
+    origin = contract.training_data["origin"]
     content = {
         "format": 1,
         "task": contract.task.name,
         "model": contract.model,
         "model_sha256": contract.sha256,
         "reference_sha256": sha256(reference),
-        "simulation": simulation,
+        "origin": origin,
         "git_revision": git_revision(),
         "machine": machine(),
         "settings": dict(settings),
@@ -189,7 +189,7 @@ def benchmark(
     }
     with whole_folder(figures) as drawn, whole(samples) as raw:
         processor = content["machine"]["cpu"]["model"]
-        draw(content["points"], style.origin(simulation), contract.model, processor, drawn)
+        draw(content["points"], style.events(origin), contract.model, processor, drawn)
         columns = ["way", "provider", "threads", "batch", "repeat", "quantity", "value"]
         pd.DataFrame([row for point in points for row in point.samples()], columns=columns).to_parquet(raw)
         write_json(record, content)

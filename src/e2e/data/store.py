@@ -40,10 +40,12 @@ class Metadata:
 
     ``channels`` and ``kinematics`` carry names and units, ``rows`` x ``columns`` is the size of a
     crop, ``classes[i]`` the name of target ``i``. ``source`` is the base name of the file the
-    sample was made from and ``source_sha256`` its checksum. ``simulation`` says whether that file
-    holds generator truth. ``rejected`` counts the objects left out, by reason. ``part`` is the part
-    of the split that all objects belong to, where the source says so. ``notes`` says what was found
-    out about the source.
+    sample was made from and ``source_sha256`` its checksum. ``origin`` of its events is one of
+    ``e2e simulation`` (this project's), ``simulation``, ``detector data`` and ``unknown``. ``tracks`` tells
+    where a track lies in the channels of tracks: ``direction`` of its momentum on the ECAL's face (as
+    MLAnalyzer writes them), ``point`` where it meets that face, direction at the ``vertex``; None without
+    such channels. ``rejected`` counts the objects left out, by reason. ``part`` is the part of the split that
+    all objects belong to, where the source says so. ``notes`` says what was found out about the source.
     """
 
     task: str
@@ -55,8 +57,9 @@ class Metadata:
     classes: tuple[str, ...]
     source: str
     source_sha256: str
-    simulation: bool
+    origin: str
     rejected: dict[str, int]
+    tracks: str | None = None
     part: str | None = None
     notes: dict[str, str] = field(default_factory=dict)
 
@@ -158,6 +161,12 @@ class Samples:
             },
             offsets=np.concatenate([[0], np.cumsum(counts)]),
         )
+
+
+def common(descriptions: Iterable[str | None]) -> str | None:
+    """What several samples say of themselves in common, such as their origin; ``mixed`` where they differ."""
+    found = set(descriptions)
+    return found.pop() if len(found) == 1 else "mixed"
 
 
 def gather(

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import uproot
 
-from e2e.data import store
+from e2e.data import ntuple, store
 from e2e.deploy.contract import LOGIT, MASS, SCORE, Output
 from e2e.errors import E2EError
 from e2e.files import whole, write_json
@@ -80,7 +80,7 @@ def agreement(
         },
         "model_sha256": onnx.attrs.get("model_sha256"),
     }
-    origin = style.origin(bool(reference["target"].notna().any()))
+    origin = style.events(onnx.attrs.get("origin", ntuple.UNKNOWN))
     with whole(figure) as scratch:
         differences(compared, outputs, origin, scratch)
         write_json(output_json, record)

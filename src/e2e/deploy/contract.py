@@ -20,8 +20,11 @@ from e2e.errors import E2EError
 from e2e.files import sha256
 from e2e.tasks import Task
 
-FORMAT = 1
+FORMAT = 2
 INPUT = "frames"
+# Places in model.json for what no model has yet. One that had any of it could not be run by what reads format
+# 2 now.
+UNFILLED = ("scalars", "orientation", "domain", "working_points")
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ class Contract:
     its ``logit``, which is that of the network divided by ``temperature``; of a regression the ``mass``.
     ``near_ties`` tells that the graph chooses among numbers that it has computed itself (neighbours in a
     space of features): where two are as good as equal, rounding decides, and scores may jump.
-    ``training_data`` holds ``sha256`` and ``objects`` of the training part and whether it was ``simulation``.
+    ``training_data`` holds ``sha256`` and ``objects`` of the training part, the ``origin`` of its events, and
+    where ``tracks`` lay in its channels, as they must where the model is used.
     """
 
     task: Task
@@ -78,6 +82,11 @@ class Contract:
         return outputs(self.task)
 
     @property
+    def tracks(self) -> str | None:
+        """Where tracks have to lie: ``direction``, ``point`` or ``vertex``; None without any."""
+        return self.training_data["tracks"]
+
+    @property
     def framework(self) -> str:
         """In which the network was trained: ``PyTorch`` or ``Keras``."""
         return "Keras" if "keras" in self.versions else "PyTorch"
@@ -85,7 +94,6 @@ class Contract:
     def to_json(self) -> dict[str, Any]:
         """The content of model.json."""
         rows, columns = self.task.detector
-        seed_rows, seed_columns = self.task.seeds
         calibration = {"calibration": {"temperature": self.temperature}} if self.task.classes else {}
         return {
             "format": FORMAT,
@@ -98,7 +106,9 @@ class Contract:
                 "name": INPUT,
                 "shape": ["N", *self.task.shape],
                 "channels": [asdict(channel) for channel in self.task.channels],
+                "tracks": self.tracks,
             },
+            **dict.fromkeys(UNFILLED),
             "outputs": [
                 {"name": output.name, "unit": output.unit, "shape": ["N"]} for output in self.outputs
             ],
@@ -106,7 +116,7 @@ class Contract:
             **calibration,
             "near_ties": self.near_ties,
             "crop": asdict(self.task.crop),
-            "seeds": {"rows": seed_rows, "columns": seed_columns, "cell": self.task.seed_cell},
+            "seeds": {"object": self.task.objects, "cell": self.task.seed_cell},
             "detector": {"rows": rows, "columns": columns},
             "training_data": self.training_data,
             "git_revision": self.git_revision,

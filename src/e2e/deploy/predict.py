@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from e2e.data import store
 from e2e.data.convert import convert
-from e2e.data.store import Samples, StoreFile, read_metadata
-from e2e.deploy.contract import load_contract
+from e2e.data.store import Samples, StoreFile
+from e2e.deploy.contract import Contract, load_contract
 from e2e.deploy.runtime import run, session
 from e2e.errors import E2EError
 from e2e.files import local_path, output_path, temporary_folder, whole
@@ -26,7 +28,7 @@ def scores(
     """Write the scores table of the objects of one or more ``chunks`` to ``output`` (parquet), and return it.
 
     Columns: the identity of each object, target (NaN without truth), the outputs of the model, kinematics.
-    The table's ``attrs``, kept in the file, hold ``model_sha256``, ``framework`` and ``near_ties``.
+    The table's ``attrs``, kept in the file, hold ``model_sha256``, ``framework``, ``near_ties``, ``origin``.
 
     Raises:
         E2EError: the model cannot be used, its channels are not those of the objects, or an output is
@@ -59,16 +61,21 @@ def scores(
         "model_sha256": contract.sha256,
         "framework": contract.framework,
         "near_ties": contract.near_ties,
+        "origin": contract.training_data["origin"],
     }
     with whole(output) as scratch:
         table.to_parquet(scratch, index=False)
     return table
 
 
-def predict(model_onnx: str | Path, source: str | Path, output: str | Path) -> pd.DataFrame:
+def predict(
+    model_onnx: str | Path, source: str | Path, output: str | Path, own_columns: bool = False
+) -> pd.DataFrame:
     """Write the scores table of every object of ``source``, an RHTree ntuple or a store file, to ``output``.
 
     The ``attrs`` of the table that is returned hold ``rejected``, the objects without a row by reason, too.
+    ``own_columns``: see ``convert``. Says on standard error where tracks lie elsewhere than the model has
+    learned.
 
     Raises:
         E2EError: the model, the source or their combination cannot be used; no output is left.
@@ -77,17 +84,31 @@ def predict(model_onnx: str | Path, source: str | Path, output: str | Path) -> p
     output_path(output, source, model_onnx, model_onnx.with_suffix(".json"))
     contract = load_contract(model_onnx)
     if source.suffix == ".parquet":
-        return _of_store(model_onnx, source, output)
+        return _of_store(contract, model_onnx, source, source, output)
     with temporary_folder() as folder:
         converted = folder / "store.parquet"
-        convert(contract.task, source, converted, sample=source.stem, progress=False)
-        return _of_store(model_onnx, converted, output)
+        convert(contract.task, source, converted, sample=source.stem, progress=False, own_columns=own_columns)
+        return _of_store(contract, model_onnx, source, converted, output)
 
 
-def _of_store(model_onnx: str | Path, path: Path, output: str | Path) -> pd.DataFrame:
+def _of_store(
+    contract: Contract, model_onnx: str | Path, source: Path, path: Path, output: str | Path
+) -> pd.DataFrame:
+    """Scores of the objects of ``source``, which are in the store ``path``."""
+    metadata = store.read_metadata(path)
+    _compare_tracks(contract, source, metadata.tracks)
     table = scores(model_onnx, _chunks(path), output)
-    table.attrs["rejected"] = read_metadata(path).rejected
+    table.attrs["rejected"] = metadata.rejected
     return table
+
+
+def _compare_tracks(contract: Contract, source: Path, tracks: str | None) -> None:
+    if tracks != contract.tracks:
+        print(
+            f"e2e: warning: {source}: tracks lie at {tracks}, but model {contract.model} was trained on "
+            f"tracks at {contract.tracks}; expect worse scores",
+            file=sys.stderr,
+        )
 
 
 def _chunks(path: Path) -> Iterator[Samples]:

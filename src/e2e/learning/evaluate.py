@@ -86,7 +86,7 @@ def evaluate(
     }
     write_json(metrics, content)
 
-    name, simulation = info["architecture"], info["training_data"]["simulation"]
+    name, origin = info["architecture"], info["training_data"]["origin"]
     discriminants = {
         name: logit,
         f"BDT on {SHAPES[task.seed_cell]}": other,
@@ -98,11 +98,11 @@ def evaluate(
     contributions = integrated_gradients(network, frames) / np.float32(info["temperature"])
     measured = {name: content}
     drawn = {
-        "roc": evaluation.roc(CURVE, curves, task.classes, simulation),
-        "scores": side_by_side.scores(test.target, {name: sigmoid(logit)}, weight, task.classes, simulation),
-        "calibration": side_by_side.calibrations(measured, task.classes[1], simulation),
-        "kinematics": side_by_side.dependences(measured, task.kinematics, simulation),
-        "attribution": evaluation.attribution(shown, frames, contributions, task.crop, simulation),
+        "roc": evaluation.roc(CURVE, curves, task.classes, origin),
+        "scores": side_by_side.scores(test.target, {name: sigmoid(logit)}, weight, task.classes, origin),
+        "calibration": side_by_side.calibrations(measured, task.classes[1], origin),
+        "kinematics": side_by_side.dependences(measured, task.kinematics, origin),
+        "attribution": evaluation.attribution(shown, frames, contributions, task.crop, origin),
     }
     style.save(drawn["roc"], roc)
     style.save_all(drawn, figures)

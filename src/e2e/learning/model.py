@@ -38,8 +38,8 @@ def load(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     """The network of a file written by ``save``, on the CPU and in evaluation mode, and its ``info``.
 
     ``info`` has task, channels (their number), architecture, numbers, training_data (sha256, objects,
-    simulation), trainer (with the seed), epoch, validation_loss, of a classifier temperature, and versions.
-    Raises E2EError for a file that is not such a model.
+    origin, tracks), trainer (with the seed), epoch, validation_loss, of a classifier temperature, and
+    versions. Raises E2EError for a file that is not such a model.
     """
     try:
         info = torch.load(path, map_location="cpu", weights_only=True)

@@ -72,12 +72,12 @@ def evaluate(
     }
     write_json(metrics, content)
 
-    name, simulation = info["architecture"], info["training_data"]["simulation"]
+    name, origin = info["architecture"], info["training_data"]["origin"]
     others = {other: measure(test.objects, masses) for other, masses in answers.items()}
     drawn = {
-        "correlation": side_by_side.correlations(test.target, {name: mass}, simulation),
-        "errors": plots.dependence({name: content, **others}, simulation),
-        "residuals": plots.residuals(test.target, {name: mass, **answers}, simulation),
+        "correlation": side_by_side.correlations(test.target, {name: mass}, origin),
+        "errors": plots.dependence({name: content, **others}, origin),
+        "residuals": plots.residuals(test.target, {name: mass, **answers}, origin),
     }
     style.save(drawn["errors"], errors)
     style.save_all(drawn, figures)

@@ -31,7 +31,7 @@ def repeats(metrics: Sequence[str | Path], record: str | Path, figure: str | Pat
     merits = [figures_of_merit(content) for content in contents]
     summary = {name: _summary(seeds, [merit[name] for merit in merits]) for name in merits[0]}
     write_json(record, {"model": contents[0]["model"], "seeds": seeds, "figures_of_merit": summary})
-    plots.repeats(figure, seeds, summary, contents[0]["training_data"]["simulation"])
+    plots.repeats(figure, seeds, summary, contents[0]["training_data"]["origin"])
 
 
 def figures_of_merit(metrics: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -112,7 +112,7 @@ def train(
             logit = model.answers(module.eval(), validation.chunks(settings.batch_size))
             info["temperature"] = temperature(logit, validation.target, weigh(validation.objects))
         model.save(output, module, info)
-        style.save(evaluation.history(history, info["training_data"]["simulation"]), figure)
+        style.save(evaluation.history(history, info["training_data"]["origin"]), figure)
         for name in WRITTEN:
             Path(checkpoints, name).unlink(missing_ok=True)
         with suppress(OSError):  # it holds something else

@@ -49,7 +49,7 @@ class Results:
     """What lies in ``folder``, results/<run>/<task>, of these ``models`` (default: of all that have metrics).
 
     ``run`` is the name of the run, ``task`` is the task with the channels of the stores, ``stores`` are its
-    files, ``simulation`` tells whether they hold generator truth. Raises E2EError where the folder has none.
+    files, ``origin`` tells where their events come from. Raises E2EError where the folder has none.
     """
 
     def __init__(self, folder: str | Path, models: Sequence[str] | None = None):
@@ -67,7 +67,7 @@ class Results:
             )
         metadata = store.read_metadata(self.stores[0])
         self.task: Task = tasks.task(metadata.task, len(metadata.channels))
-        self.simulation = metadata.simulation
+        self.origin = metadata.origin
         self.part = cache(self._part)
         self.metrics = cache(self._metrics)
 

@@ -14,7 +14,7 @@ from e2e.plots import style
 LABELS = {"mass": "True mass [GeV]", "transverse_momentum": "True transverse momentum [GeV]"}
 
 
-def residuals(target: NDArray, masses: Mapping[str, NDArray], simulation: bool) -> Figure:
+def residuals(target: NDArray, masses: Mapping[str, NDArray], origin: str) -> Figure:
     """Distribution of measured over true mass, for each way of measuring it."""
     figure, axes = style.figure()
     for name, mass in masses.items():
@@ -23,11 +23,11 @@ def residuals(target: NDArray, masses: Mapping[str, NDArray], simulation: bool) 
     axes.axvline(1.0, color="grey", linestyle=":")
     axes.set(xlabel="Measured / true mass", ylabel="Objects per unit, normalised", xlim=(0, 2.5))
     axes.legend()
-    style.label(axes, style.origin(simulation))
+    style.label(axes, style.events(origin))
     return figure
 
 
-def dependence(measured: Mapping[str, Mapping[str, Any]], simulation: bool) -> Figure:
+def dependence(measured: Mapping[str, Mapping[str, Any]], origin: str) -> Figure:
     """Relative error and bias against true mass and momentum, with 68 % intervals, for each way of measuring.
 
     The error is that below which 68 % of the objects lie, around the true mass: the width around a median
@@ -57,5 +57,5 @@ def dependence(measured: Mapping[str, Mapping[str, Any]], simulation: bool) -> F
     axes[0, 0].set(ylabel="68 % have |m / m(true) - 1| below", ylim=(0, None))
     axes[1, 0].set(ylabel="Bias of m / m(true)")
     axes[0, 0].legend(fontsize=12)
-    style.label(axes[0, 0], style.origin(simulation))
+    style.label(axes[0, 0], style.events(origin))
     return figure
