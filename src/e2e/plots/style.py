@@ -20,13 +20,7 @@ from e2e.files import whole, whole_folder
 
 # What a plot says of its events: architecture.md, "simulated is said to be simulated".
 SIMULATION = "Fast simulation (not CMS full simulation)"
-ORIGINS = {
-    "e2e simulation": SIMULATION,
-    "simulation": "Simulation",
-    "detector data": "CMS data",
-    "unknown": "Events of unknown origin",
-    "mixed": "Events of several origins",
-}
+DATA = "CMS open data"
 
 # The first two colours of the CMS palette, everywhere in this order.
 COLOURS = {"photon": "#5790fc", "electron": "#f89c20"}
@@ -53,9 +47,9 @@ _NO_METADATA = {
 }
 
 
-def events(origin: str) -> str:
-    """Label of events by the ``origin`` in a sample store's metadata."""
-    return ORIGINS[origin]
+def origin(simulation: bool) -> str:
+    """Label of events by the ``simulation`` flag of a sample store's metadata."""
+    return SIMULATION if simulation else DATA
 
 
 def figure(
