@@ -72,12 +72,12 @@ rule evaluate_masses:
     output:
         scores="results/{run}/{task}/{model}/scores.parquet",
         metrics="results/{run}/{task}/{model}/metrics.json",
-        errors=report(
-            "results/{run}/{task}/{model}/errors.pdf",
-            caption="../workflow/report/errors.rst",
+        resolution=report(
+            "results/{run}/{task}/{model}/resolution.pdf",
+            caption="../workflow/report/resolution.rst",
             category=category("Performance"),
             subcategory="{task}",
-            labels={"model": "{model}", "figure": "errors"},
+            labels={"model": "{model}", "figure": "resolution"},
         ),
         figures=report(
             directory("results/{run}/{task}/{model}/figures"),

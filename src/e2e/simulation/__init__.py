@@ -7,19 +7,12 @@ from pathlib import Path
 
 
 def simulate(
-    path: str | Path,
-    task: str,
-    sample: str,
-    objects: int,
-    seed: int,
-    progress: bool = True,
-    tracks: str = "direction",
+    path: str | Path, task: str, sample: str, objects: int, seed: int, progress: bool = True
 ) -> None:
     """Write an RHTree ntuple of about ``objects`` objects of a task's ``sample`` to the ROOT file ``path``.
 
-    ``tracks`` of jets lie at the ``direction`` of their momentum on the ECAL's face, or at the ``point``
-    where they meet it. The file's run number is ``seed``; the same arguments give the same bytes.
-    Raises E2EError for a sample that the task does not have.
+    The file's run number is ``seed``; the same arguments give the same bytes. Raises E2EError for a
+    sample that the task does not have.
     """
     # Only what is used is imported: both bring compiled code that takes seconds to load.
     if task == "electron_photon":
@@ -29,7 +22,7 @@ def simulate(
     else:
         from e2e.simulation import jets
 
-        jets.simulate(path, task, sample, objects, seed, progress, tracks)
+        jets.simulate(path, task, sample, objects, seed, progress)
 
 
 def validate(task: str, ntuples: Sequence[str | Path], record: str | Path, figures: str | Path) -> None:
