@@ -28,7 +28,6 @@ rule benchmark:
         mem_mb=4000,
     params:
         code=library("benchmark/run.py"),
-        samples=file_samples,
         settings=config["benchmark"],
         cmssw={BACKEND: config["cmssw"].get(BACKEND, {})},
     script:

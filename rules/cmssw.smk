@@ -68,7 +68,6 @@ rule agreement:
         mem_mb=2000,
     params:
         code=library("deploy/agreement.py", "plots/agreement.py"),
-        samples=file_samples,
     script:
         "../workflow/scripts/agreement.py"
 

@@ -94,12 +94,6 @@ def sources(task):
     }
 
 
-def file_samples(wildcards):
-    """The sample of each file of a task, in the order of `ntuples` and `stores`."""
-    task = wildcards.task
-    return [sample for sample in samples(task) for _ in sample_files(task, sample)]
-
-
 def sample_files(task, sample):
     settings = settings_of(task)
     if settings["source"] == "files":
@@ -179,6 +173,11 @@ def file_objects(wildcards):
     return -(
         -simulation["objects"] // (simulation["files"] * len(samples(wildcards.task)))
     )
+
+
+def simulated_tracks(wildcards):
+    """Where tracks of simulated jets lie."""
+    return settings_of(wildcards.task)["simulation"].get("tracks", "direction")
 
 
 def channels(wildcards):

@@ -72,12 +72,12 @@ rule evaluate_masses:
     output:
         scores="results/{run}/{task}/{model}/scores.parquet",
         metrics="results/{run}/{task}/{model}/metrics.json",
-        resolution=report(
-            "results/{run}/{task}/{model}/resolution.pdf",
-            caption="../workflow/report/resolution.rst",
+        errors=report(
+            "results/{run}/{task}/{model}/errors.pdf",
+            caption="../workflow/report/errors.rst",
             category=category("Performance"),
             subcategory="{task}",
-            labels={"model": "{model}", "figure": "resolution"},
+            labels={"model": "{model}", "figure": "errors"},
         ),
         figures=report(
             directory("results/{run}/{task}/{model}/figures"),

@@ -14,6 +14,7 @@ rule simulate:
         code=simulation_code,
         objects=file_objects,
         seed=file_seed,
+        tracks=simulated_tracks,
     script:
         "../workflow/scripts/simulate.py"
 

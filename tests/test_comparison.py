@@ -10,12 +10,11 @@ from sklearn.metrics import roc_auc_score
 
 from e2e import comparison
 from e2e.comparison import Files, compare
-from e2e.data import parquet
 from e2e.errors import E2EError
 from e2e.files import read_json, write_json
 
 OBJECTS = {"train": 700, "validation": 100, "test": 200}
-SIMULATION = {"training_data": {"simulation": True}, "objects": OBJECTS}
+SIMULATION = {"training_data": {"origin": "e2e simulation"}, "objects": OBJECTS}
 
 
 def summary(value, error):
@@ -61,8 +60,7 @@ def made(folder, name, metrics, seconds=100.0, points=()):
         )
     )
     write_json(files.metrics, {"model": "cnn", "parameters": 5000, **SIMULATION, **metrics})
-    merit = metrics["auc" if "auc" in metrics else "mean_absolute_error"]["value"]
-    parquet.write_table(files.scores, scores(merit))
+    scores(metrics["auc" if "auc" in metrics else "mean_absolute_error"]["value"]).to_parquet(files.scores)
     files.training.write_text(f"s\th:m:s\tcpu_time\n{seconds}\t0:01:40\t90\n")
     write_json(files.benchmark, {"machine": {"cpu": {"model": "A CPU"}}, "points": list(points)})
     return files

@@ -32,6 +32,8 @@ def _convert(arguments: argparse.Namespace) -> None:
         options = {
             "sample": arguments.sample,
             "quarter_endcaps": arguments.quarter_endcaps,
+            "own_columns": arguments.hcal_columns == "own",
+            "label": arguments.label,
             "executor": executor,
         }
         if len(sources) == 1 and not output.is_dir():
@@ -69,13 +71,20 @@ def _inspect(arguments: argparse.Namespace) -> None:
 def _simulate(arguments: argparse.Namespace) -> None:
     from e2e.simulation import simulate
 
-    simulate(arguments.output, arguments.task, arguments.sample, arguments.objects, arguments.seed)
+    simulate(
+        arguments.output,
+        arguments.task,
+        arguments.sample,
+        arguments.objects,
+        arguments.seed,
+        tracks=arguments.tracks,
+    )
 
 
 def _predict(arguments: argparse.Namespace) -> None:
     from e2e.deploy.predict import predict
 
-    table = predict(arguments.model, arguments.source, arguments.output)
+    table = predict(arguments.model, arguments.source, arguments.output, arguments.hcal_columns == "own")
     name, unit = ("mass", " GeV") if "mass" in table else ("score", "")
     span = f"{name} {table[name].min():.4g} to {table[name].max():.4g}{unit}; " if len(table) else ""
     print(f"{arguments.output}: {len(table):,} rows; {span}rejected: {_counts(table.attrs['rejected'])}")
@@ -108,6 +117,16 @@ def _cmssw_run(arguments: argparse.Namespace) -> None:
     cmssw.run(backend, area, arguments.cfg, arguments.options, log, settings, dry_run=arguments.dry_run)
 
 
+def _add_hcal_columns(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--hcal-columns",
+        choices=("ecal", "own"),
+        default="ecal",
+        help="columns of HBHE_energy: those of the ECAL, as MLAnalyzer writes it, or the HCAL's own, as this "
+        "project did once",
+    )
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="e2e", description=__doc__)
     parser.add_argument("--version", action="version", version=f"e2e {__version__}")
@@ -123,6 +142,13 @@ def _parser() -> argparse.ArgumentParser:
         "--quarter-endcaps",
         action="store_true",
         help="repeat the fault of the public jet files: ECAL endcaps coarser, with a quarter of their energy",
+    )
+    _add_hcal_columns(command)
+    command.add_argument(
+        "--class",
+        dest="label",
+        metavar="NAME",
+        help="of every object, for a sample that is a class, such as photon or jet",
     )
     command.add_argument("--workers", type=int, metavar="N", help="convert on Dask, in N processes here")
     command.add_argument("--scheduler", metavar="ADDRESS", help="convert on the Dask cluster with this one")
@@ -142,11 +168,19 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--sample", required=True, help="electron, photon; qcd; a_tautau, top; tau, qcd")
     command.add_argument("--objects", required=True, type=int, help="how many, or a few more")
     command.add_argument("--seed", required=True, type=int, help="also the run number")
+    command.add_argument(
+        "--tracks",
+        choices=("direction", "point"),
+        default="direction",
+        help="of jets: at their momentum's direction on the ECAL's face, as MLAnalyzer writes them, or at "
+        "the point where they meet it",
+    )
     command.add_argument("output", type=local_path, metavar="OUT.root")
     command.set_defaults(run=_simulate)
 
     command = commands.add_parser("predict", help="scores of an exported model on an ntuple or a store file")
     command.add_argument("--model", required=True, type=local_path, help="model.onnx, model.json beside it")
+    _add_hcal_columns(command)
     command.add_argument("source", type=local_path, metavar="IN.root")
     command.add_argument("output", type=local_path, metavar="OUT.parquet")
     command.set_defaults(run=_predict)

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from e2e.benchmark.ways import BARE, FRAMEWORK
-from e2e.data.scores import read_scores
 from e2e.deploy.contract import load_contract
 from e2e.deploy.flops import flops
 from e2e.deploy.releases import oldest
 from e2e.errors import E2EError
-from e2e.files import read_csv, read_json, whole, write_json
+from e2e.files import read_json, whole, write_json
 from e2e.learning import evaluate, regression
 from e2e.plots import comparison as plots
+from e2e.plots import style
 
 WAYS = (BARE, FRAMEWORK)
 
@@ -80,7 +82,7 @@ def compare(
             "versus_bdt": _difference(versus),
             "parameters": metrics["parameters"],
             "flops": flops(files.onnx),
-            "training_s": float(read_csv(files.training, ["s"], "\t")["s"].iloc[-1]),
+            "training_s": float(pd.read_csv(files.training, sep="\t")["s"].iloc[-1]),
             "opset": contract.opset,
             "ir_version": contract.ir_version,
             "oldest_cmssw": release.name if release else None,
@@ -93,7 +95,7 @@ def compare(
         measured[name]["versus_best"] = _paired(models[name], models[ranking[0]], metric)
     content = {
         "task": contract.task.name,
-        "simulation": bdt["training_data"]["simulation"],
+        "origin": bdt["training_data"]["origin"],
         "metric": metric.key,
         "unit": metric.unit,
         "objects": bdt["objects"],
@@ -115,8 +117,7 @@ def compare(
 
 def _paired(model: Files, best: Files, metric: Metric) -> dict[str, Any]:
     """Difference of the metric between two models, both on the same resampled events."""
-    answers = ["logit", "weight"] if metric is AUC else ["mass"]
-    objects = read_scores(best.scores, answers)
+    objects = pd.read_parquet(best.scores)
     if metric is AUC:
         other = evaluate.reference_answers(model.scores, objects, "logit")
         versus = evaluate.compare(objects, other, objects["logit"].to_numpy(), objects["weight"].to_numpy())
@@ -179,7 +180,7 @@ def _markdown(content: Mapping[str, Any], metric: Metric) -> str:
     ]
     rows.append(["BDT", _interval(content["bdt"][metric.key]), *[""] * (len(header) - 2)])
     lines = [header, ["---"] * len(header), *rows]
-    events = "Fast simulation" if content["simulation"] else "CMS open data"
+    events = style.ORIGINS[content["origin"]]
     notes = [
         f"{events}; test part, {content['objects']['test']:,} objects; 68 % intervals over resampled events.",
         "Training: wall time of its job, beside others of the run; of a resumed one, of its last part.",

@@ -137,6 +137,8 @@ def _allowed(schema: dict[str, Any]) -> str:
         "minProperties": "with at least {} entry",
     }
     limits = [form.format(schema[key]) for key, form in bounds.items() if key in schema]
+    if "not" in schema:
+        limits.append("none of " + ", ".join(schema["not"]["enum"]))
     if "items" in schema:
         limits.append("of which each is " + _allowed(schema["items"]))
     return ", ".join([articles.get(kind, f"a {kind}"), *limits])

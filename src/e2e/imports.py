@@ -25,9 +25,15 @@ def imported(*modules: str) -> list[str]:
     while ahead:
         path = ahead.pop()
         if path not in found | _WITHOUT and (drawing or path.parent.name != "plots"):
-            found.add(path)
+            found |= {path, *_data(path)}
             ahead += imports(path)
     return sorted(str(path.relative_to(LIBRARY)) for path in found)
+
+
+def _data(path: Path) -> list[Path]:
+    """The file of data that a module reads, which has its name."""
+    data = path.with_suffix(".json")
+    return [data] if data.exists() else []
 
 
 @cache

@@ -4,12 +4,11 @@ import importlib.util
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 import uproot
 
-from e2e.data import parquet, store
+from e2e.data import store
 from e2e.data.convert import convert
 from e2e.deploy.cmssw import Cost
 from e2e.deploy.runtime import run, session
@@ -31,7 +30,7 @@ def reference(trained, samples, tmp_path_factory) -> Path:
     table = samples.identity().assign(
         target=samples.target, score=torch.sigmoid(logit).numpy(), logit=logit.numpy()
     )
-    parquet.write_table(path, table)
+    table.to_parquet(path)
     return path
 
 
@@ -74,11 +73,7 @@ class PythonCmsRun:
         convert(TASK, source, scratch, progress=False)
         objects = store.read(scratch)
         identity = {name: getattr(objects, name) for name in ("run", "lumi", "event", "object")}
-        return {
-            "file": np.zeros(len(objects), np.uint32),
-            **identity,
-            **run(session(model), objects.images()),
-        }
+        return {**identity, **run(session(model), objects.images())}
 
     def written(self, table):
         return table

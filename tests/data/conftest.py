@@ -1,14 +1,16 @@
-"""Ntuples for the tests of this folder: good ones from the writer, broken ones from uproot."""
+"""Ntuples for the tests of this folder: good ones from the writer, broken ones branch by branch."""
 
+import sys
 from pathlib import Path
 
-import awkward as ak
 import numpy as np
 import pytest
-import uproot
 
 from e2e.data.ntuple_writer import Event, write_ntuple
 from e2e.tasks import ELECTRON_PHOTON as TASK
+
+sys.path.insert(0, str(Path(__file__).parent))  # pytest does not, in its import mode
+import rhtree
 
 ROWS, COLUMNS = TASK.detector
 
@@ -73,12 +75,6 @@ def broken(tmp_path):
         change(branches)
         path = tmp_path / "in" / "broken.root"
         path.parent.mkdir()
-        for branch, values in branches.items():
-            if isinstance(values, list):
-                branches[branch] = ak.unflatten(np.concatenate(values), [len(vector) for vector in values])
-        with uproot.recreate(path) as file:
-            file.mktree(tree, {branch: ak.type(values).content for branch, values in branches.items()})
-            file[tree].extend(branches)
-        return path
+        return rhtree.write(path, branches, tree)
 
     return write

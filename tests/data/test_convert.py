@@ -74,7 +74,7 @@ def test_metadata(simulated, tmp_path):
     assert metadata.sample == "mixture"
     assert metadata.source == "mixture.root"
     assert metadata.source_sha256 == sha256(simulated)
-    assert metadata.simulation
+    assert metadata.origin == "e2e simulation"
     assert metadata.channels == TASK.channels
     assert metadata.shape == (2, 32, 32)
     named = convert(TASK, simulated, tmp_path / "named.parquet", sample="electron", progress=False)
@@ -85,8 +85,29 @@ def test_metadata(simulated, tmp_path):
 def test_without_truth_the_target_is_null(broken, tmp_path):
     source = broken(lambda branches: branches.pop("gen_pdgId"))
     metadata = convert(TASK, source, tmp_path / "out.parquet", progress=False)
-    assert not metadata.simulation
+    assert metadata.origin == "unknown"
     assert np.isnan(store.read(tmp_path / "out.parquet").target).tolist() == [True, True]
+
+
+def test_nothing_is_paired_with_another_object(broken, tmp_path):
+    """A vector of another length than the seeds: null, and said; an empty one beside seeds is not there."""
+
+    def change(branches):
+        branches["pho_E"][1] = np.ones(2, np.float32)
+        branches["pho_pT"][0] = branches["pho_pT"][0][:0]
+        branches["pho_eta"][1][0] = np.inf
+        branches["gen_pdgId"][1] = np.array([22, 22], np.float32)
+
+    metadata = convert(TASK, broken(change), tmp_path / "out.parquet", progress=False)
+    samples = store.read(tmp_path / "out.parquet")
+    null = {name: np.isnan(column).tolist() for name, column in samples.kinematics.items()}
+    assert null == {
+        "pho_pT": [True, False], "pho_E": [False, True], "pho_eta": [False, True], "pho_phi": [False, False]
+    }  # fmt: skip
+    np.testing.assert_array_equal(samples.target, [1, np.nan])
+    assert metadata.notes["pho_eta that is not finite"] == "null for 1 objects"
+    lengths = "truth of events where gen_pdgId has not one number for each seed"
+    assert metadata.notes[lengths] == "null for 1 objects"
 
 
 @pytest.mark.parametrize("chunk", [1, 2])
@@ -219,17 +240,36 @@ BAD_VALUES = {
     "column above": (replace_value("SC_iphi", 360), r"7:1:2: SC_iphi holds a seed at 360\.0; .* 0 to 359"),
     "between crystals": (replace_value("SC_iphi", 3.5), r"7:1:2: SC_iphi holds a seed at 3\.5"),
     "NaN seed": (replace_value("SC_ieta", np.nan), r"7:1:2: SC_ieta holds a seed at nan"),
-    "lengths": (cut_second("pho_E", 0), r"7:1:2: pho_E has 0 objects, SC_ieta 1"),
-    "truth lengths": (cut_second("gen_pdgId", 0), r"7:1:2: gen_pdgId has 0 objects, SC_ieta 1"),
+    "seed lengths": (cut_second("SC_iphi", 0), r"7:1:2: SC_iphi has 0 objects, SC_ieta 1"),
+    "empty seed": (
+        replace_value("EB_energy", 0, 80 * 360 + 200),
+        r"7:1:2: EB_energy is 0 at the seed in row 80, column 200, .* SC_ieta counts otherwise",
+    ),
+    "elsewhere": (
+        lambda branches: branches["SC_ieta"][1].fill(80 + 55),
+        r"7:1:2: EB_energy is 0 at the seed in row 135, .* in the 280 rows of ECAL_energy, 55 more",
+    ),
     "missing": (
         lambda branches: branches.update(EB_tine=branches.pop("EB_time")),
         r"no branch EB_time, which task electron_photon reads \(similar: EB_tine.*MLAnalyzer",
     ),
     "scalar": (as_number("EB_energy"), r"branch EB_energy is double; expected one std::vector<float>"),
-    "event": (as_number("eventId"), r"branch eventId is double; expected one whole number"),
+    "event": (as_number("eventId"), r"branch eventId is double; expected one whole number of 32 or 64 bits"),
+    "narrow run": (
+        lambda branches: branches.update(runId=np.array([7, 7], np.uint16)),
+        r"branch runId is uint16_t; expected one whole number of 32 or 64 bits",
+    ),
+    "vector of doubles": (
+        lambda branches: branches.update(pho_E=[np.ones(1), np.ones(1)]),
+        r"branch pho_E is std::vector<double>; expected one std::vector<float>",
+    ),
+    "event 0": (
+        lambda branches: branches.update(eventId=np.array([1, 0], np.uint64)),
+        r"eventId of entry 1 is 0; CMSSW numbers from 1 to 18446744073709551615",
+    ),
     "negative run": (
         lambda branches: branches.update(runId=np.array([7, -7], np.int32)),
-        r"runId is -7; expected a uint32",
+        r"runId of entry 1 is -7; CMSSW numbers from 1 to 4294967295",
     ),
 }
 
@@ -355,7 +395,7 @@ def test_real_collisions(shared, tmp_path, name, candidates, rejected):
     samples = store.read(tmp_path / "out.parquet")
     assert metadata.rejected == {"detector_edge": rejected}
     assert len(samples) + rejected == candidates
-    assert not metadata.simulation
+    assert metadata.origin == "detector data"
     assert np.isnan(samples.target).all()
     energy = samples.images()[:, 0]
     near = energy[:, 12:19, 12:19].reshape(len(samples), -1)

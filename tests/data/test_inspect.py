@@ -42,7 +42,7 @@ def test_inspect_a_store(converted, simulated, tmp_path, monkeypatch, capsys):
     assert sha256(simulated) in text
     assert "6 in 3 events: 2 photon, 2 electron, 2 without truth" in text
     assert re.search(r"rejected +3 detector_edge", text)
-    assert re.search(r"events from +simulation", text)
+    assert re.search(r"events from +e2e simulation", text)
     samples = store.read(converted)
     energy = samples.images()[:, 0]
     hits = np.count_nonzero(energy)
@@ -78,8 +78,9 @@ def test_inspect_an_ntuple_that_does_not_convert(broken, tmp_path, capsys):
 
     inspect(broken(change), tmp_path / "p.png")
     text = capsys.readouterr().out
-    assert "none; branches of none of electron_photon, quark_gluon" in text
-    assert row(text, "EB_energy")[2] == "30650"
+    assert re.search(r"tasks +electron_photon\n", text)
+    assert re.search(r"not for quark_gluon +fevt/RHTree has no branches jetSeed_ieta and jetSeed_iphi", text)
+    assert row(text, "EB_energy")[3] == "30650"
     assert not (tmp_path / "p.png").exists()
 
 
@@ -102,12 +103,13 @@ def test_inspect_jets(jets, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(displays, "detector", lambda panels, *_: drawn.extend(panels))
     inspect(jets, tmp_path / "p.png")
     text = capsys.readouterr().out
-    assert re.search(r"tasks +quark_gluon, mass_regression \(5 of 8 channels\), tau \(5 of", text)
+    there = r"tasks +quark_gluon \(no truth\), mass_regression \(5 of 8 channels\), tau \(5 of 8 channels, no"
+    assert re.search(there, text)
     assert row(text, "HBHE_energy")[2:4] == ["GeV", "4032"]
     assert row(text, "a_m")[2] == "GeV"
     seeds = {panel.channel.name: panel.seeds.tolist() for panel in drawn}
     assert seeds["ECAL_energy"] == [[102, 7], [152, 202]]
-    assert seeds["HBHE_energy"] == [[20, 71], [30, 38]]  # two towers back
+    assert seeds["HCAL_energy"] == [[20, 1], [30, 40]]
 
 
 def test_inspect_a_regression_with_unknown_quantities(jets, tmp_path, capsys):
@@ -202,6 +204,6 @@ def test_displays_need_truth(broken, tmp_path):
 def test_pictures_say_where_the_events_come_from(converted, tmp_path, monkeypatch):
     saved = []
     monkeypatch.setattr(style, "save", lambda figure, *paths: saved.append(figure))
-    for simulation in (True, False):
-        displays.picture(store.read(converted), simulation, tmp_path / "p.png")
-        assert saved[-1].get_suptitle() == style.origin(simulation)
+    for origin in ("e2e simulation", "detector data"):
+        displays.picture(store.read(converted), origin, tmp_path / "p.png")
+        assert saved[-1].get_suptitle() == style.events(origin)

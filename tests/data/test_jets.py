@@ -1,10 +1,11 @@
 """Jets to the store: towers over crystals, crops across phi, truth; and real CMS events to show mistakes."""
 
 import struct
+import sys
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
-import awkward as ak
 import cramjam
 import numpy as np
 import pytest
@@ -13,14 +14,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from e2e import tasks
-from e2e.data import baskets, crops, ntuple, store
+from e2e.data import baskets, crops, layouts, ntuple, store
 from e2e.data import convert as module
 from e2e.data.convert import convert
 from e2e.data.ntuple_writer import Event, write_ntuple
 from e2e.errors import E2EError
 from e2e.tasks import ECAL, ELECTRON_PHOTON, HCAL, MASS_REGRESSION, QUARK_GLUON, TAU, Crop
 
+sys.path.insert(0, str(Path(__file__).parent))  # pytest does not, in its import mode
+import rhtree
+
 ROWS, COLUMNS = QUARK_GLUON.detector
+SEED_BRANCHES = layouts.TABLE["objects"]["jet"]["seeds"]
+BRANCHES = {channel.name: layouts.TABLE["images"][channel.name][0]["branch"] for channel in TAU.channels}
 
 
 def frame(channel, random) -> np.ndarray:
@@ -34,7 +40,7 @@ def over_crystals(values: np.ndarray, channel) -> np.ndarray:
     """Value of each crystal [280, 360]: a tower's share where there are towers."""
     cell = channel.cell
     shares = values.astype(np.float32) / cell**2
-    return np.roll(shares.repeat(cell, axis=0).repeat(cell, axis=1), channel.shift, axis=1)
+    return shares.repeat(cell, axis=0).repeat(cell, axis=1)
 
 
 def expected(event: Event, task, row: int, column: int) -> np.ndarray:
@@ -42,6 +48,9 @@ def expected(event: Event, task, row: int, column: int) -> np.ndarray:
     row, column = 5 * row + 2, 5 * column + 2
     layers = [over_crystals(event.channels[channel.name], channel) for channel in task.channels]
     return np.stack([np.roll(layer, 180 - column, axis=1)[row - 62 : row + 63, 118:243] for layer in layers])
+
+
+TRUTH = {"quark_gluon": "jet_truthLabel", "mass_regression": "a_m", "tau": "jet_IsTau"}
 
 
 def jets(task, number: int, seeds, truth=None, **extra) -> Event:
@@ -53,18 +62,21 @@ def jets(task, number: int, seeds, truth=None, **extra) -> Event:
         **extra,
     }
     if truth is not None:
-        objects[task.truth.branch] = np.array(truth, np.float32)
+        objects[TRUTH[task.name]] = np.array(truth, np.float32)
     channels = {channel.name: frame(channel, random) for channel in task.channels}
+    if HCAL in task.channels:
+        for row, column in seeds:
+            channels[HCAL.name][row, column] = 100
     return Event(7, 1, number, channels, objects)
 
 
 SEEDS = [[(12, 0), (43, 71)], [], [(11, 5), (44, 6), (20, 12), (30, 59)], [(25, 1)]]
-KEPT = [(0, 0), (0, 1), (2, 2), (2, 3), (3, 0)]
+KEPT = [(1, 0), (1, 1), (3, 2), (3, 3), (4, 0)]
 
 
 @pytest.mark.parametrize("task", [QUARK_GLUON, MASS_REGRESSION, tasks.task("tau", 4)], ids=lambda t: t.name)
 def test_crops_of_jets(tmp_path, task):
-    events = [jets(task, number, seeds) for number, seeds in enumerate(SEEDS)]
+    events = [jets(task, number, seeds) for number, seeds in enumerate(SEEDS, 1)]
     write_ntuple(tmp_path / "jets.root", events, task=task)
     metadata = convert(task, tmp_path / "jets.root", tmp_path / "out.parquet", progress=False)
     assert metadata.rejected == {"detector_edge": 2}
@@ -72,10 +84,18 @@ def test_crops_of_jets(tmp_path, task):
     samples = store.read(tmp_path / "out.parquet")
     assert list(zip(samples.event, samples.object, strict=True)) == KEPT
     for image, (number, position) in zip(samples.images(), KEPT, strict=True):
-        np.testing.assert_array_equal(image, expected(events[number], task, *SEEDS[number][position]))
+        np.testing.assert_array_equal(image, expected(events[number - 1], task, *SEEDS[number - 1][position]))
     assert np.isnan(samples.kinematics["jetM"]).all()
-    pt = [events[number].objects["jetPt"][position] for number, position in KEPT]
+    pt = [events[number - 1].objects["jetPt"][position] for number, position in KEPT]
     np.testing.assert_array_equal(samples.kinematics["jetPt"], pt)
+
+
+def of_tau_classification(seeds) -> dict[str, np.ndarray]:
+    """Its other branches, of jets in the order of their seeds and in the middle of these."""
+    row, column = (np.array(numbers) + 0.5 for numbers in zip(*seeds, strict=True))
+    eta, phi, pt = (row - 28) * 0.087, (column - 2) * 2 * np.pi / 72, np.arange(len(seeds), 0, -1) * 10.0
+    momentum = {"jet_Px": pt * np.cos(phi), "jet_Py": pt * np.sin(phi), "jet_Pz": pt * np.sinh(eta)}
+    return {"jet_Pt": pt, "jet_Eta": eta, "gen_Prongs": np.ones(len(seeds)), **momentum}
 
 
 @pytest.mark.parametrize(
@@ -89,9 +109,12 @@ def test_crops_of_jets(tmp_path, task):
 )
 def test_truth(tmp_path, task, truth, target):
     extra = {"jetM": np.arange(4, dtype=np.float32)}
+    if task is TAU:
+        extra |= of_tau_classification([(20, 10), (21, 30), (22, 50), (23, 70)])
     event = jets(task, 1, [(20, 10), (21, 30), (22, 50), (23, 70)], truth, **extra)
     write_ntuple(tmp_path / "jets.root", [event], task=task)
-    assert convert(task, tmp_path / "jets.root", tmp_path / "out.parquet", progress=False).simulation
+    metadata = convert(task, tmp_path / "jets.root", tmp_path / "out.parquet", progress=False)
+    assert (metadata.origin, metadata.tracks) == ("e2e simulation", "direction")
     samples = store.read(tmp_path / "out.parquet")
     np.testing.assert_array_equal(samples.target, np.float32(target))
     np.testing.assert_array_equal(samples.kinematics["jetM"], extra["jetM"])
@@ -142,7 +165,7 @@ def test_turning_the_detector_turns_the_crop(number, channel, top, column, turn)
 def test_a_tower_keeps_its_energy(row, column, up, right, energy):
     """A tower is 25 equal crystals: seen from a seed, 5 of them in each direction for each tower between."""
     towers = np.zeros((1, 56, 72), np.float32)
-    towers[0, row + up, (column + right - 2) % 72] = energy
+    towers[0, row + up, (column + right) % 72] = energy
     image = cut(QUARK_GLUON, HCAL, towers, [5 * row + 2 - 62], [5 * column + 2 - 62])[0]
     assert image.sum(dtype=float) == pytest.approx(energy, rel=1e-5)
     filled = np.argwhere(image)
@@ -190,7 +213,7 @@ def test_endcaps_as_in_the_public_files_on_demand(tmp_path):
     metadata = convert(
         QUARK_GLUON, tmp_path / "jets.root", tmp_path / "out.parquet", progress=False, quarter_endcaps=True
     )
-    assert metadata.notes == {"endcaps": "quartered"}
+    assert metadata.notes["endcaps"] == "quartered"
     before = event.channels["ECAL_energy"]
     event.channels["ECAL_energy"] = quartered(before)
     images = store.read(tmp_path / "out.parquet").images()
@@ -207,7 +230,7 @@ def test_endcaps_as_in_the_public_files_on_demand(tmp_path):
 
 @pytest.fixture
 def written(tmp_path):
-    """Writes events with uproot: branches of other layouts than ROOT's own vectors of float."""
+    """Writes events branch by branch, as other programs may."""
 
     def write(events, change=lambda branches: None, per_basket: int = 3, **options):
         branches = {
@@ -216,35 +239,18 @@ def written(tmp_path):
             "eventId": np.array([event.event for event in events], np.uint64),
         }
         for branch in (*events[0].channels, *events[0].objects):
-            branches[branch] = [np.ravel({**e.channels, **e.objects}[branch]) for e in events]
+            values = [np.ravel({**e.channels, **e.objects}[branch]) for e in events]
+            branches[BRANCHES.get(branch, branch)] = values
         change(branches)
-        for branch, values in branches.items():
-            if isinstance(values, list):
-                branches[branch] = ak.unflatten(np.concatenate(values), [len(vector) for vector in values])
-        path = tmp_path / "uproot.root"
-        with uproot.recreate(path, **options) as file:
-            file.mktree(ntuple.TREE, {branch: ak.type(values).content for branch, values in branches.items()})
-            for first in range(0, len(events), per_basket):
-                file[ntuple.TREE].extend(
-                    {branch: values[first : first + per_basket] for branch, values in branches.items()}
-                )
-        return path
+        return rhtree.write(tmp_path / "written.root", branches, per_basket=per_basket, **options)
 
     return write
 
 
-def doubles(branches):
-    for name in ("ECAL_energy", "HBHE_energy"):
-        branches[name] = [values.astype(np.float64) for values in branches[name]]
-
-
 LAYOUTS = {
-    "uncompressed": {"compression": None},
-    "LZ4": {"compression": uproot.LZ4(4)},
-    "LZMA": {"compression": uproot.LZMA(1)},
-    "ZSTD": {"compression": uproot.ZSTD(1)},
-    "ZLIB, one event a basket": {"compression": uproot.ZLIB(1), "per_basket": 1},
-    "doubles": {"change": doubles},
+    "uncompressed": {"compression": 0},
+    **{name: {"compression": number} for name, number in rhtree.METHODS.items()},
+    "one event a basket": {"per_basket": 1},
 }
 
 
@@ -252,13 +258,15 @@ LAYOUTS = {
 @pytest.mark.parametrize("chunk", [1, 1000])
 def test_every_layout_of_a_file_gives_the_same_objects(tmp_path, written, layout, chunk, monkeypatch):
     monkeypatch.setattr(module, "CHUNK", chunk)
-    events = [jets(QUARK_GLUON, number, seeds, [21] * len(seeds)) for number, seeds in enumerate(SEEDS)]
+    events = [jets(QUARK_GLUON, number, seeds, [21] * len(seeds)) for number, seeds in enumerate(SEEDS, 1)]
     metadata = convert(QUARK_GLUON, written(events, **layout), tmp_path / "out.parquet", progress=False)
     assert metadata.rejected == {"detector_edge": 2}
     samples = store.read(tmp_path / "out.parquet")
     assert (samples.target == 0).all()
     for image, (number, position) in zip(samples.images(), KEPT, strict=True):
-        np.testing.assert_array_equal(image, expected(events[number], QUARK_GLUON, *SEEDS[number][position]))
+        np.testing.assert_array_equal(
+            image, expected(events[number - 1], QUARK_GLUON, *SEEDS[number - 1][position])
+        )
 
 
 @pytest.mark.parametrize("method", [uproot.ZLIB(1), uproot.ZSTD(1)], ids=lambda method: method.name)
@@ -290,20 +298,20 @@ def upsampled(branches):
 BAD = {
     "seed row": (
         put("jetSeed_ieta", 2, 1, 56),
-        r"7:1:2: jetSeed_ieta holds a seed at 56\.0; towers .* 0 to 55",
+        r"7:1:3: jetSeed_ieta holds a seed at 56\.0; towers .* 0 to 55",
     ),
-    "seed column": (put("jetSeed_iphi", 0, 0, 72), r"7:1:0: jetSeed_iphi holds a seed at 72\.0; .* 0 to 71"),
-    "towers": (upsampled, r"7:1:0: HBHE_energy has 100800 values; a frame of 56 x 72 has 4032"),
+    "seed column": (put("jetSeed_iphi", 0, 0, 72), r"7:1:1: jetSeed_iphi holds a seed at 72\.0; .* 0 to 71"),
+    "towers": (upsampled, r"7:1:1: HBHE_energy has 100800 values; a frame of 56 x 72 has 4032"),
     "NaN in a tower": (
         put("HBHE_energy", 3, 25 * 72 + 71, np.nan),
-        r"7:1:3: HBHE_energy is nan at row 25, column 71",
+        r"7:1:4: HBHE_energy is nan at row 25, column 71",
     ),
 }
 
 
 @pytest.mark.parametrize(("change", "message"), BAD.values(), ids=BAD)
 def test_bad_jets(tmp_path, written, change, message):
-    source = written([jets(QUARK_GLUON, number, seeds) for number, seeds in enumerate(SEEDS)], change)
+    source = written([jets(QUARK_GLUON, number, seeds) for number, seeds in enumerate(SEEDS, 1)], change)
     with pytest.raises(E2EError, match=message):
         convert(QUARK_GLUON, source, tmp_path / "out" / "out.parquet", progress=False)
     assert not list(tmp_path.glob("out/*"))
@@ -311,7 +319,7 @@ def test_bad_jets(tmp_path, written, change, message):
 
 def test_what_no_crop_shows_is_not_looked_at(tmp_path, written):
     """A frame without a kept object is not even read; the docstring says so."""
-    events = [jets(QUARK_GLUON, number, seeds) for number, seeds in enumerate(SEEDS)]
+    events = [jets(QUARK_GLUON, number, seeds) for number, seeds in enumerate(SEEDS, 1)]
     source = written(events, put("ECAL_energy", 1, 5, np.nan), per_basket=1)
     convert(QUARK_GLUON, source, tmp_path / "out.parquet", progress=False)
     assert np.isfinite(store.read(tmp_path / "out.parquet").value).all()
@@ -326,18 +334,18 @@ def test_missing_last_channels_can_be_left_out(tmp_path):
     assert metadata.shape == (5, 125, 125)
 
 
-@pytest.fixture(params=[("cms2012-double-electron", 73), ("cms2012-bjet", 86)], ids=lambda p: p[0])
+@pytest.fixture(params=[("cms2012-double-electron", 108), ("cms2012-bjet", 107)], ids=lambda p: p[0])
 def collisions(request, shared, tmp_path):
     """Images of the jets of a file of real collisions, the energies of their towers, and their number."""
     name, count = request.param
     source = shared / "data" / f"{name}-rhtree.root"
     convert(QUARK_GLUON, source, tmp_path / "out.parquet", progress=False)
     with uproot.open(source) as file:
-        events = file[ntuple.TREE].arrays([HCAL.name, *QUARK_GLUON.seeds], library="np")
+        events = file[ntuple.TREE].arrays([BRANCHES[HCAL.name], *SEED_BRANCHES], library="np")
     energies = [
-        event.reshape(56, 72)[rows.astype(int), columns.astype(int) - 2]
+        event.reshape(56, 72)[rows.astype(int), columns.astype(int)]
         for event, rows, columns in zip(
-            *(events[name] for name in (HCAL.name, *QUARK_GLUON.seeds)), strict=True
+            *(events[name] for name in (BRANCHES[HCAL.name], *SEED_BRANCHES)), strict=True
         )
     ]
     return store.read(tmp_path / "out.parquet").images(), np.concatenate(energies), count
@@ -349,7 +357,8 @@ def test_real_jets_all_give_a_crop_around_their_tower(collisions):
     towers = images[:, 2].reshape(count, 25, 5, 25, 5)
     assert (towers == towers[:, :, :1, :, :1]).all(), "a tower is not 5 x 5 equal crystals of the crop"
     np.testing.assert_allclose(towers[:, 12, :, 12].sum((1, 2)), seed_towers, rtol=1e-6)
-    window = towers[:, 9:16, 0, 9:16, 0].reshape(count, 49)
+    window = towers[:, 9:16, 0, 9:16, 0].reshape(count, 49)[seed_towers > 0]
+    assert len(window) > 0.6 * count  # seeds without energy there are the tower of the jet's axis
     assert (window.argmax(1) == 24).mean() > 0.9, "the seed is not the hottest of the 7 x 7 towers around it"
 
 
@@ -389,10 +398,10 @@ def test_real_electrons_have_their_momentum_in_the_ecal(shared, tmp_path):
         chosen = [(pt, eta, phi) for pt, eta, phi in quantities if pt > 15 and abs(eta) < 2.5]
         found = [(pt * np.cosh(eta), *crystal(eta, phi)) for pt, eta, phi in chosen]
         seeds = np.array([(row // 5, column // 5) for _, row, column in found], np.float32).reshape(-1, 2)
-        objects = {name: seeds[:, i] for i, name in enumerate(QUARK_GLUON.seeds)}
+        objects = {name: seeds[:, i] for i, name in enumerate(SEED_BRANCHES)}
         objects |= dict.fromkeys(("jetPt", "jetEta", "jetPhi"), np.zeros(len(found), np.float32))
         frames = {
-            channel.name: tree[channel.name][entry].reshape(QUARK_GLUON.frame_shape(channel))
+            channel.name: tree[BRANCHES[channel.name]][entry].reshape(QUARK_GLUON.frame_shape(channel))
             for channel in QUARK_GLUON.channels
         }
         events.append(Event(1, 1, int(number), frames, objects))

@@ -13,7 +13,7 @@ from e2e.tasks import ELECTRON_PHOTON as TASK
 
 ROWS, COLUMNS = TASK.detector
 CELLS = ROWS * COLUMNS
-OBJECTS = (*TASK.seeds, *(channel.name for channel in TASK.kinematics), "gen_pdgId")
+OBJECTS = ("SC_ieta", "SC_iphi", *(channel.name for channel in TASK.kinematics), "gen_pdgId")
 
 
 def hits(random: np.random.Generator, number: int) -> tuple[np.ndarray, np.ndarray]:

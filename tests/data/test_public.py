@@ -52,7 +52,7 @@ def test_identity_is_checksum_and_row(tmp_path):
     digest = hashlib.sha256(source.read_bytes()).hexdigest()
     samples, metadata = converted(ELECTRON_PHOTON, source, tmp_path, sample="photon")
     assert metadata.source_sha256 == digest
-    assert (metadata.sample, metadata.source, metadata.simulation) == ("photon", "a.hdf5", True)
+    assert (metadata.sample, metadata.source, metadata.origin) == ("photon", "a.hdf5", "simulation")
     assert set(samples.sample) == {digest}
     np.testing.assert_array_equal(samples.event, np.arange(len(content["y"])))
     assert not any(column.any() for column in (samples.run, samples.lumi, samples.object))
@@ -97,7 +97,7 @@ def test_quark_gluon_values_are_rounded_doubles(tmp_path, row_group):
     np.testing.assert_array_equal(samples.kinematics["jetPt"], content["pt"].astype(np.float32))
     np.testing.assert_array_equal(samples.kinematics["jetM"], content["m0"].astype(np.float32))
     assert all(np.isnan(samples.kinematics[name]).all() for name in ("jetEta", "jetPhi"))
-    assert "HBHE_energy shows the 5 x 5 equal pixels" in metadata.notes["channels"]
+    assert "HCAL_energy shows the 5 x 5 equal pixels" in metadata.notes["channels"]
 
 
 @pytest.mark.parametrize("gluon", [0, 1])
@@ -123,7 +123,7 @@ def test_labels_are_as_documented_where_masses_do_not_tell(tmp_path, label):
 def test_channels_in_another_order_are_refused(tmp_path):
     random = np.random.default_rng(1)
     source, _ = quark_gluon(tmp_path / "x.parquet", X_jets=jets(random, 12)[:, [2, 0, 1]])
-    with pytest.raises(E2EError, match="HCAL towers in channel 0, but HBHE_energy is channel 2"):
+    with pytest.raises(E2EError, match="HCAL towers in channel 0, but HCAL_energy is channel 2"):
         converted(QUARK_GLUON, source, tmp_path)
 
 

@@ -88,7 +88,7 @@ METADATA = Metadata(
     classes=("photon", "electron"),
     source="electron_000.root",
     source_sha256="ab" * 32,
-    simulation=True,
+    origin="e2e simulation",
     rejected={"detector_edge": 0},
 )
 

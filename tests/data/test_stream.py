@@ -16,14 +16,14 @@ from e2e.tasks import Channel, Quantity
 METADATA = Metadata(
     task="tau",
     sample="tau",
-    channels=(Channel("ECAL_energy", "GeV"), Channel("HBHE_energy", "GeV")),
+    channels=(Channel("ECAL_energy", "GeV"), Channel("HCAL_energy", "GeV")),
     rows=10,
     columns=12,
     kinematics=(Quantity("jetPt", "GeV"), Quantity("jetM", "GeV")),
     classes=("jet", "tau"),
     source="tau_000.root",
     source_sha256="ab" * 32,
-    simulation=True,
+    origin="e2e simulation",
     rejected={},
 )
 HITS = 20  # an object, on average

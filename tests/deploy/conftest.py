@@ -36,7 +36,7 @@ def trained(tmp_path_factory) -> Path:
         "channels": len(TASK.channels),
         "architecture": "resnet",
         "numbers": numbers,
-        "training_data": {"sha256": "0" * 64, "objects": 40, "simulation": True},
+        "training_data": {"sha256": "0" * 64, "objects": 40, "origin": "e2e simulation", "tracks": None},
     }
     save(path, network, info)
     return path

@@ -117,8 +117,8 @@ def test_file_says_what_it_takes_and_where_it_comes_from(model):
     assert properties["task"] == "electron_photon"
     assert properties["model"] == "tiny"
     assert json.loads(properties["input"])["channels"] == [
-        {"name": "EB_energy", "unit": "GeV", "cell": 1, "shift": 0},
-        {"name": "EB_time", "unit": "ns", "cell": 1, "shift": 0},
+        {"name": "EB_energy", "unit": "GeV", "cell": 1},
+        {"name": "EB_time", "unit": "ns", "cell": 1},
     ]
     assert json.loads(properties["classes"]) == ["photon", "electron"]
     assert json.loads(properties["training_data"])["sha256"] == "0" * 64
@@ -144,7 +144,7 @@ def test_contract_reads_back(model):
     assert contract.to_json() == written
     assert written["input"]["shape"] == ["N", 2, 32, 32]
     assert written["crop"] == {"rows": 32, "columns": 32, "seed_row": 15, "seed_column": 15}
-    assert written["seeds"] == {"rows": "SC_ieta", "columns": "SC_iphi", "cell": 1}
+    assert written["seeds"] == {"object": "photon", "cell": 1}
     assert written["outputs"] == [{"name": name, "unit": "1", "shape": ["N"]} for name in ("score", "logit")]
     assert written["calibration"] == {"temperature": 1.0}
     assert written["near_ties"] is False
@@ -171,7 +171,9 @@ def export_of(trained, tmp_path, monkeypatch):
     """A function that exports a network of a task, and gives the path of the model."""
 
     def exported(network: Deployed) -> Path:
-        info = {"training_data": {"sha256": "0" * 64, "objects": 40, "simulation": True}}
+        info = {
+            "training_data": {"sha256": "0" * 64, "objects": 40, "origin": "e2e simulation", "tracks": None}
+        }
         monkeypatch.setattr(exporting, "deployed", lambda path: (network.eval(), info))
         return export_to(trained, tmp_path / "linear")
 
@@ -187,8 +189,8 @@ def test_regression_gives_a_mass(export_of):
     assert contract.outputs == (MASS,)
     written = json.loads(path.with_suffix(".json").read_text())
     assert written["outputs"] == [{"name": "mass", "unit": "GeV", "shape": ["N"]}]
-    assert written["input"]["channels"][4] == {"name": "HBHE_energy", "unit": "GeV", "cell": 5, "shift": 10}
-    assert written["seeds"] == {"rows": "jetSeed_ieta", "columns": "jetSeed_iphi", "cell": 5}
+    assert written["input"]["channels"][4] == {"name": "HCAL_energy", "unit": "GeV", "cell": 5}
+    assert written["seeds"] == {"object": "jet", "cell": 5}
     assert written["classes"] == []
     assert "calibration" not in written
     frames = example_frames(task, 5)
@@ -261,7 +263,7 @@ def test_example_frames_are_like_real_ones(name):
         assert 0.0005 < hit[channel.name].mean() < 0.1
         assert (values.min() < 0) == (channel.unit in ("cm", "ns"))
     if name in ("mass_regression", "tau"):
-        np.testing.assert_array_equal(*(hit[f"ECAL_tracks{part}_atECALfixIP"] for part in ("Pt", "Dz")))
+        np.testing.assert_array_equal(*(hit[f"track_{part}"] for part in ("pT", "dz")))
         towers = frames[:, 4].reshape(40, 25, 5, 25, 5)
         assert (towers == towers[:, :, :1, :, :1]).all()
 
@@ -307,7 +309,7 @@ def test_contract_of_another_model_is_refused(model, tmp_path):
     ("key", "value", "message"),
     [
         ("input", {"name": "frames", "shape": ["N", 3, 32, 32], "channels": [{"name": "EB"}]}, "input is"),
-        ("format", 2, "format is 2"),
+        ("format", 1, "format is 1"),
         ("task", "top_tagging", "unknown task"),
         ("sha256", None, "no key 'sha256'"),
         ("seeds", None, "no key 'seeds'"),

@@ -34,7 +34,7 @@ def in_keras(tmp_path_factory, twins, samples) -> Path:
         "channels": len(TASK.channels),
         "architecture": "keras_cnn",
         "numbers": NUMBERS,
-        "training_data": {"sha256": "0" * 64, "objects": 40, "simulation": True},
+        "training_data": {"sha256": "0" * 64, "objects": 40, "origin": "e2e simulation", "tracks": None},
         "temperature": 1.25,
     }
     save(path, network, info)

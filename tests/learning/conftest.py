@@ -113,7 +113,7 @@ def write_stores(folder: Path, task: Task, made: dict[str, Samples]) -> Toy:
             classes=task.classes,
             source=f"{name}.root",
             source_sha256=f"{run:064x}",
-            simulation=True,
+            origin="e2e simulation",
             rejected={},
         )
         store.write(path, [content], metadata)

@@ -25,18 +25,36 @@ def objects():
     )
 
 
-def test_resolution_and_bias_of_a_gaussian(objects):
+def test_error_and_bias_of_a_gaussian(objects):
     target = objects["target"].to_numpy(float)
     ratio = np.random.default_rng(2).normal(1.1, 0.22, len(target))
     measured = measure(objects, target * ratio)
-    assert measured["resolution"]["value"] == pytest.approx(0.22 / 1.1 * 0.9945, rel=0.06)
+    assert measured["relative_error_68"]["value"] == pytest.approx(
+        np.quantile(np.abs(ratio - 1), 0.68), rel=0.02
+    )
     assert measured["bias"]["value"] == pytest.approx(0.1, abs=0.015)
     assert measured["mean_relative_error"]["value"] == pytest.approx(np.abs(ratio - 1).mean())
     assert measured["mean_absolute_error"]["value"] == pytest.approx(np.abs(target * (ratio - 1)).mean())
-    for name in ("resolution", "bias", "mean_absolute_error"):
+    for name in ("relative_error_68", "bias", "mean_absolute_error"):
         low, high = measured[name]["interval_95"]
         assert low < measured[name]["value"] < high
     assert json.dumps(measured, allow_nan=False)
+
+
+def test_an_answer_that_is_always_the_same_looks_best_only_where_it_is_true(objects):
+    target = objects["target"].to_numpy(float)
+    ratio = np.random.default_rng(2).normal(1.0, 0.1, len(target))
+    good, constant = measure(objects, target * ratio), measure(objects, np.full(len(target), target.mean()))
+    for name, better in (
+        ("mass", 6),
+        ("transverse_momentum", 8),
+    ):  # of 8 bins, the mean is in one or at an edge
+        pairs = zip(good["dependence"][name], constant["dependence"][name], strict=True)
+        won = [
+            one["relative_error_68"]["value"] < other["relative_error_68"]["value"] for one, other in pairs
+        ]
+        assert sum(won) >= better
+    assert good["relative_error_68"]["value"] < 0.5 * constant["relative_error_68"]["value"]
 
 
 def test_bins_hold_all_objects_and_follow_the_truth(objects):

@@ -7,7 +7,7 @@ from e2e.errors import E2EError
 from e2e.files import read_json
 from e2e.learning.repeats import repeats
 
-DATA = {"sha256": "0" * 64, "objects": 700, "simulation": True}
+DATA = {"sha256": "0" * 64, "objects": 700, "origin": "e2e simulation", "tracks": None}
 
 
 def estimate(value):
@@ -41,7 +41,7 @@ def regression(seed, error):
         "objects": {"train": 700, "validation": 100, "test": 200},
         "mean_absolute_error": estimate(error),
         "mean_relative_error": estimate(0.1),
-        "resolution": estimate(0.1),
+        "relative_error_68": estimate(0.1),
         "bias": estimate(0.0),
         "versus": {"mean mass": {"difference": estimate(error - 3.0)}},
     }

@@ -28,7 +28,8 @@ def equal(first: Path, second: Path) -> bool:
 def test_network_learns(toy, trained):
     network, info = model.load(trained)
     assert info["training_data"]["objects"] == len(data.stream(toy.stores, toy.split, "train", TASK))
-    assert info["training_data"]["simulation"] is True
+    assert info["training_data"]["origin"] == "e2e simulation"
+    assert info["training_data"]["tracks"] is None
     assert (info["task"], info["architecture"]) == ("electron_photon", "resnet")
     test = data.stream(toy.stores, toy.split, "test", TASK)
     logit = model.answers(network, test.chunks(512))

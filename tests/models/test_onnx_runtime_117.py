@@ -81,7 +81,7 @@ def test_old_runtime_gives_what_the_network_gives(
         "channels": channels,
         "architecture": architecture,
         "numbers": numbers,
-        "training_data": {"sha256": "0" * 64, "objects": 40, "simulation": True},
+        "training_data": {"sha256": "0" * 64, "objects": 40, "origin": "e2e simulation", "tracks": None},
         "temperature": 1.25,
     }
     save(tmp_path / "model.pt", network, info)

@@ -86,7 +86,7 @@ def write_store(folder: Path, task: Task) -> pd.DataFrame:
         classes=task.classes,
         source="toy.root",
         source_sha256="0" * 64,
-        simulation=True,
+        origin="e2e simulation",
         rejected={},
     )
     path = folder / "store/toy_000.parquet"

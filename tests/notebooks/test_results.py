@@ -1,6 +1,8 @@
 """Tables and figures say what the files say."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,8 @@ from e2e.learning.evaluate import CURVE, sigmoid
 from e2e.notebooks import tables
 from e2e.notebooks.results import Results
 from e2e.plots import evaluation, regression, samples, side_by_side
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -84,6 +88,32 @@ def test_differences_are_between_models_and_with_references(electrons, masses):
     assert tables.differences(masses).iloc[0]["difference"] > 0, "the bad model has the larger error"
 
 
+def test_the_leader_may_be_the_trees(electrons, masses):
+    assert tables.leader(electrons).startswith("The largest AUC is that of **good**: ")
+    assert "of the networks" not in tables.leader(electrons)
+    alone = Results(electrons.folder, ["bad"])
+    first, second = tables.leader(alone).split("; ")
+    assert first.startswith("The largest AUC is that of **BDT on shower shapes**: ")
+    assert second.startswith("of the networks, that of **bad**: ")
+    assert tables.leader(masses).startswith("The smallest mean absolute error is that of **good**: ")
+
+
+def test_remarks_are_about_what_was_trained(electrons):
+    texts = {("resnet",): "One.", ("resnet", "vit"): "Two.", (): "Three."}
+    assert tables.remarks(electrons, texts) == "One. Three."
+
+
+@pytest.mark.parametrize(
+    "notebook", sorted((REPOSITORY / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem
+)
+def test_what_is_written_in_a_notebook_names_no_network(notebook):
+    """A run may be without it: such sentences come from ``remarks``."""
+    cells = json.loads(notebook.read_text())["cells"]
+    text = "".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    names = {path.stem for path in (REPOSITORY / "src/e2e/models").glob("*.py")}
+    assert not names & set(re.findall(r"`(\w+)`", text))
+
+
 def test_verdicts_tell_what_is_significant(electrons):
     rows = [("a", "b", 0.02, 0.01, 0.03, 0.002, True), ("a", "c", -0.01, -0.02, 0.01, 0.4, False)]
     columns = ["one", "other", "difference", "low", "high", "p_value", "significant"]
@@ -142,13 +172,13 @@ def test_architectures_are_described_by_their_files(masses):
 
 def test_figures_are_drawn(electrons, masses, tmp_path):
     for results in (electrons, masses):
-        training, examples, simulation = results.part("train").objects, results.examples(), results.simulation
+        training, examples, origin = results.part("train").objects, results.examples(), results.origin
         figures = [
-            samples.crop(examples, 0, simulation),
-            samples.average(examples, "all", simulation),
-            samples.hits(examples, simulation),
-            samples.kinematics(training, results.weigh(training), results.task, simulation),
-            side_by_side.histories(results.histories(), results.training_seconds(), simulation),
+            samples.crop(examples, 0, origin),
+            samples.average(examples, "all", origin),
+            samples.hits(examples, origin),
+            samples.kinematics(training, results.weigh(training), results.task, origin),
+            side_by_side.histories(results.histories(), results.training_seconds(), origin),
         ]
         assert all(isinstance(figure, Figure) for figure in figures)
     target, answers = electrons.part("test").target, electrons.answers()

@@ -12,7 +12,7 @@ def draw(*paths: Path) -> None:
     figure, axes = style.figure(columns=2)
     axes[0].plot([0, 1], [1, 0])
     axes[0].set_xlabel(r"$|\eta|$")
-    style.label(axes[0], style.origin(simulation=True), "right")
+    style.label(axes[0], style.events("e2e simulation"), "right")
     style.save(figure, *paths)
 
 
@@ -30,5 +30,5 @@ def test_other_formats_are_refused(tmp_path: Path) -> None:
 
 
 def test_simulation_and_data_are_told_apart() -> None:
-    assert "imulation" in style.origin(simulation=True)
-    assert "imulation" not in style.origin(simulation=False)
+    assert "imulation" in style.events("e2e simulation")
+    assert "imulation" not in style.events("detector data")

@@ -40,7 +40,7 @@ def test_same_bytes_in_two_directories(tmp_path: Path, simulated: dict[str, Path
 def test_a_valid_ntuple(simulated: dict[str, Path], particle: str) -> None:
     ntuple = check(simulated[particle], TASK)
     assert ntuple.entries == EVENTS
-    assert ntuple.simulation
+    assert ntuple.origin == "e2e simulation"
 
 
 def test_identity_and_generation(arrays: dict[str, np.ndarray], particle: str) -> None:

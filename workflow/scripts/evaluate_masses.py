@@ -10,7 +10,7 @@ with logged(snakemake.log[0]):
         snakemake.input.reference,
         snakemake.output.scores,
         snakemake.output.metrics,
-        snakemake.output.resolution,
+        snakemake.output.errors,
         snakemake.output.figures,
         threads=snakemake.threads,
     )

@@ -164,7 +164,7 @@ def metadata(task: Task) -> Metadata:
         classes=task.classes,
         source="synthetic",
         source_sha256="0" * 64,
-        simulation=True,
+        origin="e2e simulation",
         rejected={},
         part="train",
     )
@@ -332,15 +332,21 @@ def conversion_floor(
 def conversion_by_event(source: Path, task: Task, folder: Path, events: int) -> int:
     """The pattern of event loops: an event, its Python lists, a row group a jet, of nested doubles."""
     kept = 0
-    channels = [channel.name for channel in task.channels]
+    layout = ntuple.check(source, task).layout
+    images = [layout.images[channel.name].branch for channel in task.channels]
     with (
         ntuple.open_tree(source) as tree,
         public_writer(folder / "by_event.parquet", task.shape) as writer,
     ):
-        branches = [*channels, *task.seeds, task.truth.branch]
+        branches = [*images, *layout.seeds, layout.truth.branch]
         for entry in range(min(events, tree.num_entries)):
             event = ak.to_list(tree.arrays(branches, entry_start=entry, entry_stop=entry + 1))[0]
-            frames = np.stack([_frame(event[channel.name], task, channel) for channel in task.channels])
+            frames = np.stack(
+                [
+                    _frame(event[image], task, channel)
+                    for image, channel in zip(images, task.channels, strict=True)
+                ]
+            )
             for row, column, truth in zip(*(event[branch] for branch in branches[-3:]), strict=True):
                 top = _crystal(row, task) - task.crop.seed_row
                 left = _crystal(column, task) - task.crop.seed_column
@@ -357,8 +363,7 @@ def _frame(values: list[float], task: Task, channel: Channel) -> np.ndarray:
     """A channel's frame, in cells of the detector frame."""
     rows, columns = (size // channel.cell for size in task.detector)
     frame = np.array(values).reshape(rows, columns)
-    frame = frame.repeat(channel.cell, axis=0).repeat(channel.cell, axis=1) / channel.cell**2
-    return np.roll(frame, channel.shift, axis=1)
+    return frame.repeat(channel.cell, axis=0).repeat(channel.cell, axis=1) / channel.cell**2
 
 
 def _crystal(seed: float, task: Task) -> int:
@@ -371,7 +376,7 @@ def converting(source: Path, task: Task, folder: Path, sizes: Sizes) -> list[Com
     conversion(source, task, folder)
     file = pq.ParquetFile(folder / "converted.parquet")
     groups = [file.read_row_group(group) for group in range(file.num_row_groups)]
-    floor = partial(conversion_floor, source, ntuple.check(source, task).branches, groups, folder)
+    floor = partial(conversion_floor, source, ntuple.check(source, task).read, groups, folder)
     loop = partial(conversion_by_event, source, task, folder, sizes.slow_events)
     return [
         Comparison(

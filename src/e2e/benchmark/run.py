@@ -19,7 +19,6 @@ from e2e.benchmark.inputs import Batch, prepare
 from e2e.benchmark.machine import machine
 from e2e.benchmark.statistics import band, line, percentiles
 from e2e.benchmark.ways import BARE, FRAMEWORK, KERAS, PER_EVENT, CmsRun, in_cmsrun, in_python
-from e2e.data.scores import read_scores
 from e2e.deploy.contract import Contract, git_revision, load_contract
 from e2e.deploy.runtime import CPU, CUDA, session
 from e2e.errors import E2EError
@@ -141,7 +140,7 @@ class Point:
 def benchmark(
     model_pt: str | Path,
     model_onnx: str | Path,
-    ntuples: Mapping[str | Path, str],
+    ntuples: Sequence[str | Path],
     reference: str | Path,
     cmsrun: CmsRun,
     settings: Mapping[str, Any],
@@ -152,8 +151,7 @@ def benchmark(
     """Measure a model every way; write the record (JSON), the raw samples (parquet) and a folder of figures.
 
     ``reference`` is the scores table of the test objects: inputs are made from their events in
-    ``ntuples``, which are files by name with their samples, and all timed scores (masses of a regression)
-    are compared with it.
+    ``ntuples``, and all timed scores (masses of a regression) are compared with it.
     ``cmsrun(arguments, log)`` runs cmsRun on the packages' configuration. ``settings`` holds
     ``batch_sizes`` (objects an event), ``threads`` (of cmsRun), ``repeats`` and ``events`` (the most that
     Python is timed on in a repeat; cmsRun takes up to ten times as many).
@@ -164,7 +162,7 @@ def benchmark(
         E2EError: the model, the reference or the ntuples cannot be used; nothing is written.
     """
     contract = load_contract(model_onnx)
-    table = read_scores(reference, [output.name for output in contract.outputs])
+    table = pd.read_parquet(reference)
     with temporary_folder() as folder:
         sizes, calls = settings["batch_sizes"], settings["events"]
         batches = prepare(contract, ntuples, table, sizes, calls, folder)
@@ -176,14 +174,14 @@ def benchmark(
             for point in points:  # ways take turns, so that what disturbs the machine disturbs them all
                 point.repeat()
 
-    simulation = bool(table["target"].notna().any())
+    origin = contract.training_data["origin"]
     content = {
         "format": 1,
         "task": contract.task.name,
         "model": contract.model,
         "model_sha256": contract.sha256,
         "reference_sha256": sha256(reference),
-        "simulation": simulation,
+        "origin": origin,
         "git_revision": git_revision(),
         "machine": machine(),
         "settings": dict(settings),
@@ -191,7 +189,7 @@ def benchmark(
     }
     with whole_folder(figures) as drawn, whole(samples) as raw:
         processor = content["machine"]["cpu"]["model"]
-        draw(content["points"], style.origin(simulation), contract.model, processor, drawn)
+        draw(content["points"], style.events(origin), contract.model, processor, drawn)
         columns = ["way", "provider", "threads", "batch", "repeat", "quantity", "value"]
         pd.DataFrame([row for point in points for row in point.samples()], columns=columns).to_parquet(raw)
         write_json(record, content)

@@ -42,9 +42,9 @@ def records(
     rows x columns (``shape``) values, and for a basket that cannot be read.
     """
     branch = tree[name]
-    kind, header = branch.interpretation.content.from_dtype, branch.interpretation.header_bytes
+    header, item = branch.interpretation.header_bytes, crops.BIG_ENDIAN.itemsize
     size = shape[0] * shape[1]
-    stride = header + size * kind.itemsize
+    stride = header + size * item
     firsts = np.asarray(branch.entry_offsets)
     borders = np.searchsorted(entries, firsts)
     memory = _Memory()
@@ -60,13 +60,10 @@ def records(
             i = int(np.flatnonzero(lengths != stride)[0])
             raise E2EError(
                 f"{path}: event {ntuple.event_name(tree, first + i)}: {name} has "
-                f"{(lengths[i] - header) // kind.itemsize} values; a frame of "
+                f"{(lengths[i] - header) // item} values; a frame of "
                 f"{shape[0]} x {shape[1]} has {size}"
             )
-        found = data.reshape(-1, stride)
-        if kind != crops.BIG_ENDIAN:
-            found = crops.to_records(found[:, header:].view(kind))
-        yield found, first, borders[number], borders[number + 1]
+        yield data.reshape(-1, stride), first, borders[number], borders[number + 1]
 
 
 @cache

@@ -1,7 +1,7 @@
 """Converts RHTree ntuples to the sample store: cuts a crop around each object, keeps its hits.
 
 The event loop is coffea's, over chunks of events, so that any of its executors can run it. coffea reads
-the branches with one number an object; the frames, a thousand times larger, are read basket by basket.
+run, lumi and event; the frames, a thousand times larger, are read basket by basket.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
+from dataclasses import dataclass
 from io import StringIO
 from itertools import pairwise
 from operator import itemgetter
@@ -22,7 +23,9 @@ from coffea.nanoevents import BaseSchema
 from coffea.processor.executor import WorkItem
 from tqdm import tqdm
 
-from e2e.data import baskets, crops, ntuple, store
+from e2e.data import baskets, crops, ntuple, objects, store
+from e2e.data.layouts import Layout
+from e2e.data.objects import Objects
 from e2e.data.store import Metadata, Samples
 from e2e.errors import E2EError
 from e2e.files import sha256
@@ -40,28 +43,36 @@ def convert(
     progress: bool = True,
     quarter_endcaps: bool = False,
     executor: processor.executor.ExecutorBase | None = None,
+    own_columns: bool = False,
+    label: str | None = None,
 ) -> Metadata:
     """Write the objects of the ntuple ``source`` to the store file ``output``, whole or not at all.
 
     An object is kept when its crop lies inside the detector along the rows (ieta); the others are
     counted in the returned metadata. Columns (iphi) wrap around. A hit is a value that is not 0.
-    Targets come from the task's truth branch, null where there is none; so are kinematics that a
-    source may lack. ``sample`` defaults to the name of ``source`` without suffix. ``quarter_endcaps``
-    gives the ECAL endcaps the fault of the public jet files (``crops.quarter_endcaps``).
+    Targets come from the truth of the mode that the ntuple was written in, or are all ``label``, the name of
+    a class, for a sample that is a class; null where there is none, as are kinematics that a source lacks.
+    ``sample`` defaults to the name of ``source`` without suffix. ``quarter_endcaps`` gives the ECAL endcaps
+    the fault of the public jet files (``crops.quarter_endcaps``); ``own_columns`` reads an ntuple of this
+    project from before HBHE_energy came in the columns of the ECAL.
 
     Chunks of ``CHUNK`` events are run by ``executor`` (default: one after the other, here), a few at a
     time and written before the next, so that memory does not grow with the file. The bytes written do
     not depend on the executor.
 
-    Raises E2EError, naming file and branch, for a file that is no whole ROOT file, a missing branch,
-    a vector of the wrong length, a seed outside the detector, or a value that is not finite. Frames
+    Raises E2EError, naming file and branch, for a file that is no whole ROOT file, an analyzer or mode that
+    cannot be used, a missing branch, seeds outside the detector or without energy, objects that
+    cannot be told to belong to their seeds, or a value that is not finite. Frames
     are checked where an object is kept; baskets without one are not even read.
     """
     source = Path(source)
-    checked = ntuple.check(source, task)
+    checked = ntuple.check(source, task, own_columns)
     if quarter_endcaps and ECAL not in task.channels:
         raise E2EError(f"task {task.name} has no {ECAL.name}, so no endcaps; convert without quartering them")
-    cutter = CropCutter(task, source, sample or source.stem, quarter_endcaps)
+    _check_label(source, task, checked.layout, label)
+    with ntuple.open_tree(source) as tree:
+        found = objects.read(source, tree, task, checked.layout, label)
+    cutter = CropCutter(task, checked, found, sample or source.stem, quarter_endcaps)
     metadata = Metadata(
         task=task.name,
         sample=cutter.sample,
@@ -72,13 +83,36 @@ def convert(
         classes=task.classes,
         source=source.name,
         source_sha256=sha256(source),
-        simulation=checked.simulation,
-        rejected={EDGE: int(np.count_nonzero(~_inside(task, checked.seed_rows)))},
-        notes={"endcaps": "quartered"} if quarter_endcaps else {},
+        origin=checked.origin,
+        tracks=checked.layout.tracks,
+        rejected={
+            EDGE: int(np.count_nonzero(~_inside(task, found.row))),
+            **({objects.TWICE: found.twice} if found.twice else {}),
+        },
+        notes={
+            **checked.notes,
+            **found.notes,
+            **({"target": f"{label}, as the sample is"} if label else {}),
+            **({"endcaps": "quartered"} if quarter_endcaps else {}),
+        },
     )
     executor = executor or processor.IterativeExecutor(status=False, retries=0)
     store.write(output, _run(cutter, checked, executor, progress), metadata)
     return metadata
+
+
+def _check_label(source: Path, task: Task, layout: Layout, label: str | None) -> None:
+    """Raises E2EError where the objects of a file cannot all be of the class ``label``."""
+    if label is None:
+        return
+    if label not in task.classes:
+        raise E2EError(
+            f"{source}: task {task.name} has no class {label}; it has {', '.join(task.classes) or 'none'}"
+        )
+    if layout.truth is not None:
+        raise E2EError(
+            f"{source}: tells the class of each object in {layout.truth.branch}; convert it without a class"
+        )
 
 
 @contextmanager
@@ -115,8 +149,7 @@ def _run(
         return
     path = str(checked.path.resolve())
     runner = processor.Runner(executor=executor, schema=BaseSchema)
-    frames = {channel.name for channel in cutter.task.channels}
-    branches = [branch for branch in checked.branches if branch not in frames]
+    branches = list(ntuple.IDENTITY)
     options = {
         "uproot_options": ntuple.UPROOT_OPTIONS,
         "iteritems_options": {"filter_name": branches},
@@ -169,15 +202,19 @@ def _one_error(path: Path) -> Iterator[None]:
             ) from error
         if not str(error).startswith(("Failed to open file", "Failed creating nanoevents")):
             raise
-        raise ntuple.damaged(path, error.__cause__ or error) from error
+        raise ntuple.damaged(path, error.__cause__ or error) from None
 
 
 class CropCutter(processor.ProcessorABC):
     """coffea processor: events of an ntuple in, ``[(first entry, Samples)]`` out."""
 
-    def __init__(self, task: Task, source: Path, sample: str, quarter_endcaps: bool = False) -> None:
+    def __init__(
+        self, task: Task, checked: ntuple.Ntuple, found: Objects, sample: str, quarter_endcaps: bool = False
+    ) -> None:
         self.task = task
-        self.source = source
+        self.source = checked.path
+        self.layout = checked.layout
+        self.found = found
         self.sample = sample
         self.quarter_endcaps = quarter_endcaps
 
@@ -190,31 +227,25 @@ class CropCutter(processor.ProcessorABC):
         return accumulator
 
     def _samples(self, events: ak.Array, tree: uproot.TTree, first: int) -> Samples:
-        task = self.task
-        counts, columns = self._objects(events, tree, first)
-        owner = np.repeat(np.arange(len(events)), counts)
-        number = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
-        for branch, size in zip(task.seeds, task.detector, strict=True):
-            self._check_seeds(columns[branch], size // task.seed_cell, branch, tree, first + owner)
-        kept = _inside(task, columns[task.seeds[0]])
-        columns = {name: column[kept] for name, column in columns.items()}
-        owner, number = owner[kept], number[kept]
-
-        cutters = [self._cut(tree, channel, first + owner, columns) for channel in task.channels]
+        task, found = self.task, self.found
+        with ntuple.reading(self.source):
+            identity = {
+                name: self._identity(events, branch, first)
+                for name, branch in zip(("run", "lumi", "event"), ntuple.IDENTITY, strict=True)
+            }
+        here = found.between(first, first + len(events))
+        rows, columns, entry = found.row[here], found.column[here], found.entry[here]
+        kept = _inside(task, rows)
+        crops_here = _Crops(entry, rows, columns, kept)
+        cutters = [self._cut(tree, channel, crops_here) for channel in task.channels]
         offsets, index, value = crops.interleave(cutters, task.crop)
-        unknown = np.full(len(owner), np.nan)
+        owner = entry[kept] - first
         return Samples(
             sample=np.full(len(owner), self.sample),
-            **{
-                name: self._identity(events, branch, store.IDENTITY[name])[owner]
-                for name, branch in zip(("run", "lumi", "event"), ntuple.IDENTITY, strict=True)
-            },
-            object=number.astype(np.uint32),
-            target=targets(columns.get(task.truth.branch), task, len(owner)),
-            kinematics={
-                quantity.name: columns.get(quantity.name, unknown).astype(np.float32)
-                for quantity in task.kinematics
-            },
+            **{name: numbers[owner] for name, numbers in identity.items()},
+            object=found.number[here][kept],
+            target=found.target[here][kept],
+            kinematics={name: column[here][kept] for name, column in found.kinematics.items()},
             offsets=offsets,
             index=index,
             value=value,
@@ -223,96 +254,88 @@ class CropCutter(processor.ProcessorABC):
             shape=task.shape,
         )
 
-    def _objects(
-        self, events: ak.Array, tree: uproot.TTree, first: int
-    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Objects per event, and the branches with one number an object, flat."""
-        task = self.task
-        branches = [*task.seeds, *(quantity.name for quantity in task.kinematics), task.truth.branch]
-        branches = [branch for branch in branches if branch in events.fields]
-        counts = {branch: ak.to_numpy(ak.num(events[branch])) for branch in branches}
-        seeds = branches[0]
-        for branch in branches:
-            for i in np.flatnonzero(counts[branch] != counts[seeds])[:1]:
-                raise self._error(
-                    tree,
-                    first + i,
-                    f"{branch} has {counts[branch][i]} objects, {seeds} {counts[seeds][i]}; "
-                    "they need one number for each object",
-                )
-        return counts[seeds], {branch: _flat(events[branch]) for branch in branches}
-
-    def _check_seeds(
-        self, seeds: np.ndarray, size: int, branch: str, tree: uproot.TTree, entries: np.ndarray
-    ) -> None:
-        inside = (seeds >= 0) & (seeds < size) & (seeds == np.floor(seeds))  # False for NaN
-        for i in np.flatnonzero(~inside)[:1]:
-            cells = "crystals" if self.task.seed_cell == 1 else "towers"
-            raise self._error(
-                tree,
-                entries[i],
-                f"{branch} holds a seed at {seeds[i]}; {cells} are numbered 0 to {size - 1}",
-            )
-
-    def _cut(
-        self, tree: uproot.TTree, channel: Channel, entries: np.ndarray, columns: dict[str, np.ndarray]
-    ) -> crops.Cutter:
-        """Cut the objects of ``columns``, which belong to ``entries``, out of one channel."""
-        task = self.task
-        top = first_cells(task, columns[task.seeds[0]], 0).astype(np.int64)
-        left = first_cells(task, columns[task.seeds[1]], 1).astype(np.int64)
-        cutter = crops.Cutter(task, channel, entries, top, left)
-        frames = baskets.records(self.source, tree, channel.name, cutter.frame, entries)
-        for records, first, start, stop in frames:
+    def _cut(self, tree: uproot.TTree, channel: Channel, objects: _Crops) -> crops.Cutter:
+        """Cut the objects whose crop lies in the detector out of one channel."""
+        task, image = self.task, self.layout.images[channel.name]
+        kept = objects.kept
+        top = first_cells(task, objects.row[kept], 0).astype(np.int64)
+        left = first_cells(task, objects.column[kept], 1).astype(np.int64)
+        cutter = crops.Cutter(task, channel, objects.entry[kept], top, left, image.shift)
+        hottest = image.branch == self.layout.hottest
+        entries = objects.entry if hottest else cutter.entries  # every seed is looked at
+        before = np.concatenate([[0], np.cumsum(kept)]) if hottest else np.arange(len(entries) + 1)
+        for records, first, start, stop in baskets.records(
+            self.source, tree, image.branch, cutter.frame, entries
+        ):
+            if hottest:
+                self._check_seeds(tree, records, first, objects, slice(start, stop))
             if self.quarter_endcaps and channel == ECAL:
                 records = crops.quarter_endcaps(records, task.detector)
-            cutter.cut(records, first, start, stop)
+            cutter.cut(records, first, before[start], before[stop])
         index, value = cutter.hits()
         if not np.isfinite(value).all():
             bad = np.flatnonzero(~np.isfinite(value))[0]
             number = np.searchsorted(np.cumsum(cutter.counts), bad, side="right")
             i, j = divmod(int(index[bad]), task.crop.columns)
             row = (top[number] + i) // channel.cell
-            column = (left[number] + j - channel.shift) % task.detector[1] // channel.cell
+            column = ((left[number] + j) // channel.cell - image.shift) % cutter.frame[1]
             message = (
-                f"{channel.name} is {value[bad]} at row {row}, column {column}; a cell without a hit is 0"
+                f"{image.branch} is {value[bad]} at row {row}, column {column}; a cell without a hit is 0"
             )
-            raise self._error(tree, entries[number], message)
+            raise self._error(tree, cutter.entries[number], message)
         return cutter
+
+    def _check_seeds(
+        self, tree: uproot.TTree, records: np.ndarray, first: int, objects: _Crops, here: slice
+    ) -> None:
+        """Raises E2EError where a seed of the objects ``here`` is no crystal with energy."""
+        rows, columns = self.task.detector
+        row, column, entry = objects.row[here], objects.column[here], objects.entry[here]
+        energy = crops.to_values(records, rows * columns)[entry - first, row * columns + column]
+        for i in np.flatnonzero(~(energy > 0))[:1]:
+            raise self._error(
+                tree,
+                entry[i],
+                f"{self.layout.hottest} is {energy[i]:g} at the seed in row {row[i]}, column "
+                f"{column[i]}, which is the "
+                f"hottest crystal of its object: {self.layout.seeds[0]} counts otherwise (one fork "
+                "counts in the "
+                "280 rows of ECAL_energy, 55 more), or the image is of other events",
+            )
 
     def _error(self, tree: uproot.TTree, entry: int, message: str) -> E2EError:
         return E2EError(f"{self.source}: event {ntuple.event_name(tree, entry)}: {message}")
 
-    def _identity(self, events: ak.Array, branch: str, kind: type) -> np.ndarray:
-        number = ak.to_numpy(events[branch])
-        for i in np.flatnonzero(number.astype(kind) != number)[:1]:
-            raise E2EError(f"{self.source}: {branch} is {number[i]}; expected a {np.dtype(kind)}")
-        return number.astype(kind)
+    def _identity(self, events: ak.Array, branch: str, first: int) -> np.ndarray:
+        name = dict(zip(ntuple.IDENTITY, ("run", "lumi", "event"), strict=True))[branch]
+        numbers = ak.to_numpy(events[branch])
+        kind = store.IDENTITY[name]
+        largest = int(np.iinfo(kind).max)
+        for i in np.flatnonzero((numbers < 1) | (numbers > largest))[:1]:
+            raise E2EError(
+                f"{self.source}: {branch} of entry {first + i} is {numbers[i]}; CMSSW numbers from 1 "
+                f"to {largest}"
+            )
+        return numbers.astype(kind)
+
+
+@dataclass(frozen=True, eq=False)
+class _Crops:
+    """Entry, seed, and whether the crop lies in the detector, of N objects."""
+
+    entry: np.ndarray
+    row: np.ndarray
+    column: np.ndarray
+    kept: np.ndarray
 
 
 def first_cells(task: Task, seeds: np.ndarray, axis: int) -> np.ndarray:
     """First row (``axis`` 0) or column (1) of the crops around seeds, in cells; negative ones wrap around."""
     seed = (task.crop.seed_row, task.crop.seed_column)[axis]
-    return np.asarray(seeds, float) * task.seed_cell + task.seed_cell // 2 - seed
+    return np.asarray(seeds) * task.seed_cell + task.seed_cell // 2 - seed
 
 
 def _inside(task: Task, seed_rows: np.ndarray) -> np.ndarray:
     """Whether the crops around seeds in these rows lie in the detector."""
     top = first_cells(task, seed_rows, 0)
     return (top >= 0) & (top + task.crop.rows <= task.detector[0])
-
-
-def targets(truth: np.ndarray | None, task: Task, count: int) -> np.ndarray:
-    """Targets [``count``] of objects by their values of the task's truth branch; NaN where there is none."""
-    target = np.full(count, np.nan, np.float32)
-    if truth is None:
-        return target
-    if not task.truth.codes:
-        return np.where(truth > 0, truth, target)
-    for code, label in task.truth.codes.items():
-        target[np.abs(truth) == code] = label
-    return target
-
-
-def _flat(lists: ak.Array) -> np.ndarray:
-    return ak.to_numpy(ak.flatten(lists))

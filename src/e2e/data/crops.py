@@ -1,9 +1,9 @@
 """Cuts crops out of whole-detector frames and keeps their hits.
 
 Cell (i, j) of a crop that starts at (top, left) shows, of a channel whose values cover n x n cells of the
-detector frame from its column ``shift`` on, the share of one cell in the value at
+detector frame, the share of one cell in the value at
 
-    row (top + i) // n, column ((left + j - shift) mod columns) // n
+    row (top + i) // n, column ((left + j) mod columns) // n
 
 which is that value over n * n. Rows end, columns wrap around.
 
@@ -61,18 +61,25 @@ def _quartered(endcap: np.ndarray) -> np.ndarray:
 class Cutter:
     """Collects the hits in one channel of N crops, cut one after the other as their frames come along.
 
-    Crop k starts at cell (``top[k]``, ``left[k]``) of the frame of entry ``entries[k]``.
+    Crop k starts at cell (``top[k]``, ``left[k]``) of the frame of entry ``entries[k]``. Values lie ``shift``
+    columns of theirs to the left of the frame's.
     """
 
     def __init__(
-        self, task: Task, channel: Channel, entries: np.ndarray, top: np.ndarray, left: np.ndarray
+        self,
+        task: Task,
+        channel: Channel,
+        entries: np.ndarray,
+        top: np.ndarray,
+        left: np.ndarray,
+        shift: int = 0,
     ) -> None:
         self.channel = channel
         self.frame = task.frame_shape(channel)
         self.crop = task.crop.rows, task.crop.columns
         self.entries = entries
         self.top = top
-        self.left = (left - channel.shift) % task.detector[1]
+        self.left = (left - shift * channel.cell) % task.detector[1]
         self.counts = np.zeros(len(top), np.int64)
         self._index = self._word = np.empty(0, np.uint32)
         self._used = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import awkward as ak
@@ -11,11 +12,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from e2e.data import ntuple, store
+from e2e.data import layouts, ntuple, store
+from e2e.data.layouts import Layout
+from e2e.data.ntuple import Ntuple
 from e2e.errors import E2EError
 from e2e.files import local_path, output_path, sha256
 from e2e.plots import displays
-from e2e.tasks import TASKS, Channel, Quantity, Task
+from e2e.tasks import TASKS, Channel, Task
 
 EVENTS = 500  # an ntuple's ranges are those of its first events: whole frames take 2 ms each
 CHUNK = 100
@@ -54,7 +57,8 @@ def _store(path: Path, picture: Path, console: Console) -> None:
         "sample": metadata.sample,
         "source": metadata.source,
         "source sha256": metadata.source_sha256,
-        "events from": "simulation" if metadata.simulation else "detector",
+        "events from": metadata.origin,
+        **({"tracks at": metadata.tracks} if metadata.tracks else {}),
         "objects": f"{len(samples)} in {len(events)} events: {', '.join(counts)}",
         "rejected": ", ".join(f"{count} {reason}" for reason, count in metadata.rejected.items()) or "none",
         "crop": " x ".join(map(str, metadata.shape)) + " (channels x ieta x iphi)",
@@ -77,7 +81,7 @@ def _store(path: Path, picture: Path, console: Console) -> None:
     table = _table("column", "type", "unit", "minimum", "median", "maximum")
     units = {quantity.name: quantity.unit for quantity in metadata.kinematics}
     if not metadata.classes and metadata.task in TASKS:
-        units["target"] = TASKS[metadata.task].truth.unit
+        units["target"] = TASKS[metadata.task].target.unit
     columns = {name: getattr(samples, name) for name in (*store.IDENTITY, "target")} | samples.kinematics
     for name, column in columns.items():
         numbers = () if name == "sample" else _range(column)
@@ -87,42 +91,74 @@ def _store(path: Path, picture: Path, console: Console) -> None:
     table.add_row("index", "list of uint32", "", *_range(samples.index))
     table.add_row("value", "list of float32", "as its channel")
     console.print(table)
-    displays.picture(samples, metadata.simulation, picture)
+    displays.picture(samples, metadata.origin, picture)
     console.print(f"picture: {picture}")
 
 
 def _ntuple(path: Path, picture: Path, console: Console) -> None:
     with ntuple.open_tree(path) as tree:
-        tasks = ntuple.tasks_of(tree)
+        usable, reasons = _usable(path, tree)
         scanned = min(tree.num_entries, EVENTS)
+        writers = list(dict.fromkeys(checked.notes["ntuple"] for _, checked in usable))
         facts = {
             "file": path,
             "sha256": sha256(path),
-            "tasks": ", ".join(map(_channels_there, tasks))
-            or f"none; branches of none of {', '.join(TASKS)} are complete",
-            "events from": "simulation" if ntuple.is_simulation(tree) else "detector",
+            "written by": "; ".join(writers) or "nothing that is known",
+            "tasks": ", ".join(_use(task, checked.layout) for task, checked in usable) or "none",
+            **{f"not for {name}": reason for name, reason in reasons.items()},
+            **{
+                name: note
+                for _, checked in usable
+                for name, note in checked.notes.items()
+                if name != "ntuple"
+            },
+            "tracks at": next((at for _, checked in usable if (at := checked.layout.tracks)), "no tracks"),
+            "events from": usable[0][1].origin if usable else ntuple.UNKNOWN,
             "events": tree.num_entries,
             "ranges of": f"the first {scanned} events",
         }
         _facts(console, facts)
-        units = {quantity.name: quantity.unit for task in tasks for quantity in _quantities(task)}
+        units = {name: unit for task, checked in usable for name, unit in _units(task, checked.layout)}
         table = _table("branch", "type", "unit", "values an event", "occupancy", "minimum", "maximum")
         for branch in tree.branches:
             numeric = isinstance(branch.interpretation, uproot.AsDtype | uproot.AsJagged)
             numbers = _scan(branch, scanned) if numeric and scanned else ()
             table.add_row(branch.name, branch.typename, units.get(branch.name, ""), *numbers)
         console.print(table)
-        if tasks and _draw_event(tree, tasks, scanned, picture):
+        if usable and _draw_event(tree, usable, scanned, picture):
             console.print(f"picture: {picture}")
 
 
-def _channels_there(task: Task) -> str:
+def _usable(path: Path, tree: uproot.TTree) -> tuple[list[tuple[Task, Ntuple]], dict[str, str]]:
+    """Tasks that can use an ntuple, with the channels that are there, and why others cannot."""
+    usable, reasons = [], {}
+    contents = ntuple.contents_of(tree)
+    for task in TASKS.values():
+        task = layouts.with_channels_there(contents, task)
+        try:
+            usable.append((task, ntuple.check(path, task)))
+        except E2EError as error:
+            reasons[task.name] = str(error).removeprefix(f"{path}: ")
+    return usable, reasons
+
+
+def _use(task: Task, layout: Layout) -> str:
     there, channels = len(task.channels), len(TASKS[task.name].channels)
-    return task.name if there == channels else f"{task.name} ({there} of {channels} channels)"
+    said = [f"{there} of {channels} channels"] if there < channels else []
+    said += ["no truth"] if layout.truth is None else []
+    return f"{task.name} ({', '.join(said)})" if said else task.name
 
 
-def _quantities(task: Task) -> tuple[Quantity, ...]:
-    return (*task.channels, *task.kinematics, Quantity(task.truth.branch, task.truth.unit))
+def _units(task: Task, layout: Layout) -> Iterator[tuple[str, str]]:
+    """Branches of an ntuple that a task reads, with their units."""
+    for channel in task.channels:
+        yield layout.images[channel.name].branch, channel.unit
+    for quantity in task.kinematics:
+        for source in layout.kinematics.get(quantity.name, ()):
+            if source.kind == "branch":
+                yield source.branches[0], quantity.unit
+    if layout.truth is not None:
+        yield layout.truth.branch, task.target.unit if task.target else "1"
 
 
 def _scan(branch: uproot.TBranch, stop: int) -> tuple[str, ...]:
@@ -140,35 +176,40 @@ def _scan(branch: uproot.TBranch, stop: int) -> tuple[str, ...]:
     return f"{size / stop:.6g}", f"{filled / size:.2%}", _number(low), _number(high)
 
 
-def _draw_event(tree: uproot.TTree, tasks: list[Task], stop: int, picture: Path) -> bool:
-    """Draw the first of ``stop`` events that has an object of each of ``tasks``, or of the first of them.
+def _draw_event(tree: uproot.TTree, usable: list[tuple[Task, Ntuple]], stop: int, picture: Path) -> bool:
+    """Draw the first of ``stop`` events that has an object of each usable task, or of the first of them.
 
     False when none has, or when its frames are of the wrong size.
     """
-    counts = [ak.to_numpy(ak.num(tree[task.seeds[0]].array(entry_stop=stop))) for task in tasks]
+    counts = [
+        ak.to_numpy(ak.num(tree[checked.layout.seeds[0]].array(entry_stop=stop))) for _, checked in usable
+    ]
     events = np.flatnonzero(np.all(counts, axis=0)), np.flatnonzero(counts[0])
     for entry in np.concatenate(events)[:1].tolist():
         panels = {
-            channel.name: _panel(tree, task, channel, entry) for task in tasks for channel in task.channels
+            channel.name: _panel(tree, task, checked.layout, channel, entry)
+            for task, checked in usable
+            for channel in task.channels
         }
         if None in panels.values():
             return False
         name = ntuple.event_name(tree, entry)
-        displays.detector(list(panels.values()), name, ntuple.is_simulation(tree), picture)
+        displays.detector(list(panels.values()), name, usable[0][1].origin, picture)
         return True
     return False
 
 
-def _panel(tree: uproot.TTree, task: Task, channel: Channel, entry: int) -> displays.Panel | None:
+def _panel(
+    tree: uproot.TTree, task: Task, layout: Layout, channel: Channel, entry: int
+) -> displays.Panel | None:
     """Frame of a channel in an event and where the objects of a task are in it; None for another size."""
     one = {"entry_start": entry, "entry_stop": entry + 1}
-    frame = ak.to_numpy(tree[channel.name].array(**one)[0])
+    frame = ak.to_numpy(tree[layout.images[channel.name].branch].array(**one)[0])
     shape = task.frame_shape(channel)
     if len(frame) != shape[0] * shape[1]:
         return None
-    seeds = np.stack([ak.to_numpy(tree[branch].array(**one)[0]) for branch in task.seeds], axis=1)
+    seeds = np.stack([ak.to_numpy(tree[branch].array(**one)[0]) for branch in layout.seeds], axis=1)
     cells = seeds * task.seed_cell + task.seed_cell // 2
-    cells[:, 1] = (cells[:, 1] - channel.shift) % task.detector[1]
     return displays.Panel(channel, frame.reshape(shape), cells // channel.cell)
 
 

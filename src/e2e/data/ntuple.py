@@ -2,92 +2,180 @@
 
 from __future__ import annotations
 
-import difflib
+import json
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import awkward as ak
 import numpy as np
 import uproot
 
+from e2e.data import layouts
+from e2e.data.layouts import IDENTITY, MARKER, OWN, TREE, Contents, Layout
 from e2e.errors import E2EError
-from e2e.tasks import TASKS, Task
-
-TREE = "fevt/RHTree"
-IDENTITY = ("runId", "lumiId", "eventId")
+from e2e.tasks import Task
 
 # Chunks are read once each, so uproot's cache of whole arrays would only hold on to memory; and a
 # memory map spares the detour of local files through fsspec's event loop.
 UPROOT_OPTIONS = {"array_cache": None, "handler": uproot.MemmapSource}
+
+BASKET_LIMIT = 1 << 28  # bytes: more than any basket has, so a larger one is a damaged number
+COLLISION_RUNS = 100_000  # CMS has numbered runs with collisions above it since 2009; simulation has run 1
+SIMULATED_HERE, SIMULATION, DATA, UNKNOWN = "e2e simulation", "simulation", "detector data", "unknown"
 
 
 @dataclass(frozen=True)
 class Ntuple:
     """A checked ntuple.
 
-    ``branches`` are those that ``task`` reads, truth included where it exists; ``uuid`` is the file's;
-    ``seed_rows`` are those of all objects.
+    ``branches`` are the vectors of numbers that are read, one an object; ``uuid`` is the file's;
+    ``seed_rows`` are those of all objects. ``origin``: see ``store.Metadata``. ``notes`` say what was found
+    out.
     """
 
     path: Path
     uuid: bytes
     entries: int
+    layout: Layout
     branches: tuple[str, ...]
-    simulation: bool
+    origin: str
     seed_rows: np.ndarray
+    notes: dict[str, str] = field(default_factory=dict)
 
 
-def check(path: str | Path, task: Task) -> Ntuple:
-    """Check that ``path`` is a whole ROOT file with the branches ``task`` reads, in the right types.
+def check(path: str | Path, task: Task, own_columns: bool = False) -> Ntuple:
+    """Check that ``path`` is a whole ROOT file that a known analyzer wrote, with all that ``task`` reads.
 
-    Raises E2EError otherwise. Values are checked when they are used.
+    ``own_columns`` says that the file is one of this project's own from before HBHE_energy was written in the
+    columns of the ECAL. Raises E2EError otherwise. Values are checked when they are used.
     """
-    with open_tree(path) as tree:
-        vectors = vector_branches(task)
-        _require(path, tree, [*IDENTITY, *vectors], task)
-        vectors += [branch for branch in (*task.optional, task.truth.branch) if branch in tree]
+    with open_tree(path) as tree, reading(path):
+        contents = contents_of(tree)
         for branch in IDENTITY:
+            if branch not in contents.branches:
+                raise E2EError(f"{path}: {TREE} has no branch {branch}; write the ntuple with it")
             kind = tree[branch].interpretation
-            if not (isinstance(kind, uproot.AsDtype) and kind.to_dtype.kind in "iu" and not kind.inner_shape):
-                _wrong_type(path, tree[branch], "one whole number")
-        for branch in vectors:
-            kind = tree[branch].interpretation
-            if not (isinstance(kind, uproot.AsJagged) and isinstance(kind.content, uproot.AsDtype)):
-                _wrong_type(path, tree[branch], "one std::vector<float>")
+            if not (isinstance(kind, uproot.AsDtype) and kind.to_dtype.str[1:] in ("u4", "u8", "i4", "i8")):
+                _wrong_type(path, tree[branch], "one whole number of 32 or 64 bits")
         try:
-            rows = ak.to_numpy(ak.flatten(tree[task.seeds[0]].array()))
-        except Exception as error:  # damaged bytes can make uproot fail in any way
-            raise damaged(path, error) from None
-        branches, simulation = (*IDENTITY, *vectors), is_simulation(tree)
-        return Ntuple(Path(path), tree.file.uuid.bytes, tree.num_entries, branches, simulation, rows)
+            layout = layouts.recognise(contents, task, own_columns)
+        except E2EError as error:
+            raise E2EError(f"{path}: {error}") from None
+        images = [image.branch for image in layout.images.values()]
+        vectors = [branch for branch in _vectors(task, layout) if branch in contents.branches]
+        if layout.order:
+            for branch in (layout.order.falling, layout.order.eta, *(layout.order.phi or ())):
+                if branch not in contents.branches:
+                    raise E2EError(
+                        f"{path}: {TREE} has no branch {branch}, which orders the jets; write the "
+                        "ntuple with it"
+                    )
+        for branch in dict.fromkeys((*layout.seeds, *images, *vectors)):
+            if tree[branch].typename != "std::vector<float>":
+                _wrong_type(path, tree[branch], "one std::vector<float>")
+        for branch in (*IDENTITY, *layout.seeds, *images, *vectors):
+            _check_baskets(tree, branch)
+        rows = ak.to_numpy(ak.flatten(tree[layout.seeds[0]].array()))
+        runs = tree[IDENTITY[0]].array(library="np")
+        notes = {"ntuple": str(layout)}
+        if OWN["image"] in layout.images:
+            notes |= _columns(path, tree, layout, task)
+        return Ntuple(
+            Path(path),
+            tree.file.uuid.bytes,
+            tree.num_entries,
+            layout,
+            tuple(dict.fromkeys((*layout.seeds, *vectors))),
+            _origin(contents, runs),
+            rows,
+            notes,
+        )
 
 
-def vector_branches(task: Task) -> list[str]:
-    """Branches that a task cannot do without: its frames, and one number an object for each of the others."""
-    required = [quantity.name for quantity in task.kinematics if quantity.name not in task.optional]
-    return [*task.seeds, *(channel.name for channel in task.channels), *required]
+def contents_of(tree: uproot.TTree) -> Contents:
+    """What tells the layout of a tree."""
+    marker, file = None, tree.file.root_directory
+    if MARKER in file.keys(cycle=False):
+        try:
+            marker = json.loads(file[MARKER].member("fTitle"))
+        except ValueError:
+            marker = None
+        marker = marker if isinstance(marker, dict) else None
+    return Contents(frozenset(tree.keys(recursive=False)), marker)
 
 
-def tasks_of(tree: uproot.TTree) -> list[Task]:
-    """The tasks whose branches a tree has, each with as many of its first channels as are there."""
-    names = set(tree.keys())
-    found = []
-    for task in TASKS.values():
-        missing = [i for i, channel in enumerate(task.channels) if channel.name not in names]
-        channels = task.channels[: min(missing, default=len(task.channels))]
-        task = replace(task, channels=channels)
-        if channels and names.issuperset(vector_branches(task)):
-            found.append(task)
-    return found
+def _vectors(task: Task, layout: Layout) -> Iterator[str]:
+    """Branches with one number an object, beside seeds, that are read where they are there."""
+    if layout.order:
+        yield from (layout.order.falling, layout.order.eta, *(layout.order.phi or ()))
+    for truth in [layout.truth] if layout.truth else []:
+        yield from filter(None, (truth.branch, truth.complete))
+    for quantity in task.kinematics:
+        for source in layout.kinematics.get(quantity.name, ()):
+            if source.kind in ("branch", "momentum"):
+                yield from source.branches
+            yield from filter(None, (source.complete,))
 
 
-def is_simulation(tree: uproot.TTree) -> bool:
-    """Whether a tree holds generator truth."""
-    truth = {task.truth.branch for task in TASKS.values()}
-    return any(name.startswith("gen_") or name in truth for name in tree.keys())  # noqa: SIM118 (branches)
+def _origin(contents: Contents, runs: np.ndarray) -> str:
+    if contents.marker is not None:
+        return SIMULATED_HERE
+    if contents.simulation:
+        return SIMULATION
+    return DATA if len(runs) and runs.min() >= COLLISION_RUNS else UNKNOWN
+
+
+def _columns(path: str | Path, tree: uproot.TTree, layout: Layout, task: Task) -> dict[str, str]:
+    """Whether towers lie in the columns of the ECAL: seeds are the hottest column of their surroundings.
+
+    Raises E2EError where they lie in columns of their own, ``OWN["shift"]`` further to the left.
+    """
+    if layout.own_columns:
+        return {"HCAL": f"in columns of its own, {OWN['shift']} to the left of the ECAL's"}
+    channel = next(channel for channel in task.channels if channel.name == OWN["image"])
+    rows, columns = task.frame_shape(channel)
+    reach = OWN["window"] // 2
+    found: list[int] = []
+    names = {"image": layout.images[channel.name].branch, "row": layout.seeds[0], "column": layout.seeds[1]}
+    for start in range(0, tree.num_entries, 100):
+        chunk = {
+            name: tree[branch].array(entry_start=start, entry_stop=start + 100)
+            for name, branch in names.items()
+        }
+        for image, *seeds in zip(*(chunk[name] for name in names), strict=True):
+            if len(image) != rows * columns:
+                continue  # convert will say so
+            frame = ak.to_numpy(image).reshape(rows, columns)
+            for row, column in zip(*map(ak.to_numpy, seeds), strict=False):
+                if len(found) == OWN["most"]:
+                    break
+                if 0 <= row < rows and 0 <= column < columns:
+                    top = max(int(row) - reach, 0)
+                    around = (int(column) + np.arange(-reach, reach + 1)) % columns
+                    energy = frame[top : int(row) + reach + 1, around].sum(axis=0, dtype=np.float64)
+                    if energy.sum() > 0:
+                        found.append(int(energy.argmax()) - reach)
+        if len(found) == OWN["most"]:
+            break
+    if len(found) < OWN["jets"]:
+        return {
+            "HCAL": f"in the columns of the ECAL, not checked: fewer than {OWN['jets']} jets with "
+            "energy there"
+        }
+    here, left = found.count(0), found.count(-OWN["shift"])
+    if left > here:
+        raise E2EError(
+            f"{path}: {names['image']} lies {OWN['shift']} towers to the left of the jets ({left} of "
+            f"{len(found)} seeds have "
+            "their hottest column there): an ntuple of this project from before it wrote towers in "
+            "the columns of the "
+            "ECAL, as MLAnalyzer does; say so (--hcal-columns own; hcalColumns=own of cmsRun), or "
+            "make it again"
+        )
+    return {"HCAL": f"in the columns of the ECAL: so {here} of {len(found)} seeds say"}
 
 
 @contextmanager
@@ -97,7 +185,7 @@ def open_tree(path: str | Path) -> Iterator[uproot.TTree]:
     try:
         size = path.stat().st_size
         with open(path, "rb") as raw:
-            header = raw.read(20)
+            header = raw.read(64)
     except OSError as error:
         raise E2EError(f"{path}: cannot be opened ({error.strerror})") from None
     if size == 0:
@@ -109,15 +197,66 @@ def open_tree(path: str | Path) -> Iterator[uproot.TTree]:
     expected = _size(header)
     if size < expected:
         raise E2EError(f"{path}: truncated ROOT file, {size} of {expected} bytes; fetch or write it again")
-    try:
+    with reading(path):
         file = uproot.open(path, **UPROOT_OPTIONS)
-    except Exception as error:  # a damaged directory can make uproot fail in any way
-        raise damaged(path, error) from None
     with file:
-        trees = file.keys(filter_classname="TTree", cycle=False)
-        if TREE not in trees:
-            raise E2EError(f"{path}: no tree {TREE}; trees in the file: {', '.join(trees) or 'none'}")
-        yield file[TREE]
+        with reading(path):
+            classes = file.classnames(cycle=False)
+            if TREE not in classes:
+                trees = [name for name, kind in classes.items() if kind == "TTree"]
+                raise E2EError(f"{path}: no tree {TREE}; trees in the file: {', '.join(trees) or 'none'}")
+            if classes[TREE] != "TTree":
+                raise E2EError(f"{path}: {TREE} is a {classes[TREE]}; MLAnalyzer writes a TTree")
+            tree = file[TREE]
+        yield tree
+
+
+@contextmanager
+def reading(path: str | Path) -> Iterator[None]:
+    """Turns whatever damaged bytes make of uproot, which can fail in any way, into the error for the user."""
+    known = _classes()
+    try:
+        yield
+    except E2EError:
+        raise
+    except Exception as error:
+        _forget(known)
+        raise damaged(path, error) from error
+
+
+def _classes() -> dict[str, tuple[type, dict | None]]:
+    """Classes that uproot has learnt so far from files, with their versions."""
+    return {
+        name: (
+            kind,
+            dict(versions) if (versions := getattr(kind, "known_versions", None)) is not None else None,
+        )
+        for name, kind in uproot.classes.items()
+    }
+
+
+def _forget(known: dict[str, tuple[type, dict | None]]) -> None:
+    """Let uproot forget what it learnt since: a damaged file teaches it nonsense about good ones."""
+    uproot.classes.clear()
+    for name, (kind, versions) in known.items():
+        uproot.classes[name] = kind
+        if versions is not None:
+            kind.known_versions.clear()
+            kind.known_versions.update(versions)
+
+
+def _check_baskets(tree: uproot.TTree, name: str) -> None:
+    """Raises ValueError where a branch says of its baskets what cannot be."""
+    branch = tree[name]
+    offsets = np.asarray(branch.entry_offsets, np.int64)
+    if branch.num_entries != tree.num_entries or offsets[0] != 0 or offsets[-1] != tree.num_entries:
+        raise ValueError(f"{name} has {offsets[-1]} of {tree.num_entries} entries")
+    if np.any(np.diff(offsets) < 0):
+        raise ValueError(f"the baskets of {name} are not in order")
+    for number in range(branch.num_baskets - len(branch.embedded_baskets)):
+        size = branch.basket_uncompressed_bytes(number)
+        if not 0 <= size <= BASKET_LIMIT:
+            raise ValueError(f"basket {number} of {name} has {size} bytes")
 
 
 def event_name(tree: uproot.TTree, entry: int) -> str:
@@ -136,25 +275,6 @@ def _size(header: bytes) -> int:
     header = header.ljust(20, b"\0")
     (version,) = struct.unpack_from(">i", header, 4)
     return struct.unpack_from(">q" if version >= 1_000_000 else ">i", header, 12)[0]
-
-
-def _require(path: str | Path, tree: uproot.TTree, branches: list[str], task: Task) -> None:
-    missing = [branch for branch in branches if branch not in tree]
-    if missing:
-        near = difflib.get_close_matches(missing[0], tree.keys(), n=3)
-        raise E2EError(
-            f"{path}: {TREE} has no branch {', '.join(missing)}, which task {task.name} reads"
-            + (f" (similar: {', '.join(near)})" if near else "")
-            + "; write the ntuple with it, for instance by MLAnalyzer"
-            + _fewer_channels(task, missing)
-        )
-
-
-def _fewer_channels(task: Task, missing: list[str]) -> str:
-    """Advice where only the last channels of a task are missing."""
-    channels = [channel.name for channel in task.channels]
-    there = len(channels) - len(missing)
-    return f", or take the first {there} channels" if there and channels[there:] == missing else ""
 
 
 def _wrong_type(path: str | Path, branch: uproot.TBranch, expected: str) -> None:

@@ -6,6 +6,7 @@ a small C++ function that scatters them into the branch buffers.
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +20,7 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from e2e.data.ntuple import TREE
+from e2e.data.layouts import DIRECTION, MARKER, TABLE, TREE
 from e2e.errors import E2EError
 from e2e.files import output_path, whole
 from e2e.tasks import ELECTRON_PHOTON, Task
@@ -38,6 +39,7 @@ _WRITER = """
 #include <string>
 #include <vector>
 #include <TFile.h>
+#include <TNamed.h>
 #include <TTree.h>
 
 namespace e2e {
@@ -45,11 +47,13 @@ namespace e2e {
   class RHTreeWriter {
   public:
     RHTreeWriter(TDirectory* directory, const char* tree, const std::vector<std::string>& frames,
-                 const std::vector<unsigned int>& cells, const std::vector<std::string>& objects, int basket)
+                 const std::vector<unsigned int>& cells, const std::vector<std::string>& objects, int basket,
+                 const char* marker, const char* about)
         : set_(frames.size()), objects_(objects.size()) {
       for (unsigned int number : cells)
         frames_.emplace_back(number);
       directory->cd();
+      TNamed(marker, about).Write();
       tree_ = new TTree(tree, "");  // owned by the directory
       tree_->Branch("runId", &run_, "runId/i");
       tree_->Branch("lumiId", &lumi_, "lumiId/i");
@@ -90,9 +94,9 @@ namespace e2e {
 class Event:
     """One entry of the tree.
 
-    ``channels`` holds, by branch name, either the dense frame (of ``Task.frame_shape``) or its hits as a
-    pair (index uint32 [n] = row * columns + column, strictly increasing; value float32 [n]), in the
-    channel's unit. ``objects`` holds, by branch name, one number per reconstructed object, all of the
+    ``channels`` holds, by name of the channel, either the dense frame (of ``Task.frame_shape``) or its hits
+    as a pair (index uint32 [n] = row * columns + column, strictly increasing; value float32 [n]), in the
+    channel's unit. ``objects`` holds, by name of the branch, one number per reconstructed object, all of the
     same length; seeds (``SC_ieta``: row, ``SC_iphi``: column) among them.
     """
 
@@ -104,14 +108,19 @@ class Event:
 
 
 def write_ntuple(
-    path: str | Path, events: Iterable[Event], name: str | None = None, task: Task = ELECTRON_PHOTON
+    path: str | Path,
+    events: Iterable[Event],
+    name: str | None = None,
+    task: Task = ELECTRON_PHOTON,
+    tracks: str = DIRECTION,
 ) -> int:
     """Write ``events`` to the ROOT file ``path``, whole or not at all, and return how many there were.
 
     The same events give the same bytes wherever the file lies: ROOT's reproducible mode fixes dates and
     UUIDs and records ``name`` (default: the file's own name) in place of the path. The object branches are
-    those of the first event; a task's seed and required kinematic branches must be among them. A file without
-    events has the task's branches and no entries.
+    those of the first event; a task's seeds must be among them. A file without events has the branches of the
+    task's seeds and kinematics and no entries. A marker tells that this project wrote the file, and where
+    ``tracks`` lie in it (``e2e.data.layouts``).
 
     Raises E2EError, naming file, event and branch, for a missing or unexpected branch, a wrong shape, an
     index outside the detector, or a value that is not finite.
@@ -122,12 +131,14 @@ def write_ntuple(
     events = iter(events)
     first = next(events, None)
     shapes = {channel.name: task.frame_shape(channel) for channel in task.channels}
-    required = [*task.seeds, *(q.name for q in task.kinematics if q.name not in task.optional)]
-    branches = list(first.objects) if first else required
-    if missing := [branch for branch in required if branch not in branches]:
+    table = TABLE["objects"][task.objects]
+    branches = list(first.objects) if first else [*table["seeds"], *(q.name for q in task.kinematics)]
+    if missing := [branch for branch in table["seeds"] if branch not in branches]:
         raise E2EError(f"{path}: object branch {missing[0]} is missing; task {task.name} needs it")
 
     frames = list(shapes)
+    images = [TABLE["images"][name][0]["branch"] for name in frames]
+    about = json.dumps({"tracks": tracks})
     cells = [rows * columns for rows, columns in shapes.values()]
     count = 0
     with whole(path) as scratch, _for_root(scratch) as named, _silent(root):
@@ -137,7 +148,14 @@ def write_ntuple(
             raise E2EError(f"{path}: ROOT cannot write there; check permissions and free space") from None
         try:
             writer = root.e2e.RHTreeWriter(
-                file.mkdir(DIRECTORY), TREE_NAME, frames, cells, branches, BASKET_BYTES
+                file.mkdir(DIRECTORY),
+                TREE_NAME,
+                images,
+                cells,
+                branches,
+                BASKET_BYTES,
+                MARKER.split("/")[-1],
+                about,
             )
             for event in chain([first] if first else [], events):
                 where = f"{path}: run {event.run} lumi {event.lumi} event {event.event}"

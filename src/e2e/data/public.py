@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from e2e.data import image_files, store
+from e2e.data import image_files, ntuple, store
 from e2e.data.image_files import ImageFile
 from e2e.data.store import Metadata, Samples
 from e2e.errors import E2EError
@@ -146,7 +146,7 @@ def convert(
             classes=task.classes,
             source=source.name,
             source_sha256=sha256(source),
-            simulation=True,
+            origin=ntuple.SIMULATION,
             rejected={},
             part=_part(source, part),
             notes={"layout": found.name, "target": labels, "channels": _channel_order(file, found, task)},

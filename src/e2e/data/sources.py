@@ -23,18 +23,27 @@ def convert_file(
     quarter_endcaps: bool = False,
     executor: ExecutorBase | None = None,
     part: str | None = None,
+    own_columns: bool = False,
+    label: str | None = None,
 ) -> Metadata:
     """Convert one file by what it holds: see ``convert.convert`` for ntuples, ``public.convert`` for others.
 
-    ``quarter_endcaps`` and ``executor`` are for ntuples, ``part`` is for others. Raises E2EError as these
-    do, and where the output would replace the source or cannot be written.
+    ``part`` is for public files, what ``public.convert`` does not take is for ntuples. Raises E2EError as
+    these do, and where the output would replace the source or cannot be written.
     """
     source = local_path(source)
     output_path(output, source)
     if not public.is_image_file(source):
-        return convert.convert(task, source, output, sample, progress, quarter_endcaps, executor)
-    if quarter_endcaps:
-        raise E2EError(f"{source}: only those of ntuples can be quartered; public jet files came so")
+        return convert.convert(
+            task, source, output, sample, progress, quarter_endcaps, executor, own_columns, label
+        )
+    for said, what in (
+        (quarter_endcaps, "endcaps be quartered; public jet files came so"),
+        (own_columns, "towers be in columns of their own"),
+        (label, "all objects be of one class; a public file tells the class of each"),
+    ):
+        if said:
+            raise E2EError(f"{source}: only of an ntuple can {what}")
     return public.convert(task, source, output, sample, part=part, progress=progress)
 
 

@@ -9,7 +9,6 @@ point clouds and graphs by ``e2e.data.views``.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -18,18 +17,17 @@ import numba
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from e2e.data import parquet, views
+from e2e.data import views
 from e2e.errors import E2EError
+from e2e.files import whole
 from e2e.tasks import Channel, Quantity
-from e2e.typed import build, parse
 
-FORMAT = 2
-MOST_CELLS = 1 << 24  # of a crop; those of jets have 125,000
+FORMAT = 1
 ROW_GROUP = 128  # rows: of jets, as many hits as a processor's cache holds while they are unpacked
 # LZ4 is unpacked a third faster than zstd, for a tenth more bytes.
 LAYOUT = {"compression": "lz4", "use_dictionary": False, "write_statistics": False}
-REMEDY = "make it with `e2e convert`"
 KEY = b"e2e"  # key of the JSON in the parquet schema metadata
 # As bytes: lists of numbers take twice as long to read. Of ``index`` the differences, which compress better.
 HITS = {"index": np.dtype("<u4"), "value": np.dtype("<f4")}
@@ -42,10 +40,12 @@ class Metadata:
 
     ``channels`` and ``kinematics`` carry names and units, ``rows`` x ``columns`` is the size of a
     crop, ``classes[i]`` the name of target ``i``. ``source`` is the base name of the file the
-    sample was made from and ``source_sha256`` its checksum. ``simulation`` says whether that file
-    holds generator truth. ``rejected`` counts the objects left out, by reason. ``part`` is the part
-    of the split that all objects belong to, where the source says so. ``notes`` says what was found
-    out about the source.
+    sample was made from and ``source_sha256`` its checksum. ``origin`` of its events is one of
+    ``e2e simulation`` (this project's), ``simulation``, ``detector data`` and ``unknown``. ``tracks`` tells
+    where a track lies in the channels of tracks: ``direction`` of its momentum on the ECAL's face (as
+    MLAnalyzer writes them), ``point`` where it meets that face, direction at the ``vertex``; None without
+    such channels. ``rejected`` counts the objects left out, by reason. ``part`` is the part of the split that
+    all objects belong to, where the source says so. ``notes`` says what was found out about the source.
     """
 
     task: str
@@ -57,8 +57,9 @@ class Metadata:
     classes: tuple[str, ...]
     source: str
     source_sha256: str
-    simulation: bool
+    origin: str
     rejected: dict[str, int]
+    tracks: str | None = None
     part: str | None = None
     notes: dict[str, str] = field(default_factory=dict)
 
@@ -72,14 +73,13 @@ class Metadata:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Metadata:
-        """Raises ValueError where ``text`` is not of this format."""
-        content = parse(text)
-        if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
+        """Raises AttributeError, KeyError, TypeError or ValueError where ``text`` is not of this format."""
+        content = json.loads(text)
+        if content.pop("format") != FORMAT:
             raise ValueError("unknown format")
-        metadata = build(cls, content)
-        if min(metadata.shape) < 1 or math.prod(metadata.shape) > MOST_CELLS:
-            raise ValueError(f"crops of {metadata.shape} (channels, rows, columns)")
-        return metadata
+        content["channels"] = tuple(Channel(**channel) for channel in content["channels"])
+        content["kinematics"] = tuple(Quantity(**quantity) for quantity in content["kinematics"])
+        return cls(**{**content, "classes": tuple(content["classes"])})
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,6 +163,12 @@ class Samples:
         )
 
 
+def common(descriptions: Iterable[str | None]) -> str | None:
+    """What several samples say of themselves in common, such as their origin; ``mixed`` where they differ."""
+    found = set(descriptions)
+    return found.pop() if len(found) == 1 else "mixed"
+
+
 def gather(
     start: np.ndarray, count: np.ndarray, index: np.ndarray, value: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -179,30 +185,13 @@ def gather(
 
 @numba.njit(cache=True, nogil=True)
 def copy_hits(start, count, index, value, to_index, to_value):
-    """Write the hits that ``gather`` returns to the beginning of ``to_index`` and ``to_value``.
-
-    Raises IndexError where one of them is not there, or has no place.
-    """
+    """Write the hits that ``gather`` returns to the beginning of ``to_index`` and ``to_value``."""
     place = 0
     for i in range(len(start)):
-        beyond = start[i] + count[i] > min(len(index), len(value))
-        if start[i] < 0 or count[i] < 0 or beyond or place + count[i] > min(len(to_index), len(to_value)):
-            raise IndexError("hits outside their array")
         for hit in range(start[i], start[i] + count[i]):
             to_index[place] = index[hit]
             to_value[place] = value[hit]
             place += 1
-
-
-def known(values: np.ndarray) -> tuple[np.ndarray, int]:
-    """A kinematic quantity [N] of a source as float32, NaN (null in the file) where it is not finite there.
-
-    Also returns how many such values there are, which the converter notes.
-    """
-    with np.errstate(over="ignore"):  # a float64 beyond float32 is not finite either
-        values = np.asarray(values).astype(np.float32)
-    finite = np.isfinite(values)
-    return np.where(finite, values, np.float32(np.nan)), int(np.count_nonzero(~finite))
 
 
 def _describe(samples: Samples) -> str:
@@ -217,8 +206,9 @@ def write(path: str | Path, samples: Iterable[Samples], metadata: Metadata) -> N
     pieces. The file appears whole or not at all.
     """
     schema = _schema(metadata)
-    groups = (_table(group, schema) for group in _regroup(samples))
-    parquet.write(path, schema, groups, bulk=len(HITS), **LAYOUT)
+    with whole(path) as scratch, pq.ParquetWriter(scratch, schema, **LAYOUT) as writer:
+        for group in _regroup(samples):
+            writer.write_table(_table(group, schema))
 
 
 def _regroup(samples: Iterable[Samples]) -> Iterator[Samples]:
@@ -238,8 +228,7 @@ def _regroup(samples: Iterable[Samples]) -> Iterator[Samples]:
 
 def _schema(metadata: Metadata) -> pa.Schema:
     columns = [
-        pa.field(name, pa.string() if kind is str else pa.from_numpy_dtype(kind), nullable=False)
-        for name, kind in IDENTITY.items()
+        (name, pa.string() if kind is str else pa.from_numpy_dtype(kind)) for name, kind in IDENTITY.items()
     ]
     columns += [("target", pa.float32())]
     columns += [(quantity.name, pa.float32()) for quantity in metadata.kinematics]
@@ -249,8 +238,8 @@ def _schema(metadata: Metadata) -> pa.Schema:
 
 def _table(samples: Samples, schema: pa.Schema) -> pa.Table:
     columns = {name: getattr(samples, name) for name in IDENTITY}
-    numbers = {"target": samples.target, **{name: known(c)[0] for name, c in samples.kinematics.items()}}
-    columns |= {name: pa.array(column, pa.float32(), from_pandas=True) for name, column in numbers.items()}
+    known = {"target": samples.target, **samples.kinematics}
+    columns |= {name: pa.array(column, pa.float32(), from_pandas=True) for name, column in known.items()}
     columns["index"] = _bytes(_differences(samples.offsets, samples.index), samples.offsets, HITS["index"])
     columns["value"] = _bytes(samples.value, samples.offsets, HITS["value"])
     return pa.table([pa.array(columns[name]) for name in schema.names], schema=schema)
@@ -290,8 +279,6 @@ def _sums(offsets, differences, cells):
     valid = True
     for i in range(len(offsets) - 1):
         last = np.int64(-1)
-        if not 0 <= offsets[i] <= offsets[i + 1] <= len(differences):
-            raise ValueError("offsets outside the hits")
         for hit in range(offsets[i], offsets[i + 1]):
             here = differences[hit] + max(last, 0)
             valid &= last < here < cells
@@ -330,33 +317,42 @@ class StoreFile:
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
-        self._file = parquet.File(path, REMEDY, bulk=len(HITS))
-        self.schema, self.rows = self._file.schema, self._file.rows
+        try:
+            self._file = pq.ParquetFile(path, memory_map=True)
+        except FileNotFoundError:
+            raise E2EError(f"{path}: no such file") from None
+        except (pa.ArrowInvalid, OSError) as error:
+            raise E2EError(
+                f"{path}: not a readable parquet file ({error}); make it with `e2e convert`"
+            ) from None
+        self.schema = self._file.schema_arrow
         try:
             self.metadata = Metadata.from_json((self.schema.metadata or {})[KEY])
-        except KeyError:
-            raise E2EError(f"{path}: a parquet file, but not a sample store; {REMEDY}") from None
-        except ValueError as error:
-            raise E2EError(f"{path}: not a sample store of format {FORMAT} ({error}); {REMEDY}") from None
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise E2EError(
+                f"{path}: a parquet file, but not a sample store of format {FORMAT}; "
+                "make one with `e2e convert`"
+            ) from None
         if not self.schema.equals(_schema(self.metadata)):
-            raise E2EError(f"{path}: columns do not match the metadata of the sample store; {REMEDY}")
-        groups = range(len(self.rows))
-        said = [max(self._file.uncompressed(group, name) for name in HITS) for group in groups]
-        self.hits = [size // HITS["value"].itemsize for size in said]
-        cells = math.prod(self.metadata.shape)
-        if any(hits > rows * (cells + 2) + 1024 for hits, rows in zip(self.hits, self.rows, strict=True)):
-            raise E2EError(f"{path}: says that it holds more hits than cells; {REMEDY}")
+            raise E2EError(
+                f"{path}: columns do not match the metadata of the sample store; "
+                "make it anew with `e2e convert`"
+            )
+        groups = [self._file.metadata.row_group(group) for group in range(self._file.num_row_groups)]
+        self.rows = [group.num_rows for group in groups]
+        values = [group.column(group.num_columns - 1) for group in groups]
+        self.hits = [column.total_uncompressed_size // HITS["value"].itemsize for column in values]
 
     def __reduce__(self):
         return StoreFile, (self.path,)  # another process opens it anew
 
     def nothing(self) -> Samples:
         """No objects, described as those of the file are."""
-        return self._samples(self.schema.empty_table(), 0)
+        return self._samples(self.schema.empty_table())
 
     def samples(self, group: int) -> Samples:
         """The objects of a row group."""
-        return self._samples(self._file.read_group(group), self.hits[group])
+        return self._samples(self._file.read_row_group(group, use_threads=False))
 
     def groups(self) -> Iterator[Samples]:
         """The objects, one row group at a time."""
@@ -364,18 +360,15 @@ class StoreFile:
 
     def hits_of(self, group: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Offsets, index and value of a row group, as in ``Samples``."""
-        return self._hits(self._file.read_group(group, list(HITS)), self.hits[group])
+        return self._hits(self._file.read_row_group(group, columns=list(HITS), use_threads=False))
 
     def objects(self) -> pd.DataFrame:
         """Identity, target and kinematics of all objects, one row each; their hits are not read."""
         columns = [name for name in self.schema.names if name not in HITS]
-        objects = self._file.read(columns).to_pandas()
-        self._check(objects["target"].to_numpy())
-        return objects
+        return self._file.read(columns=columns, use_threads=False).to_pandas()
 
-    def _samples(self, table: pa.Table, most: int) -> Samples:
-        offsets, index, value = self._hits(table, most)
-        self._check(table["target"].to_numpy())
+    def _samples(self, table: pa.Table) -> Samples:
+        offsets, index, value = self._hits(table)
         return Samples(
             sample=table["sample"].to_numpy().astype(str),
             **{name: table[name].to_numpy() for name in ("run", "lumi", "event", "object", "target")},
@@ -390,19 +383,16 @@ class StoreFile:
             shape=self.metadata.shape,
         )
 
-    def _check(self, target: np.ndarray) -> None:
-        classes = self.metadata.classes
-        if classes and not np.all(np.isnan(target) | np.isin(target, np.arange(len(classes)))):
-            raise E2EError(f"{self.path}: a target is none of the {len(classes)} classes; {REMEDY}")
-
-    def _hits(self, table: pa.Table, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _hits(self, table: pa.Table) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         shape = self.metadata.shape
         try:
             offsets, differences = _numbers(table["index"], HITS["index"])
             others, value = _numbers(table["value"], HITS["value"])
-            index, valid = _sums(offsets, differences, math.prod(shape))
+            index, valid = _sums(offsets, differences, int(np.prod(shape)))
         except ValueError:
             valid = False
-        if not valid or len(index) > most or not np.array_equal(offsets, others):
-            raise E2EError(f"{self.path}: hits do not fit a crop of {shape}; {REMEDY}")
+        if not valid or not np.array_equal(offsets, others):
+            raise E2EError(
+                f"{self.path}: hits do not fit a crop of {shape}; make the file anew with `e2e convert`"
+            )
         return offsets, index, value

@@ -37,8 +37,8 @@ _UNCONVERTIBLE = (
 )
 
 # Part of the cells with a hit, and spread (cm) of signed values, in CMS events of 2012: photons, jets.
-_OCCUPANCY = {"EB_energy": 0.05, "ECAL_energy": 0.01, "HBHE_energy": 0.02}
-_SPREAD = {"ECAL_tracksDz_atECALfixIP": 0.07, "ECAL_tracksD0_atECALfixIP": 0.02}
+_OCCUPANCY = {"EB_energy": 0.05, "ECAL_energy": 0.01, "HCAL_energy": 0.02}
+_SPREAD = {"track_dz": 0.07, "track_d0": 0.02}
 
 
 def export(

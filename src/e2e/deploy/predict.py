@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from e2e.data import parquet
+from e2e.data import store
 from e2e.data.convert import convert
-from e2e.data.store import Samples, StoreFile, read_metadata
-from e2e.deploy.contract import load_contract
-from e2e.deploy.runtime import load, run
+from e2e.data.store import Samples, StoreFile
+from e2e.deploy.contract import Contract, load_contract
+from e2e.deploy.runtime import run, session
 from e2e.errors import E2EError
-from e2e.files import local_path, output_path, temporary_folder
+from e2e.files import local_path, output_path, temporary_folder, whole
 from e2e.tasks import Channel
 
 BATCH_CELLS = 256 * 2 * 32 * 32  # values a call: enough to keep the processor busy, 2 MB of frames
@@ -27,15 +28,14 @@ def scores(
     """Write the scores table of the objects of one or more ``chunks`` to ``output`` (parquet), and return it.
 
     Columns: the identity of each object, target (NaN without truth), the outputs of the model, kinematics.
-    The table's ``attrs``, kept in the file, hold ``model_sha256``, ``framework`` and ``near_ties``.
+    The table's ``attrs``, kept in the file, hold ``model_sha256``, ``framework``, ``near_ties``, ``origin``.
 
     Raises:
         E2EError: the model cannot be used, its channels are not those of the objects, or an output is
             not finite; no table is left.
     """
-    contract, opened = load(model_onnx, threads=threads)
+    contract, opened = load_contract(model_onnx), session(model_onnx, threads=threads)
     batch = max(1, BATCH_CELLS // math.prod(contract.task.shape))
-    names = [expected.name for expected in contract.outputs]
     tables = []
     for samples in chunks:
         if samples.channels != contract.task.channels:
@@ -45,24 +45,37 @@ def scores(
             )
         for start in range(0, max(1, len(samples)), batch):  # without objects, a table without rows
             piece = samples[start : start + batch]
-            frames = piece.images()
-            given = run(opened, frames)
-            _check_finite(model_onnx, piece, frames, {name: given[name] for name in names})
+            given = run(opened, piece.images())
             tables.append(piece.identity().assign(target=piece.target, **given, **piece.kinematics))
     table = pd.concat(tables, ignore_index=True)
+    names = [expected.name for expected in contract.outputs]
+    bad = table[~np.isfinite(table[names]).all(axis=1)]
+    if len(bad):
+        worst = bad.iloc[0]
+        raise E2EError(
+            f"{model_onnx}: gives {', '.join(f'{name} {worst[name]:g}' for name in names)} for sample "
+            f"{worst['sample']} run {worst.run} lumi {worst.lumi} event {worst.event} object {worst.object}; "
+            "look for NaN among its hits"
+        )
     table.attrs = {
         "model_sha256": contract.sha256,
         "framework": contract.framework,
         "near_ties": contract.near_ties,
+        "origin": contract.training_data["origin"],
     }
-    parquet.write_table(output, table)
+    with whole(output) as scratch:
+        table.to_parquet(scratch, index=False)
     return table
 
 
-def predict(model_onnx: str | Path, source: str | Path, output: str | Path) -> pd.DataFrame:
+def predict(
+    model_onnx: str | Path, source: str | Path, output: str | Path, own_columns: bool = False
+) -> pd.DataFrame:
     """Write the scores table of every object of ``source``, an RHTree ntuple or a store file, to ``output``.
 
     The ``attrs`` of the table that is returned hold ``rejected``, the objects without a row by reason, too.
+    ``own_columns``: see ``convert``. Says on standard error where tracks lie elsewhere than the model has
+    learned.
 
     Raises:
         E2EError: the model, the source or their combination cannot be used; no output is left.
@@ -71,40 +84,31 @@ def predict(model_onnx: str | Path, source: str | Path, output: str | Path) -> p
     output_path(output, source, model_onnx, model_onnx.with_suffix(".json"))
     contract = load_contract(model_onnx)
     if source.suffix == ".parquet":
-        return _of_store(model_onnx, source, output)
+        return _of_store(contract, model_onnx, source, source, output)
     with temporary_folder() as folder:
         converted = folder / "store.parquet"
-        convert(contract.task, source, converted, sample=source.stem, progress=False)
-        return _of_store(model_onnx, converted, output)
+        convert(contract.task, source, converted, sample=source.stem, progress=False, own_columns=own_columns)
+        return _of_store(contract, model_onnx, source, converted, output)
 
 
-def _of_store(model_onnx: str | Path, path: Path, output: str | Path) -> pd.DataFrame:
+def _of_store(
+    contract: Contract, model_onnx: str | Path, source: Path, path: Path, output: str | Path
+) -> pd.DataFrame:
+    """Scores of the objects of ``source``, which are in the store ``path``."""
+    metadata = store.read_metadata(path)
+    _compare_tracks(contract, source, metadata.tracks)
     table = scores(model_onnx, _chunks(path), output)
-    table.attrs["rejected"] = read_metadata(path).rejected
+    table.attrs["rejected"] = metadata.rejected
     return table
 
 
-def _check_finite(
-    model_onnx: str | Path, samples: Samples, frames: np.ndarray, given: dict[str, np.ndarray]
-) -> None:
-    """Raises E2EError where an output is not finite, and says whether hits or model are at fault."""
-    bad = np.flatnonzero(~np.isfinite(np.stack(list(given.values()))).all(axis=0))
-    if not len(bad):
-        return
-    first = int(bad[0])
-    finite = np.isfinite(frames[first]).all(axis=(1, 2))
-    wrong = [
-        channel.name for channel, is_finite in zip(samples.channels, finite, strict=True) if not is_finite
-    ]
-    reason = (
-        f"its hits in {', '.join(wrong)} are not all finite: look at the source"
-        if wrong
-        else "its frame is finite, so the model is at fault: its weights are not finite, or it overflows"
-    )
-    raise E2EError(
-        f"{model_onnx}: gives {', '.join(f'{name} {values[first]:g}' for name, values in given.items())} for "
-        f"{' '.join(f'{name} {value}' for name, value in samples.identity().iloc[first].items())}; {reason}"
-    )
+def _compare_tracks(contract: Contract, source: Path, tracks: str | None) -> None:
+    if tracks != contract.tracks:
+        print(
+            f"e2e: warning: {source}: tracks lie at {tracks}, but model {contract.model} was trained on "
+            f"tracks at {contract.tracks}; expect worse scores",
+            file=sys.stderr,
+        )
 
 
 def _chunks(path: Path) -> Iterator[Samples]:

@@ -51,7 +51,8 @@ def stream(stores: Sequence[str | Path], split_path: str | Path, part: str, task
 
 
 def identity(stores: Sequence[str | Path], objects: int) -> dict[str, Any]:
-    """What a model was trained on: ``sha256``, number of ``objects``, and whether it is ``simulation``.
+    """What a model was trained on: ``sha256``, number of ``objects``, the ``origin`` of its events, and where
+    ``tracks`` lie in its channels (see ``store.Metadata``; ``mixed`` where these differ).
 
     The checksum covers the sorted checksums of the ntuples behind the stores, the part that a file keeps
     to, and the rule of the split, so it does not depend on names, order or place of the files.
@@ -64,7 +65,8 @@ def identity(stores: Sequence[str | Path], objects: int) -> dict[str, Any]:
     return {
         "sha256": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest(),
         "objects": objects,
-        "simulation": any(entry.simulation for entry in metadata),
+        "origin": store.common(entry.origin for entry in metadata),
+        "tracks": store.common(entry.tracks for entry in metadata),
     }
 
 

@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 
 from e2e import tasks
-from e2e.data.scores import read_scores
 from e2e.data.split import PARTS
 from e2e.errors import E2EError
 from e2e.files import write_json
@@ -23,7 +22,7 @@ from e2e.plots import regression as plots
 from e2e.plots import side_by_side, style
 
 BINS = 8  # of true mass and transverse momentum, of equal numbers of objects
-QUANTILES = np.array([0.16, 0.5, 0.84])
+CENTRAL = 0.68  # of the objects, within `relative_error_68` of the true mass
 REFERENCES = {"mass": "BDT on jet shapes", "calorimetric": "calorimetric mass", "mean": "mean mass"}
 
 
@@ -34,14 +33,14 @@ def evaluate(
     reference: str | Path,
     scores: str | Path,
     metrics: str | Path,
-    resolution: str | Path,
+    errors: str | Path,
     figures: str | Path,
     threads: int | None = None,
 ) -> None:
     """Measure the network ``model_pt`` on the test part, beside the answers of the ``reference``.
 
     Writes ``scores`` (parquet: identity, target, mass, kinematics), ``metrics`` (JSON: see ``measure`` and
-    ``compare``), the figure ``resolution`` (.pdf) and a folder ``figures`` of others (.png). The network runs
+    ``compare``), the figure ``errors`` (.pdf) and a folder ``figures`` of others (.png). The network runs
     on the CPU in float32, whatever it was trained on, since its masses are what other frameworks must
     agree with. Raises E2EError where the test part is not that of the reference, or a mass is not finite.
     """
@@ -57,7 +56,7 @@ def evaluate(
     answers = {
         name: reference_answers(reference, test.objects, column)
         for column, name in REFERENCES.items()
-        if column in read_scores(reference)
+        if column in pd.read_parquet(reference)
     }
     write_scores(scores, test.objects, mass=mass)
 
@@ -73,23 +72,24 @@ def evaluate(
     }
     write_json(metrics, content)
 
-    name, simulation = info["architecture"], info["training_data"]["simulation"]
+    name, origin = info["architecture"], info["training_data"]["origin"]
     others = {other: measure(test.objects, masses) for other, masses in answers.items()}
     drawn = {
-        "correlation": side_by_side.correlations(test.target, {name: mass}, simulation),
-        "resolution": plots.dependence({name: content, **others}, simulation),
-        "residuals": plots.residuals(test.target, {name: mass, **answers}, simulation),
+        "correlation": side_by_side.correlations(test.target, {name: mass}, origin),
+        "errors": plots.dependence({name: content, **others}, origin),
+        "residuals": plots.residuals(test.target, {name: mass, **answers}, origin),
     }
-    style.save(drawn["resolution"], resolution)
+    style.save(drawn["errors"], errors)
     style.save_all(drawn, figures)
 
 
 def measure(objects: pd.DataFrame, mass: NDArray) -> dict[str, Any]:
     """Figures of merit of masses [N] (GeV) of a test part, each with 68 % and 95 % intervals.
 
-    Mean absolute error (GeV); mean of |m / m_true - 1|; resolution, half the width of the central 68 % of m /
-    m_true, over its median; bias, that median minus 1; the latter two in bins of true mass and of true
-    transverse momentum, where that is known, too.
+    Mean absolute error (GeV); mean of |m / m_true - 1|; the value of |m / m_true - 1| below which 68 % of the
+    objects lie, spread and bias in one, so that an answer which does not depend on the object gains nothing;
+    bias, the median of m / m_true minus 1; the latter two in bins of true mass and of true transverse
+    momentum, where that is known, too.
     """
     target = objects["target"].to_numpy(np.float64)
     bootstrap = EventBootstrap(events(objects), REPLICAS, BOOTSTRAP_SEED)
@@ -101,9 +101,14 @@ def measure(objects: pd.DataFrame, mass: NDArray) -> dict[str, Any]:
         {
             "mae": _mean(np.abs(mass - target)),
             "relative": _mean(np.abs(ratio - 1.0)),
-            "quantiles": _resolution_and_bias(ratio),
+            "error_68": _quantile(np.abs(ratio - 1.0), CENTRAL),
+            "bias": _quantile(ratio - 1.0, 0.5),
             **{
-                f"{name} {i}": _resolution_and_bias(ratio, inside)
+                f"{what} {name} {i}": _quantile(values, level, inside)
+                for what, values, level in (
+                    ("error_68", np.abs(ratio - 1.0), CENTRAL),
+                    ("bias", ratio - 1.0, 0.5),
+                )
                 for name, entries in bins.items()
                 for i, (_, _, inside) in enumerate(entries)
             },
@@ -112,16 +117,16 @@ def measure(objects: pd.DataFrame, mass: NDArray) -> dict[str, Any]:
     return {
         "mean_absolute_error": estimates["mae"].summary(),
         "mean_relative_error": estimates["relative"].summary(),
-        "resolution": estimates["quantiles"][0].summary(),
-        "bias": estimates["quantiles"][1].summary(),
+        "relative_error_68": estimates["error_68"].summary(),
+        "bias": estimates["bias"].summary(),
         "dependence": {
             name: [
                 {
                     "low": low,
                     "high": high,
                     "objects": int(inside.sum()),
-                    "resolution": estimates[f"{name} {i}"][0].summary(),
-                    "bias": estimates[f"{name} {i}"][1].summary(),
+                    "relative_error_68": estimates[f"error_68 {name} {i}"].summary(),
+                    "bias": estimates[f"bias {name} {i}"].summary(),
                 }
                 for i, (low, high, inside) in enumerate(entries)
             ]
@@ -149,19 +154,18 @@ def _mean(values: NDArray) -> Callable[[NDArray], NDArray]:
     return lambda draws: draws @ values / draws.sum(axis=1)
 
 
-def _resolution_and_bias(ratio: NDArray, inside: NDArray | None = None) -> Callable[[NDArray], NDArray]:
-    """Resolution and bias [R, 2] of the ratios to the truth, of those ``inside`` if given."""
-    chosen = np.arange(len(ratio)) if inside is None else np.flatnonzero(inside)
-    chosen = chosen[np.argsort(ratio[chosen], kind="stable")]
-    ascending = ratio[chosen]
+def _quantile(values: NDArray, level: float, inside: NDArray | None = None) -> Callable[[NDArray], NDArray]:
+    """Quantile [R] of the values of the objects ``inside``, or of all."""
+    chosen = np.arange(len(values)) if inside is None else np.flatnonzero(inside)
+    chosen = chosen[np.argsort(values[chosen], kind="stable")]
+    ascending = values[chosen]
 
-    def quantiles(draws: NDArray) -> NDArray:
+    def quantile(draws: NDArray) -> NDArray:
         reached = np.cumsum(draws[:, chosen], axis=1, dtype=np.float64)
-        places = [np.searchsorted(row, QUANTILES * row[-1]) for row in reached]
-        low, median, high = ascending[np.minimum(places, len(ascending) - 1)].T
-        return np.stack([(high - low) / 2.0 / median, median - 1.0], axis=1)
+        places = [np.searchsorted(row, level * row[-1]) for row in reached]
+        return ascending[np.minimum(places, len(ascending) - 1)]
 
-    return quantiles
+    return quantile
 
 
 def _bins(column: NDArray) -> list[tuple[float, float, NDArray[np.bool_]]]:

@@ -31,7 +31,7 @@ def repeats(metrics: Sequence[str | Path], record: str | Path, figure: str | Pat
     merits = [figures_of_merit(content) for content in contents]
     summary = {name: _summary(seeds, [merit[name] for merit in merits]) for name in merits[0]}
     write_json(record, {"model": contents[0]["model"], "seeds": seeds, "figures_of_merit": summary})
-    plots.repeats(figure, seeds, summary, contents[0]["training_data"]["simulation"])
+    plots.repeats(figure, seeds, summary, contents[0]["training_data"]["origin"])
 
 
 def figures_of_merit(metrics: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -46,7 +46,7 @@ def figures_of_merit(metrics: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             },
             "expected_calibration_error": metrics["calibration"]["expected_calibration_error"],
         }
-    names = ("mean_absolute_error", "mean_relative_error", "resolution", "bias")
+    names = ("mean_absolute_error", "mean_relative_error", "relative_error_68", "bias")
     versus = {f"versus {name}": content["difference"] for name, content in metrics["versus"].items()}
     return {name: metrics[name] for name in names} | versus
 

@@ -109,7 +109,7 @@ def search(
     rows = pd.DataFrame([_row(i, trial) for i, trial in enumerate(finished, start=1)])
     with whole(table) as path:
         rows.to_csv(path, index=False)
-    plots.history(figure, rows, task, origin["simulation"])
+    plots.history(figure, rows, task, origin["origin"])
     chosen = min((trial for trial in finished if trial.state == TrialState.COMPLETE), key=lambda t: t.value)
     number = 1 + finished.index(chosen)
     remark = f"""\

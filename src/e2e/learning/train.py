@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import pickle
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
@@ -111,7 +112,7 @@ def train(
             logit = model.answers(module.eval(), validation.chunks(settings.batch_size))
             info["temperature"] = temperature(logit, validation.target, weigh(validation.objects))
         model.save(output, module, info)
-        style.save(evaluation.history(history, info["training_data"]["simulation"]), figure)
+        style.save(evaluation.history(history, info["training_data"]["origin"]), figure)
         for name in WRITTEN:
             Path(checkpoints, name).unlink(missing_ok=True)
         with suppress(OSError):  # it holds something else
@@ -147,11 +148,10 @@ def _fit(
     callbacks = [History(history), best, last, *([Reporting(report)] if report else [])]
     trainer = _trainer(settings, accelerator, callbacks, checkpoints)
     parts = Parts(training, validation, settings.batch_size, settings.seed)
-    resumed = _resumable(Path(checkpoints) / "last.ckpt", fingerprint)
-    trainer.fit(loop, parts, ckpt_path=resumed, weights_only=True)
+    trainer.fit(loop, parts, ckpt_path=_resumable(Path(checkpoints) / "last.ckpt", fingerprint))
     if not trainer.is_global_zero:
         return None
-    chosen = model.read_plain(best.best_model_path)
+    chosen = torch.load(best.best_model_path, map_location="cpu", weights_only=False)
     loop.load_state_dict(chosen["state_dict"])
     return chosen["epoch"] + 1, float(best.best_model_score)
 
@@ -197,8 +197,8 @@ def _resumable(checkpoint: Path, fingerprint: str) -> Path | None:
     if not checkpoint.exists():
         return None
     try:
-        content = model.read_plain(checkpoint)
-    except ValueError:
+        content = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    except (pickle.UnpicklingError, RuntimeError, EOFError):
         print(f"{checkpoint}: cannot be read; training starts afresh", file=sys.stderr)
         return None
     if content.get(FINGERPRINT) != fingerprint:

@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 
 from e2e import tasks
 from e2e.benchmark.ways import FRAMEWORK
-from e2e.data import parquet, store
-from e2e.data.scores import read_scores
-from e2e.data.split import PARTS, REMEDY
+from e2e.data import store
+from e2e.data.split import PARTS
 from e2e.data.store import Samples
 from e2e.data.stream import Stream
 from e2e.errors import E2EError
-from e2e.files import read_csv, read_json
+from e2e.files import read_json
 from e2e.learning import weights
 from e2e.learning.evaluate import SHAPES, compare, curve, reference_answers
 from e2e.learning.regression import REFERENCES
@@ -50,14 +49,14 @@ class Results:
     """What lies in ``folder``, results/<run>/<task>, of these ``models`` (default: of all that have metrics).
 
     ``run`` is the name of the run, ``task`` is the task with the channels of the stores, ``stores`` are its
-    files, ``simulation`` tells whether they hold generator truth. Raises E2EError where the folder has none.
+    files, ``origin`` tells where their events come from. Raises E2EError where the folder has none.
     """
 
     def __init__(self, folder: str | Path, models: Sequence[str] | None = None):
         self.folder = Path(folder)
         self.run = self.folder.resolve().parent.name
         split = self.folder / "split.parquet"
-        files = parquet.read_table(split, REMEDY, ["file"])["file"].unique() if split.exists() else []
+        files = pd.read_parquet(split, columns=["file"])["file"].unique() if split.exists() else []
         self.stores = [self.folder / "store" / name for name in files]
         found = sorted(path.parent.name for path in self.folder.glob("*/metrics.json"))
         self.models = [name for name in found if name != BDT] if models is None else list(models)
@@ -68,7 +67,7 @@ class Results:
             )
         metadata = store.read_metadata(self.stores[0])
         self.task: Task = tasks.task(metadata.task, len(metadata.channels))
-        self.simulation = metadata.simulation
+        self.origin = metadata.origin
         self.part = cache(self._part)
         self.metrics = cache(self._metrics)
 
@@ -103,7 +102,7 @@ class Results:
 
     def histories(self) -> dict[str, pd.DataFrame]:
         """Of each model: a row an epoch of its training."""
-        return {model: read_csv(self.folder / model / "history.csv", ["epoch"]) for model in self.models}
+        return {model: pd.read_csv(self.folder / model / "history.csv") for model in self.models}
 
     def answers(self) -> dict[str, NDArray[np.float64]]:
         """Logits, or masses in GeV, of the objects of the test part by each model and each reference."""
@@ -113,7 +112,7 @@ class Results:
         if self.task.classes:
             files[f"BDT on {SHAPES[self.task.seed_cell]}"] = (BDT, column)
         else:
-            files |= {name: (BDT, key) for key, name in REFERENCES.items() if key in read_scores(scores)}
+            files |= {name: (BDT, key) for key, name in REFERENCES.items() if key in pd.read_parquet(scores)}
         return {
             name: reference_answers(self.folder / folder / "scores.parquet", objects, key)
             for name, (folder, key) in files.items()
@@ -135,7 +134,7 @@ class Results:
     def training_seconds(self) -> dict[str, float]:
         """Wall time of the job that trained each model; of a resumed training, that of its last part."""
         files = {model: self.folder / "resources" / model / "train.tsv" for model in self.models}
-        return {model: float(read_csv(file, ["s"], "\t")["s"].iloc[-1]) for model, file in files.items()}
+        return {model: float(pd.read_csv(file, sep="\t")["s"].iloc[-1]) for model, file in files.items()}
 
     @property
     def in_cmsrun(self) -> bool:

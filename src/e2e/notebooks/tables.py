@@ -81,7 +81,7 @@ def _regression(results: Results) -> pd.DataFrame:
         rows[name] = {
             "parameters": _parameters(metrics),
             "mean absolute error [GeV]": interval(metrics["mean_absolute_error"], 3),
-            "resolution": interval(metrics["resolution"], 3),
+            "relative error, 68 % below": interval(metrics["relative_error_68"], 3),
             "bias": interval(metrics["bias"], 3),
         }
     return pd.DataFrame(rows).T
@@ -100,6 +100,37 @@ def measured(results: Results) -> dict[str, dict[str, Any]]:
         f"BDT on {SHAPES[results.task.seed_cell]}": trees,
         **{label: simpler[name] for name, label in REFERENCES.items() if name in simpler},
     }
+
+
+def leader(results: Results) -> str:
+    """Whose figure of merit is best, trees and simpler answers included, and which network's.
+
+    As sentences in Markdown; whether the differences are more than chance is for ``verdicts`` to say.
+    """
+    key, what, unit, digits = (
+        ("auc", "largest AUC", "", 4)
+        if results.task.classes
+        else ("mean_absolute_error", "smallest mean absolute error", " GeV", 3)
+    )
+    ranked = sorted(
+        measured(results).items(), key=lambda item: item[1][key]["value"], reverse=bool(results.task.classes)
+    )
+    name, metrics = ranked[0]
+    network, of_network = next(item for item in ranked if item[0] in results.models)
+    text = f"The {what} is that of **{name}**: {interval(metrics[key], digits)}{unit}"
+    if name != network:
+        text += f"; of the networks, that of **{network}**: {interval(of_network[key], digits)}{unit}"
+    counts = of_network["objects"]
+    return (
+        f"{text} on {counts['test']:,} test objects. **{network}** has {of_network['parameters']:,} "
+        f"parameters and was trained on {counts['train']:,} objects."
+    )
+
+
+def remarks(results: Results, texts: Mapping[tuple[str, ...], str]) -> str:
+    """Those of the ``texts`` of whose architectures, their keys, all were trained here."""
+    trained = {results.metrics(model)["model"] for model in results.models}
+    return " ".join(text for architectures, text in texts.items() if trained.issuperset(architectures))
 
 
 def differences(results: Results) -> pd.DataFrame:

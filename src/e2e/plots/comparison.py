@@ -58,7 +58,7 @@ def draw(content: Mapping[str, Any], name: str, unit: str, path: str | Path) -> 
         costs.set_axis_off()
         text = "no times:\ncmsRun needs ntuples,\nor no point was measured"
         costs.text(0.5, 0.5, text, ha="center", va="center", transform=costs.transAxes)
-    style.label(values, style.origin(content["simulation"]))
+    style.label(values, style.events(content["origin"]))
     style.label(differences, "", f"{content['task']}, {content['objects']['test']:,} test objects")
     alone = content["bdt"].get("kinematics_alone")
     if alone:

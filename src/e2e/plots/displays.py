@@ -18,16 +18,16 @@ from e2e.plots import style
 from e2e.tasks import TRACK_D0, TRACK_DZ, TRACK_PT, Channel
 
 PER_CLASS = 3
-# What a channel measures, where its branch does not say it in words.
+# What a channel measures, in words.
 QUANTITIES = {
     "EB_energy": "Energy",
     "EB_time": "Time",
     "ECAL_energy": "ECAL energy",
-    "HBHE_energy": "HCAL energy",
+    "HCAL_energy": "HCAL energy",
     TRACK_PT.name: r"Track $p_{\mathrm{T}}$",
     TRACK_DZ.name: r"Track $d_z$",
     TRACK_D0.name: r"Track $d_0$",
-    **{f"BPIX_layer{layer}_ECAL_atPV": f"Pixel layer {layer}" for layer in (1, 2, 3)},
+    **{f"BPIX_layer{layer}": f"Pixel layer {layer}" for layer in (1, 2, 3)},
 }
 
 
@@ -61,8 +61,8 @@ def displays(stores: Sequence[str | Path], output: str | Path) -> None:
     for column, rows in enumerate(columns):
         for line, row in zip(axes, rows, strict=False):
             draw_crop(line[column * channels : (column + 1) * channels], samples, row)
-    simulation = all(store.read_metadata(path).simulation for path in stores)
-    figure.suptitle(style.origin(simulation), x=0.01, ha="left", fontstyle="italic")
+    origin = store.common(store.read_metadata(path).origin for path in stores)
+    figure.suptitle(style.events(origin), x=0.01, ha="left", fontstyle="italic")
     style.save(figure, output)
 
 
@@ -87,7 +87,7 @@ def _choose(samples: Samples) -> list[np.ndarray]:
     return [order[: min(PER_CLASS, len(order) // 2)], order[::-1][: min(PER_CLASS, -(-len(order) // 2))]]
 
 
-def picture(samples: Samples, simulation: bool, output: str | Path) -> None:
+def picture(samples: Samples, origin: str, output: str | Path) -> None:
     """Draw the mean crop of ``samples``, and below it the first ``PER_CLASS`` objects."""
     rows = range(min(PER_CLASS, len(samples)))
     figure, axes = style.figure(1 + len(rows), len(samples.channels), width=5.2, height=4.4, squeeze=False)
@@ -96,18 +96,18 @@ def picture(samples: Samples, simulation: bool, output: str | Path) -> None:
         axis.set_title(f"mean of {len(samples)} objects", fontsize="small")
     for line, row in zip(axes[1:], rows, strict=True):
         draw_crop(line, samples, row)
-    figure.suptitle(style.origin(simulation), x=0.01, ha="left", fontstyle="italic")
+    figure.suptitle(style.events(origin), x=0.01, ha="left", fontstyle="italic")
     style.save(figure, output)
 
 
-def detector(panels: Sequence[Panel], event: str, simulation: bool, output: str | Path) -> None:
+def detector(panels: Sequence[Panel], event: str, origin: str, output: str | Path) -> None:
     """Draw whole-detector frames of an event, one below the other, the objects in them ringed."""
     figure, axes = style.figure(len(panels), 1, width=14, height=6.5, squeeze=False)
     for axis, panel in zip(axes[:, 0], panels, strict=True):
         draw_frame(axis, panel.frame, panel.channel)
         axis.set(xlabel=r"column ($i\phi$)", ylabel=r"row ($i\eta$)")
         axis.scatter(panel.seeds[:, 1], panel.seeds[:, 0], s=300, facecolors="none", edgecolors="red")
-        style.label(axis, style.origin(simulation), f"event {event}, seeds ringed")
+        style.label(axis, style.events(origin), f"event {event}, seeds ringed")
     style.save(figure, output)
 
 

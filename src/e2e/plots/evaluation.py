@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from e2e.data.store import Samples
-from e2e.files import read_csv
 from e2e.learning.statistics import Estimate
 from e2e.plots import style
 from e2e.plots.displays import QUANTITIES
@@ -26,9 +26,9 @@ WATCHED = {  # column of a history: names of the loss and of itself
 }
 
 
-def history(source: str | Path, simulation: bool) -> Figure:
+def history(source: str | Path, origin: str) -> Figure:
     """Losses, and what was watched, by epoch, from the history CSV of a training."""
-    table = read_csv(source, ["epoch", "training_loss", "validation_loss"])
+    table = pd.read_csv(source)
     figure, (left, right) = style.figure(columns=2)
     for name in ("training", "validation"):
         left.plot(table["epoch"], table[f"{name}_loss"], marker="o", label=name)
@@ -42,7 +42,7 @@ def history(source: str | Path, simulation: bool) -> Figure:
     for axes in (left, right):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.minorticks_off()
-    style.label(left, style.origin(simulation))
+    style.label(left, style.events(origin))
     return figure
 
 
@@ -50,7 +50,7 @@ def roc(
     signal: NDArray,
     curves: Mapping[str, Mapping[str, Estimate]],
     classes: Sequence[str],
-    simulation: bool,
+    origin: str,
 ) -> Figure:
     """Rejection of ``classes[0]`` at the efficiencies ``signal`` [n], with 68 % bands, for each discriminant.
 
@@ -77,7 +77,7 @@ def roc(
         xlim=(0, 1),
     )
     axes.legend()
-    style.label(axes, style.origin(simulation))
+    style.label(axes, style.events(origin))
     return figure
 
 
@@ -86,7 +86,7 @@ def attribution(
     frames: NDArray[np.float32],
     contributions: NDArray[np.float32],
     crop: Crop,
-    simulation: bool,
+    origin: str,
 ) -> Figure:
     """Crops beside the contributions of their cells to the logit, channel by channel, a row an object.
 
@@ -124,7 +124,7 @@ def attribution(
     )
     for axis, channel in zip(axes[0, 1:], objects.channels, strict=True):
         style.label(axis, "", f"of {QUANTITIES.get(channel.name, channel.name)}")
-    style.label(axes[0, 0], style.origin(simulation))
+    style.label(axes[0, 0], style.events(origin))
     figure.supxlabel("Columns from the seed (phi)", fontsize=16)
     figure.supylabel("Rows from the seed (eta)", fontsize=16)
     return figure

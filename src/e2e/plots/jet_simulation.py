@@ -78,9 +78,10 @@ def _classes(task: tasks.Task, jets: pd.DataFrame, column: str) -> list[tuple[st
     """Names and masks of the classes of a task that have a column; of a regression, all jets."""
     if not task.classes:
         return [("jets", jets.truth > 0)]
-    target = jets.truth.abs().map(task.truth.codes)
     return [
-        (name, target == i) for i, name in enumerate(task.classes) if name == "tau" or column not in _OF_TAUS
+        (name, jets.target == i)
+        for i, name in enumerate(task.classes)
+        if name == "tau" or column not in _OF_TAUS
     ]
 
 

@@ -14,7 +14,7 @@ from e2e.plots import style
 LABELS = {"mass": "True mass [GeV]", "transverse_momentum": "True transverse momentum [GeV]"}
 
 
-def residuals(target: NDArray, masses: Mapping[str, NDArray], simulation: bool) -> Figure:
+def residuals(target: NDArray, masses: Mapping[str, NDArray], origin: str) -> Figure:
     """Distribution of measured over true mass, for each way of measuring it."""
     figure, axes = style.figure()
     for name, mass in masses.items():
@@ -23,12 +23,16 @@ def residuals(target: NDArray, masses: Mapping[str, NDArray], simulation: bool) 
     axes.axvline(1.0, color="grey", linestyle=":")
     axes.set(xlabel="Measured / true mass", ylabel="Objects per unit, normalised", xlim=(0, 2.5))
     axes.legend()
-    style.label(axes, style.origin(simulation))
+    style.label(axes, style.events(origin))
     return figure
 
 
-def dependence(measured: Mapping[str, Mapping[str, Any]], simulation: bool) -> Figure:
-    """Resolution and bias against true mass and momentum, with 68 % intervals, for each way of measuring."""
+def dependence(measured: Mapping[str, Mapping[str, Any]], origin: str) -> Figure:
+    """Relative error and bias against true mass and momentum, with 68 % intervals, for each way of measuring.
+
+    The error is that below which 68 % of the objects lie, around the true mass: the width around a median
+    would be smallest for an answer that is always the same.
+    """
     names = list(next(iter(measured.values()))["dependence"])
     figure, axes = style.figure(2, len(names), squeeze=False, sharex="col", sharey="row", height=4.0)
     for column, name in enumerate(names):
@@ -36,7 +40,7 @@ def dependence(measured: Mapping[str, Mapping[str, Any]], simulation: bool) -> F
             bins = content["dependence"][name]
             edges = np.array([[entry["low"], entry["high"]] for entry in bins])
             centre = edges.mean(axis=1)
-            for row, quantity in enumerate(("resolution", "bias")):
+            for row, quantity in enumerate(("relative_error_68", "bias")):
                 value = np.array([entry[quantity]["value"] for entry in bins])
                 interval = np.array([entry[quantity]["interval_68"] for entry in bins])
                 axes[row, column].errorbar(
@@ -50,8 +54,8 @@ def dependence(measured: Mapping[str, Mapping[str, Any]], simulation: bool) -> F
                 )
         axes[1, column].axhline(0.0, color="grey", linestyle=":")
         axes[1, column].set(xlabel=LABELS[name])
-    axes[0, 0].set(ylabel="Resolution of m / m(true)")
+    axes[0, 0].set(ylabel="68 % have |m / m(true) - 1| below", ylim=(0, None))
     axes[1, 0].set(ylabel="Bias of m / m(true)")
     axes[0, 0].legend(fontsize=12)
-    style.label(axes[0, 0], style.origin(simulation))
+    style.label(axes[0, 0], style.events(origin))
     return figure

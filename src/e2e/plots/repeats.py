@@ -14,12 +14,12 @@ DRAWN = {  # those of a classifier, and of a regression
     "auc": "ROC AUC",
     "auc_minus_bdt": "ROC AUC minus that of the BDT",
     "mean_absolute_error": "Mean absolute error [GeV]",
-    "resolution": "Resolution of m / m(true)",
+    "relative_error_68": "|m / m(true) - 1|, 68 % below",
 }
 
 
 def repeats(
-    path: str | Path, seeds: Sequence[int], merits: Mapping[str, Mapping[str, Any]], simulation: bool
+    path: str | Path, seeds: Sequence[int], merits: Mapping[str, Mapping[str, Any]], origin: str
 ) -> None:
     """The two main figures of merit by seed, with 68 % intervals, and their mean and standard deviation."""
     names = [name for name in DRAWN if name in merits]
@@ -37,5 +37,5 @@ def repeats(
         axes.set_xticks(places, [str(seed) for seed in seeds])
         axes.minorticks_off()
     panels[0].legend(fontsize=12)
-    style.label(panels[0], style.origin(simulation))
+    style.label(panels[0], style.events(origin))
     style.save(figure, path)

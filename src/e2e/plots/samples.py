@@ -19,7 +19,7 @@ REACH = 31  # cells of a jet's crop that are drawn around its middle: 0.54 in et
 SIZE = (4.9, 4.1)  # inches of a picture
 
 
-def crop(samples: Samples, row: int, simulation: bool) -> Figure:
+def crop(samples: Samples, row: int, origin: str) -> Figure:
     """The channels of one object, ``REACH`` cells on either side of the middle of its crop."""
     event = f"{samples.run[row]}:{samples.lumi[row]}:{samples.event[row]}"
     figure, panels = style.panels(len(samples.channels), *SIZE, columns=_columns(len(samples.channels)))
@@ -28,10 +28,10 @@ def crop(samples: Samples, row: int, simulation: bool) -> Figure:
         rows, columns = frame.shape
         axes.set_ylim(max(rows // 2 - REACH, 0) - 0.5, min(rows // 2 + REACH, rows - 1) + 0.5)
         axes.set_xlim(max(columns // 2 - REACH, 0) - 0.5, min(columns // 2 + REACH, columns - 1) + 0.5)
-    return _titled(figure, f"{truth(samples, row)}, event {event}", simulation)
+    return _titled(figure, f"{truth(samples, row)}, event {event}", origin)
 
 
-def average(samples: Samples, name: str, simulation: bool) -> Figure:
+def average(samples: Samples, name: str, origin: str) -> Figure:
     """The mean crop of the objects, channel by channel; ``name`` says what they are.
 
     Impact parameters are left out: their signs cancel.
@@ -41,19 +41,19 @@ def average(samples: Samples, name: str, simulation: bool) -> Figure:
     figure, panels = style.panels(len(shown), *SIZE, columns=_columns(len(shown)))
     for axes, (channel, frame) in zip(panels, shown, strict=True):
         draw_frame(axes, frame, channel)
-    return _titled(figure, f"{name}, mean of {len(samples)}", simulation)
+    return _titled(figure, f"{name}, mean of {len(samples)}", origin)
 
 
 def _columns(channels: int) -> int:
     return {4: 2, 8: 4}.get(channels, 3)
 
 
-def _titled(figure: Figure, name: str, simulation: bool) -> Figure:
-    figure.suptitle(f"{style.origin(simulation)}: {name}", x=0.01, ha="left", fontstyle="italic", fontsize=16)
+def _titled(figure: Figure, name: str, origin: str) -> Figure:
+    figure.suptitle(f"{style.events(origin)}: {name}", x=0.01, ha="left", fontstyle="italic", fontsize=16)
     return figure
 
 
-def hits(samples: Samples, simulation: bool) -> Figure:
+def hits(samples: Samples, origin: str) -> Figure:
     """Numbers of hits an object in each channel, by class."""
     size = samples.shape[1] * samples.shape[2]
     owner = np.repeat(np.arange(len(samples)), np.diff(samples.offsets))
@@ -66,17 +66,17 @@ def hits(samples: Samples, simulation: bool) -> Figure:
         axes.set(
             xlabel=f"{QUANTITIES.get(channel.name, channel.name)}: hits an object", ylabel="Share of objects"
         )
-    return _labelled(figure, panels, simulation)
+    return _labelled(figure, panels, origin)
 
 
-def kinematics(objects: pd.DataFrame, weight: NDArray, task: Task, simulation: bool) -> Figure:
+def kinematics(objects: pd.DataFrame, weight: NDArray, task: Task, origin: str) -> Figure:
     """Kinematics by class, with the weights [N] of training; without them dotted, where they differ from 1.
 
     ``objects`` is the table of a stream. The true value, too, of a regression.
     """
     known = [quantity for quantity in task.kinematics if np.isfinite(objects[quantity.name]).any()]
     if not task.classes:
-        known.insert(0, Quantity("target", task.truth.unit))
+        known.insert(0, Quantity("target", task.target.unit))
     if not known:
         return style.message("These files hold no kinematics.")
     figure, panels = style.panels(len(known))
@@ -90,11 +90,11 @@ def kinematics(objects: pd.DataFrame, weight: NDArray, task: Task, simulation: b
             if weighted:
                 ones, label = np.ones(chosen.sum()), f"{name}, unweighted"
                 _step(axes, column[chosen], edges, ones, color=colour, linestyle=":", label=label)
-        name = f"true {task.truth.branch}" if quantity.name == "target" else quantity.name
+        name = f"true {task.target.name}" if quantity.name == "target" else quantity.name
         axes.set(
             xlabel=name + ("" if quantity.unit == "1" else f" [{quantity.unit}]"), ylabel="Share of objects"
         )
-    return _labelled(figure, panels, simulation)
+    return _labelled(figure, panels, origin)
 
 
 def by_class(target: NDArray, classes: tuple[str, ...]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
@@ -111,8 +111,8 @@ def _step(axes: Axes, values: NDArray, edges: NDArray, weight: NDArray, **look: 
     axes.stairs(counts, edges, linewidth=2, **look)
 
 
-def _labelled(figure: Figure, panels: list[Axes], simulation: bool) -> Figure:
+def _labelled(figure: Figure, panels: list[Axes], origin: str) -> Figure:
     panels[0].set_ylim(0, 1.4 * panels[0].get_ylim()[1])
     panels[0].legend(fontsize="small", ncols=2)
-    style.label(panels[0], style.origin(simulation))
+    style.label(panels[0], style.events(origin))
     return figure

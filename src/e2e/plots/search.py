@@ -12,7 +12,7 @@ from e2e.plots.evaluation import WATCHED
 from e2e.tasks import Task
 
 
-def history(path: str | Path, trials: pd.DataFrame, task: Task, simulation: bool) -> None:
+def history(path: str | Path, trials: pd.DataFrame, task: Task, origin: str) -> None:
     """Lowest validation loss of each trial, and of the best trial so far.
 
     ``trials`` has columns trial, state (complete or pruned) and validation_loss.
@@ -30,5 +30,5 @@ def history(path: str | Path, trials: pd.DataFrame, task: Task, simulation: bool
     axes.set(xlabel="Trial", ylabel=loss)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
-    style.label(axes, style.origin(simulation), "Validation part")
+    style.label(axes, style.events(origin), "Validation part")
     style.save(figure, path)

@@ -20,7 +20,7 @@ from e2e.tasks import Quantity
 _DEVICES = {"CPU": "-", "CUDA": "--"}
 
 
-def histories(tables: Mapping[str, pd.DataFrame], seconds: Mapping[str, float], simulation: bool) -> Figure:
+def histories(tables: Mapping[str, pd.DataFrame], seconds: Mapping[str, float], origin: str) -> Figure:
     """Losses by epoch (training part dotted, epoch kept ringed), and what was watched by time.
 
     ``seconds`` is the wall time of each training, of which every epoch is given an equal part.
@@ -40,7 +40,7 @@ def histories(tables: Mapping[str, pd.DataFrame], seconds: Mapping[str, float], 
     left.xaxis.set_major_locator(MaxNLocator(integer=True))
     left.minorticks_off()
     left.legend(fontsize="small")
-    style.label(left, style.origin(simulation))
+    style.label(left, style.events(origin))
     style.label(right, "", "dotted: training part; ring: kept")
     return figure
 
@@ -50,7 +50,7 @@ def scores(
     answers: Mapping[str, NDArray],
     weight: NDArray,
     classes: tuple[str, ...],
-    simulation: bool,
+    origin: str,
 ) -> Figure:
     """Distributions of the scores [N] by class, weighted, a panel a model."""
     figure, panels = style.panels(len(answers))
@@ -61,12 +61,12 @@ def scores(
             )
             axes.stairs(counts, edges, linewidth=2, label=label, color=f"C{code}")
         axes.set(xlabel=f"Score, P({classes[1]})", ylabel="Density of objects", xlim=(0, 1))
-        style.label(axes, style.origin(simulation) if axes is panels[0] else "", name)
+        style.label(axes, style.events(origin) if axes is panels[0] else "", name)
     panels[0].legend(fontsize="small")
     return figure
 
 
-def calibrations(measured: Mapping[str, Mapping[str, Any]], signal: str, simulation: bool) -> Figure:
+def calibrations(measured: Mapping[str, Mapping[str, Any]], signal: str, origin: str) -> Figure:
     """Reliability curves: fraction of the class ``signal`` against mean score, with 68 % intervals."""
     figure, axes = style.figure()
     axes.plot([0, 1], [0, 1], color="grey", linestyle="--")
@@ -79,12 +79,12 @@ def calibrations(measured: Mapping[str, Mapping[str, Any]], signal: str, simulat
         axes.errorbar(score, fraction, errors, fmt="o", markersize=5, label=label)
     axes.set(xlabel="Mean score", ylabel=f"Fraction of {signal}s", xlim=(0, 1), ylim=(0, 1))
     axes.legend(fontsize="small")
-    style.label(axes, style.origin(simulation))
+    style.label(axes, style.events(origin))
     return figure
 
 
 def dependences(
-    measured: Mapping[str, Mapping[str, Any]], kinematics: Sequence[Quantity], simulation: bool
+    measured: Mapping[str, Mapping[str, Any]], kinematics: Sequence[Quantity], origin: str
 ) -> Figure:
     """AUC in bins of each kinematic quantity that is known, with 68 % intervals."""
     some = next(iter(measured.values()))["dependence"]
@@ -101,11 +101,11 @@ def dependences(
         unit = "" if quantity.unit == "1" else f" [{quantity.unit}]"
         axes.set(xlabel=quantity.name + unit, ylabel="ROC AUC")
     panels[0].legend(fontsize="small")
-    style.label(panels[0], style.origin(simulation))
+    style.label(panels[0], style.events(origin))
     return figure
 
 
-def correlations(target: NDArray, masses: Mapping[str, NDArray], simulation: bool) -> Figure:
+def correlations(target: NDArray, masses: Mapping[str, NDArray], origin: str) -> Figure:
     """Numbers of objects by true and by measured mass, a panel a way of measuring."""
     figure, panels = style.panels(len(masses))
     edges = np.linspace(target.min(), target.max(), 41)
@@ -114,11 +114,11 @@ def correlations(target: NDArray, masses: Mapping[str, NDArray], simulation: boo
         axes.plot(edges, edges, color="black", linestyle="--", linewidth=1)
         axes.set(xlabel="True mass [GeV]", ylabel="Measured mass [GeV]")
         figure.colorbar(image, ax=axes, label="Objects")
-        style.label(axes, style.origin(simulation) if axes is panels[0] else "", name)
+        style.label(axes, style.events(origin) if axes is panels[0] else "", name)
     return figure
 
 
-def costs(timings: Mapping[str, Sequence[Mapping[str, Any]]], machine: str, simulation: bool) -> Figure:
+def costs(timings: Mapping[str, Sequence[Mapping[str, Any]]], machine: str, origin: str) -> Figure:
     """Objects a second, and the time of the model in an event, by objects an event, with 16-84 % ranges.
 
     ``timings`` are the points of each model, measured in cmsRun with one thread of ``machine``.
@@ -140,7 +140,7 @@ def costs(timings: Mapping[str, Sequence[Mapping[str, Any]]], machine: str, simu
         axes.set_xticks(sizes, sizes)
         axes.minorticks_off()
     left.legend(fontsize="small")
-    style.label(left, style.origin(simulation))
+    style.label(left, style.events(origin))
     style.label(right, "", f"cmsRun, one thread of {machine}")
     return figure
 

@@ -20,7 +20,13 @@ from e2e.files import whole, whole_folder
 
 # What a plot says of its events: architecture.md, "simulated is said to be simulated".
 SIMULATION = "Fast simulation (not CMS full simulation)"
-DATA = "CMS open data"
+ORIGINS = {
+    "e2e simulation": SIMULATION,
+    "simulation": "Simulation",
+    "detector data": "CMS data",
+    "unknown": "Events of unknown origin",
+    "mixed": "Events of several origins",
+}
 
 # The first two colours of the CMS palette, everywhere in this order.
 COLOURS = {"photon": "#5790fc", "electron": "#f89c20"}
@@ -47,9 +53,9 @@ _NO_METADATA = {
 }
 
 
-def origin(simulation: bool) -> str:
-    """Label of events by the ``simulation`` flag of a sample store's metadata."""
-    return SIMULATION if simulation else DATA
+def events(origin: str) -> str:
+    """Label of events by the ``origin`` in a sample store's metadata."""
+    return ORIGINS[origin]
 
 
 def figure(

@@ -48,6 +48,9 @@ TOWER_EDGES = np.array((
 TOWER_ROWS, TOWER_COLUMNS = 56, 72
 FINE_TOWERS = 20
 TOWER_PHI = 2.0 * math.pi / TOWER_COLUMNS
+FIRST_TOWER = (
+    2  # column of the HCAL's iphi 1, at phi = 0: the columns start with those of the ECAL, at -10 degrees
+)
 # Front faces: JINST 3 S08004.
 HCAL_RADIUS, HCAL_FACE = 177.0, 388.0
 BRASS_INTERACTION_LENGTH = 16.42  # cm, JINST 3 S08004
@@ -184,8 +187,8 @@ def tower_row(eta: float) -> int:
 
 @compiled
 def tower_column(phi: float) -> int:
-    """Column of a tower [56, 72] at ``phi``: the HCAL's iphi - 1."""
-    return math.floor(phi / TOWER_PHI) % TOWER_COLUMNS
+    """Column of a tower [56, 72] at ``phi``: 5 columns of crystals each, as in MLAnalyzer's HBHE_energy."""
+    return (math.floor(phi / TOWER_PHI) + FIRST_TOWER) % TOWER_COLUMNS
 
 
 @compiled
@@ -267,7 +270,7 @@ def deposit_hcal(towers: NDArray, eta: float, phi: float, energy: float) -> None
     distance = HCAL_RADIUS if abs(eta) < 1.3 else HCAL_FACE / math.sinh(abs(eta))
     scale = distance / (HADRON_RADIUS * BRASS_INTERACTION_LENGTH)
     shares = np.zeros((3, 3))
-    across = (phi - column * TOWER_PHI) % (2.0 * math.pi)
+    across = (phi - (column - FIRST_TOWER) * TOWER_PHI) % (2.0 * math.pi)
     total = 0.0
     for a in range(3):
         i = row + a - 1

@@ -57,16 +57,18 @@ from e2e.simulation.tracks import (
     track_resolution,
 )
 
-# Columns of a track: measured at the vertex, and where it meets the calorimeters.
+# Columns of a track: measured at the vertex, where it meets the calorimeters, and where it is drawn.
 TRACK_PT, TRACK_ETA, TRACK_PHI, TRACK_D0, TRACK_DZ, ECAL_ETA, ECAL_PHI, HCAL_ETA, HCAL_PHI = range(9)
+IMAGE_ETA, IMAGE_PHI = 9, 10
+TRACK_COLUMNS = 11
 TRACKS = 4000
 
 
 class Frames(NamedTuple):
-    """Images of a crossing [280, 360]: tracks at the ECAL's face, energies (GeV), hits of the pixel layers.
+    """Images of a crossing [280, 360]: tracks on the ECAL's face, energies (GeV), hits of the pixel layers.
 
     ``track_d0`` and ``track_dz`` (cm) are means over the tracks of a cell, ``track_pt`` (GeV) their sum, as
-    in MLAnalyzer. ``calorimeters.towers`` [56, 72] holds the HCAL's energies (GeV).
+    in MLAnalyzer. ``calorimeters.towers`` [56, 72] holds the HCAL's energies (GeV), in the ECAL's columns.
     """
 
     tracks: NDArray[np.float64]
@@ -92,11 +94,13 @@ def simulate_crossing(
     offsets: NDArray,
     frames: Frames,
     tracks: NDArray,
+    at_direction: bool,
 ) -> int:
-    """Fill ``frames`` and ``tracks`` [TRACKS, 9] from the ``particles`` of a collision; the number of tracks.
+    """Fill ``frames`` and ``tracks`` [TRACKS, 11] from ``particles`` of a collision; the number of tracks.
 
     Pileup is taken from the ``pool`` of inelastic collisions with their ``offsets``, each turned around the
     beam and half of them mirrored along it. Impact parameters are counted from the vertex of the collision.
+    A track is drawn ``at_direction`` of its momentum on the ECAL's face, or else where it meets that face.
     """
     for image in (frames.tracks, frames.track_pt, frames.track_d0, frames.track_dz):
         image[:] = 0.0
@@ -123,6 +127,8 @@ def simulate_crossing(
         track = tracks[i]
         track[TRACK_D0] += error_x * math.sin(track[TRACK_PHI]) - error_y * math.cos(track[TRACK_PHI])
         track[TRACK_DZ] += error_z
+        if not at_direction:
+            track[IMAGE_ETA], track[IMAGE_PHI] = track[ECAL_ETA], track[ECAL_PHI]
         _draw_track(track, frames)
     filled = frames.tracks.ravel()
     for image in (frames.track_d0.ravel(), frames.track_dz.ravel()):
@@ -135,9 +141,9 @@ def simulate_crossing(
 
 @compiled
 def _draw_track(track: NDArray, frames: Frames) -> None:
-    row = frame_row(track[ECAL_ETA])
+    row = frame_row(track[IMAGE_ETA])
     if row >= 0:
-        column = frame_column(track[ECAL_PHI])
+        column = frame_column(track[IMAGE_PHI])
         frames.tracks[row, column] += 1.0
         frames.track_pt[row, column] += track[TRACK_PT]
         frames.track_d0[row, column] += track[TRACK_D0]
@@ -209,6 +215,9 @@ def _simulate_particle(
     track[ECAL_PHI] = math.atan2(y_ecal, x_ecal)
     track[HCAL_ETA] = eta_hcal
     track[HCAL_PHI] = phi_hcal
+    # MLAnalyzer takes eta and phi of the momentum there. A chord turns half as far as its arc.
+    track[IMAGE_ETA] = eta
+    track[IMAGE_PHI] = 2.0 * math.atan2(y_ecal - y, x_ecal - x) - phi
     return count + 1
 
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from e2e import tasks
-from e2e.data.ntuple import open_tree
+from e2e.data import ntuple
+from e2e.data.layouts import Layout
 from e2e.errors import E2EError
 from e2e.files import whole_folder, write_json
 from e2e.simulation import calorimeters, tracks
@@ -44,7 +45,7 @@ def spread(values: NDArray) -> float:
     return half_width(values) / float(np.median(values))
 
 
-_QUARK, _GLUON = "truth in (1, 2, 3)", "truth == 21"
+_QUARK, _GLUON = "target == 1", "target == 0"
 _HUNDRED = "gen_jetPt > 80 and gen_jetPt < 120"
 _NEAR = "gen_jetPt > 0"
 
@@ -225,9 +226,8 @@ def validate(task: str, ntuples: Sequence[str | Path], record: str | Path, figur
 
 def separation(task: tasks.Task, jets: pd.DataFrame) -> dict[str, float]:
     """max(AUC, 1 - AUC) of single numbers between the classes of a task; empty without two classes."""
-    target = jets.truth.abs().map(task.truth.codes)
-    jets = jets[target.notna()]
-    target = target.dropna()
+    jets = jets[jets.target.notna()]
+    target = jets.target
     if target.nunique() != 2:
         return {}
     areas = {name: float(roc_auc_score(target, jets[name])) for name in SINGLE_NUMBERS}
@@ -266,31 +266,40 @@ def single_particles() -> pd.DataFrame:
 def read(task: tasks.Task, ntuples: Sequence[str | Path]) -> pd.DataFrame:
     """Jets of the first EVENTS_PER_FILE events of each ntuple.
 
-    Columns: the object branches of the ntuples but seeds, truth, response (measured over true jet momentum),
-    mass_ratio (measured over true jet mass), visible (true jet mass over that of the particle), prongs,
-    three_prong, and of the image within 0.4 of the seed: tracks (cells with any), track_width and width (of
-    track momenta and of energies), and occupancy_<branch>, the share of filled pixels of a crop.
+    Columns: the object branches of the ntuples, truth, of classes the target, response (measured over true
+    jet momentum), mass_ratio (measured over true jet mass), visible (true jet mass over that of the
+    particle), prongs, three_prong, and of the image within 0.4 of the seed: tracks (cells with any),
+    track_width and width (of track momenta and of energies), and occupancy_<channel>, the share of filled
+    pixels of a crop.
     """
     return pd.concat([jets for path in ntuples for jets in _read_file(task, Path(path))], ignore_index=True)
 
 
 def _read_file(task: tasks.Task, path: Path) -> Iterator[pd.DataFrame]:
-    with open_tree(path) as tree:
-        missing = [name for name in (*PARTICLE_JETS, task.truth.branch) if name not in tree]
-        if missing:
-            raise E2EError(f"{path}: no branch {missing[0]}; validate ntuples of `e2e simulate`")
+    layout = ntuple.check(path, task).layout
+    with ntuple.open_tree(path) as tree:
+        missing = [name for name in PARTICLE_JETS if name not in tree]
+        if missing or layout.truth is None:
+            raise E2EError(
+                f"{path}: no {missing[0] if missing else 'truth'}; validate ntuples of `e2e simulate`"
+            )
         for start in range(0, min(tree.num_entries, EVENTS_PER_FILE), _CHUNK):
             stop = min(start + _CHUNK, EVENTS_PER_FILE)
-            yield _measure(task, tree.arrays(library="np", entry_start=start, entry_stop=stop))
+            yield _measure(task, layout, tree.arrays(library="np", entry_start=start, entry_stop=stop))
 
 
-def _measure(task: tasks.Task, arrays: dict[str, NDArray]) -> pd.DataFrame:
-    frames = {channel.name for channel in task.channels} | {"runId", "lumiId", "eventId"}
-    branches = {name: np.concatenate(values) for name, values in arrays.items() if name not in frames}
+def _measure(task: tasks.Task, layout: Layout, arrays: dict[str, NDArray]) -> pd.DataFrame:
+    frames = {name: arrays.pop(image.branch) for name, image in layout.images.items()}
+    branches = {
+        name: np.concatenate(values) for name, values in arrays.items() if name not in ntuple.IDENTITY
+    }
     jets = pd.DataFrame(branches)
     event = np.repeat(np.arange(len(arrays["jetPt"])), [len(found) for found in arrays["jetPt"]])
     with np.errstate(divide="ignore", invalid="ignore"):
-        jets["truth"] = jets[task.truth.branch]
+        jets["truth"] = jets[layout.truth.branch]
+        if task.classes:
+            codes = {code: task.classes.index(name) for code, name in layout.truth.classes.items()}
+            jets["target"] = jets.truth.abs().map(codes)
         jets["response"] = jets.jetPt / jets.gen_jetPt
         jets["mass_ratio"] = jets.jetM / jets.gen_jetM
         if "a_m" in jets:
@@ -299,7 +308,7 @@ def _measure(task: tasks.Task, arrays: dict[str, NDArray]) -> pd.DataFrame:
             jets["prongs"] = jets.gen_Prongs
             jets["three_prong"] = jets.gen_Prongs == 3
     shapes = [
-        _shape(task, {channel.name: arrays[channel.name][i] for channel in task.channels}, row, column)
+        _shape(task, {name: images[i] for name, images in frames.items()}, row, column)
         for i, row, column in zip(event, jets.jetSeed_ieta, jets.jetSeed_iphi, strict=True)
     ]
     return jets.join(pd.DataFrame(shapes, index=jets.index))
@@ -314,8 +323,7 @@ def _shape(task: tasks.Task, frames: dict[str, NDArray], row: float, column: flo
     crops = {}
     for channel in task.channels:
         frame = frames[channel.name].reshape(rows // channel.cell, columns // channel.cell)
-        at = ((j - channel.shift) % columns) // channel.cell
-        crops[channel.name] = frame[np.ix_(i // channel.cell, at)] / channel.cell**2
+        crops[channel.name] = frame[np.ix_(i // channel.cell, j // channel.cell)] / channel.cell**2
     y = (np.arange(crop.rows) - crop.seed_row) * CELL_ETA
     x = (np.arange(crop.columns) - crop.seed_column) * CELL_PHI
     distance = np.hypot(y[:, None], x[None, :])

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from e2e import tasks
+from e2e.data.layouts import DIRECTION, POINT
 from e2e.data.ntuple_writer import Event, Sparse, write_ntuple
 from e2e.errors import E2EError
-from e2e.simulation.crossing import TRACKS, Frames, empty_frames, simulate_crossing
+from e2e.simulation.crossing import TRACK_COLUMNS, TRACKS, Frames, empty_frames, simulate_crossing
 from e2e.simulation.generator import (
     CODE,
     ETA,
@@ -58,6 +59,7 @@ PARTICLE_JETS = {
     "gen_jetPtD": JET_PTD,
 }
 TRUE_MINIMUM = 5.0
+NO_PARTON = -99.0  # MLAnalyzer
 POOL = 500  # inelastic collisions of which a file's pileup is made
 
 # Ranges of the phase space are filled nearly evenly; weights of Pythia are not kept.
@@ -130,12 +132,12 @@ def distances(
 
 
 def _partons(jets: NDArray[np.float64], partons: NDArray[np.float64]) -> tuple[NDArray, dict[str, NDArray]]:
-    """All jets; one near no parton of the hard process, or near two, has the code 0."""
+    """All jets; one near no parton of the hard process, or near two, has the code NO_PARTON."""
     close = distances(jets, partons[:, ETA], partons[:, PHI]) < MATCHING_RADIUS
     alone = close.sum(axis=1) == 1
     parton = partons[close.argmax(axis=1)] * alone[:, None]
     code = np.abs(parton[:, CODE])
-    truth = {"jetPdgIds": code, "jetIsQuark": (code > 0) & (code < 4), "gen_pt": parton[:, PT]}
+    truth = {"jet_truthLabel": np.where(code > 0, parton[:, CODE], NO_PARTON), "gen_pt": parton[:, PT]}
     return np.ones(len(jets), bool), truth
 
 
@@ -161,7 +163,10 @@ def _of_tau(
     names = {"gen_pdgId": CODE, "gen_pt": PT, "gen_eta": ETA, "gen_phi": PHI, "gen_m": MASS}
     truth = {name: generated[:, column] for name, column in names.items()}
     truth |= {"gen_Prongs": generated[:, PRONGS], "jet_IsTau": np.full(len(jets), float(is_tau))}
-    return alone, truth | {"jet_Pt": jets[:, JET_PT], "jet_M": jets[:, JET_MASS]}
+    pt, eta, phi, mass = (jets[:, column] for column in (JET_PT, JET_ETA, JET_PHI, JET_MASS))
+    momentum = {"jet_Px": pt * np.cos(phi), "jet_Py": pt * np.sin(phi), "jet_Pz": pt * np.sinh(eta)}
+    energy = np.sqrt((pt * np.cosh(eta)) ** 2 + mass**2)
+    return alone, truth | {"jet_Pt": pt, "jet_Eta": eta, "jet_Energy": energy, "jet_M": mass} | momentum
 
 
 _TAU_JETS = {"minimum": 15.0, "maximum": 60.0, "flat": 9}
@@ -180,9 +185,18 @@ SAMPLES: dict[str, dict[str, Sample]] = {
 
 
 def simulate(
-    path: str | Path, task: str, sample: str, objects: int, seed: int, progress: bool = True
+    path: str | Path,
+    task: str,
+    sample: str,
+    objects: int,
+    seed: int,
+    progress: bool = True,
+    tracks: str = DIRECTION,
 ) -> None:
     """Write events of ``sample`` for ``task`` to the ROOT file ``path``, until they hold ``objects`` jets.
+
+    Tracks lie at the ``direction`` of their momentum on the ECAL's face, as MLAnalyzer writes them, or at the
+    ``point`` where they meet it.
 
     The file's run number is ``seed``, its lumi section 1, its events count from 1; the same arguments give
     the same bytes, in any directory, under the same file name. The last event may bring more jets than are
@@ -192,21 +206,26 @@ def simulate(
     if task not in SAMPLES or sample not in SAMPLES[task]:
         known = ", ".join(f"{one} of {name}" for name, samples in SAMPLES.items() for one in samples)
         raise E2EError(f"{path}: unknown sample {sample!r} of task {task!r}; choose one of: {known}")
+    if tracks not in (DIRECTION, POINT):
+        raise E2EError(f"{path}: tracks at {tracks!r}; choose {DIRECTION} or {POINT}")
     if objects < 0 or not 0 <= seed < 2**32:
         raise E2EError(f"{path}: {objects} jets with seed {seed}; give jets >= 0 and 0 <= seed < 2^32")
     looks_at = tasks.task(task)
     with tqdm(total=objects, desc=Path(path).name, unit="jet", disable=not progress) as bar:
-        write_ntuple(path, _events(looks_at, SAMPLES[task][sample], objects, seed, bar), task=looks_at)
+        events = _events(looks_at, SAMPLES[task][sample], objects, seed, bar, tracks == DIRECTION)
+        write_ntuple(path, events, task=looks_at, tracks=tracks)
 
 
-def _events(task: tasks.Task, sample: Sample, objects: int, seed: int, bar: tqdm) -> Iterator[Event]:
+def _events(
+    task: tasks.Task, sample: Sample, objects: int, seed: int, bar: tqdm, at_direction: bool
+) -> Iterator[Event]:
     """Events until they hold ``objects`` jets; collisions without jets are left out and not counted."""
     if objects == 0:
         return
     detector, hard, soft = np.random.SeedSequence(seed).spawn(3)
     rng = np.random.default_rng(detector)
     pool, offsets = minimum_bias(int(soft.generate_state(1)[0]), POOL)
-    frames, tracks = empty_frames(), np.empty((TRACKS, 9))
+    frames, tracks = empty_frames(), np.empty((TRACKS, TRACK_COLUMNS))
     number, count, flat = 0, 0, _Flat(sample)
     for collision in sample.collisions(int(hard.generate_state(1)[0])):
         generated = collision.objects[np.abs(collision.objects[:, ETA]) < _REACH]
@@ -216,7 +235,7 @@ def _events(task: tasks.Task, sample: Sample, objects: int, seed: int, bar: tqdm
         if sample.underlying:
             chosen = rng.integers(POOL)
             particles = np.concatenate([particles, pool[offsets[chosen] : offsets[chosen + 1]]])
-        found = simulate_crossing(rng, particles, pool, offsets, frames, tracks)
+        found = simulate_crossing(rng, particles, pool, offsets, frames, tracks, at_direction)
         jets = find_jets(frames, tracks[:found], sample.radius, sample.minimum)
         jets = jets[jets[:, JET_PT] < sample.maximum]
         if not len(jets):

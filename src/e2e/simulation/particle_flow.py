@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2e.simulation.calorimeters import (
+    FIRST_TOWER,
     FRAME_ROWS,
     TOWER_COLUMNS,
     TOWER_NOISE,
@@ -40,7 +41,6 @@ from e2e.simulation.crossing import (
 )
 from e2e.simulation.generator import CHARGE, ENERGY, PX, PY, PZ
 from e2e.simulation.shower import COLUMNS
-from e2e.tasks import HCAL
 
 # Tracks further away along the beam belong to other vertices: charged-hadron subtraction, arXiv 1706.04965.
 VERTEX_DISTANCE = 0.2  # cm
@@ -121,7 +121,7 @@ def _indexed(index: int, momentum: list[float]) -> fastjet.PseudoJet:
 
 @compiled
 def find_seed(towers: NDArray, eta: float, phi: float) -> tuple[int, int]:
-    """Row and column, in towers of the ECAL's columns, of the hottest tower around a direction.
+    """Row and column of the hottest tower around a direction.
 
     Without energy there, the tower of the direction itself; row -1 beyond the HCAL.
     """
@@ -135,10 +135,7 @@ def find_seed(towers: NDArray, eta: float, phi: float) -> tuple[int, int]:
                 if towers[i, k % TOWER_COLUMNS] > best:
                     best = towers[i, k % TOWER_COLUMNS]
                     row, found = i, k % TOWER_COLUMNS
-    return row, (found + _SHIFT) % TOWER_COLUMNS
-
-
-_SHIFT = HCAL.shift // HCAL.cell
+    return row, found
 
 
 @compiled
@@ -161,7 +158,7 @@ def reconstruct(
     for i in range(FRAME_ROWS):
         for j in range(COLUMNS):
             if frames.ecal[i, j] > 0.0:
-                row, column = i // 5, (j // 5 - _SHIFT) % TOWER_COLUMNS
+                row, column = i // 5, j // 5
                 ecal[row, column] += frames.ecal[i, j]
                 across[row, column] += frames.ecal[i, j] * (i % 5 + 0.5) / 5.0
                 along[row, column] += frames.ecal[i, j] * (j % 5 + 0.5) / 5.0
@@ -198,7 +195,7 @@ def reconstruct(
             if light > 0.0:
                 x += in_crystals * (across[i, j] / ecal[i, j] - 0.5)
                 y += in_crystals * (along[i, j] / ecal[i, j] - 0.5)
-            eta, phi = low + x * (high - low), (j + y) * TOWER_PHI
+            eta, phi = low + x * (high - low), (j - FIRST_TOWER + y) * TOWER_PHI
             pt = energy / math.cosh(eta)
             candidates[count] = (pt * math.cos(phi), pt * math.sin(phi), pt * math.sinh(eta), energy)
             count += 1

@@ -1,0 +1,262 @@
+"""How ntuples write what a task looks at: which analyzer and mode wrote a file, which branches to read.
+
+The table is layouts.json, which the CMSSW packages read too; docs/ntuples.md explains it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from e2e.errors import E2EError
+from e2e.tasks import Channel, Task
+
+TABLE = json.loads(Path(__file__).with_name("layouts.json").read_text())
+TREE = TABLE["tree"]
+IDENTITY = tuple(TABLE["identity"])
+MARKER = TABLE["marker"]
+OWN = TABLE["own_columns"]
+# Where a track lies in an image: at its momentum's direction on the ECAL's face, at the point where it
+# meets that face, or at its direction at the vertex.
+DIRECTION, POINT, VERTEX = "direction", "point", "vertex"
+
+
+@dataclass(frozen=True)
+class Image:
+    """Where the values of a channel are: their branch, and how many columns too far left they lie there."""
+
+    branch: str
+    shift: int = 0
+
+
+@dataclass(frozen=True)
+class Order:
+    """Objects come in the order of generated particles; by falling ``falling`` they are those of the seeds.
+
+    ``eta`` and ``phi`` (px and py, or nothing) name the branches of the direction that has to fit to the
+    seed.
+    """
+
+    falling: str
+    eta: str
+    phi: tuple[str, str] | None
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The branch of the truth.
+
+    ``classes`` maps magnitudes of its values to names; without, positive values are the target. An event is
+    complete where ``complete``, a vector of all its objects, is no longer than the seeds; in others the
+    values are those of other objects.
+    """
+
+    branch: str
+    classes: Mapping[int, str] | None = None
+    complete: str | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """One way to find a quantity: in ``branches`` as they stand, or by the momenta (px, py, pz) in them.
+
+    ``kind`` is ``branch``, ``momentum`` (one number an object), ``sum`` (a list an object) or ``subjets``
+    (branches with a number for {}, each with the list of one object). ``complete``: see ``Truth``.
+    """
+
+    kind: str
+    branches: tuple[str, ...]
+    complete: str | None = None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How one ntuple writes what a task looks at.
+
+    ``images`` maps names of channels, ``kinematics`` names of quantities to the ways of finding them, in
+    order. ``seeds`` are the branches of rows and columns; the crystal there holds energy in the branch
+    ``hottest``. ``tracks`` says where tracks lie, None without channels of tracks. ``own_columns``: the
+    towers are in columns of their own, as this project wrote them once. ``origin``: see ``store.Metadata``.
+    """
+
+    analyzer: str
+    mode: str
+    fork: str | None
+    images: dict[str, Image]
+    seeds: tuple[str, str]
+    hottest: str | None
+    kinematics: dict[str, tuple[Source, ...]]
+    truth: Truth | None
+    order: Order | None
+    tracks: str | None
+    own_columns: bool
+
+    def __str__(self) -> str:
+        fork = f", {self.fork}" if self.fork and self.fork != self.analyzer else ""
+        return f"{self.analyzer}, mode {self.mode}{fork}"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What tells the layout of a tree: the names of its branches, and the marker of `e2e simulate`."""
+
+    branches: frozenset[str]
+    marker: Mapping[str, Any] | None = None
+
+    def has(self, entry: Mapping[str, Any]) -> bool:
+        """Whether an entry of the table fits."""
+        return (
+            self.branches.issuperset(entry.get("has", ()))
+            and self.branches.isdisjoint(entry.get("lacks", ()))
+            and (self.marker is not None or not entry.get("marked"))
+        )
+
+    @property
+    def simulation(self) -> bool:
+        """Whether there is any branch that only simulation has."""
+        return self.marker is not None or not self.branches.isdisjoint(TABLE["simulation"])
+
+
+def recognise(contents: Contents, task: Task, own_columns: bool = False) -> Layout:
+    """How the tree with ``contents`` writes what ``task`` looks at.
+
+    ``own_columns`` says that its towers are in columns of their own. Raises E2EError, without the file's
+    name, for an analyzer or mode whose images cannot be told to belong to an object, and for a missing
+    branch.
+    """
+    objects = TABLE["objects"][task.objects]
+    mode = _mode(contents, task)
+    if "refused" in mode:
+        raise E2EError(
+            f"written by {mode['analyzer']}, mode {mode['name']}, which cannot be used: {mode['refused']}"
+        )
+    images, tracks = {}, []
+    for channel in task.channels:
+        found = _image(contents, channel, task)
+        shift = OWN["shift"] if own_columns and channel.name == OWN["image"] else 0
+        images[channel.name] = Image(found["branch"], shift)
+        tracks += [found["tracks"]] if "tracks" in found else []
+    suffix = mode.get("suffix", "")
+    return Layout(
+        mode["analyzer"],
+        mode["name"],
+        fork_of(contents),
+        images,
+        tuple(objects["seeds"]),
+        objects.get("hottest"),
+        {name: tuple(_sources(contents, ways, suffix)) for name, ways in objects["kinematics"].items()},
+        _truth(contents, mode.get("truth", {}).get(task.name), suffix),
+        _order(mode.get("order"), suffix),
+        _convention(contents, tracks, own_columns),
+        own_columns,
+    )
+
+
+def with_channels_there(contents: Contents, task: Task) -> Task:
+    """A task with as many of its first channels as a tree has, at least one."""
+    there = _there(contents, task)
+    return replace(task, channels=task.channels[: max((*there, False).index(False), 1)])
+
+
+def fork_of(contents: Contents) -> str | None:
+    """Name of the version of the analyzers that writes such branches; None where nothing tells."""
+    return next((fork["name"] for fork in TABLE["forks"] if contents.has(fork)), None)
+
+
+def _mode(contents: Contents, task: Task) -> dict[str, Any]:
+    objects = TABLE["objects"][task.objects]
+    for mode in objects["modes"]:
+        if contents.has(mode):
+            return mode
+    near = [
+        f" (similar: {', '.join(close)})"
+        for seed in objects["seeds"]
+        if (close := difflib.get_close_matches(seed, contents.branches, n=2, cutoff=0.8))
+    ]
+    raise E2EError(
+        f"{TREE} has no branches {' and '.join(objects['seeds'])}{''.join(near[:1])}, so no "
+        f"{task.objects} can be "
+        f"cropped for task {task.name}; write the ntuple with them, for instance by MLAnalyzer"
+    )
+
+
+def _image(contents: Contents, channel: Channel, task: Task) -> dict[str, Any]:
+    ways = TABLE["images"].get(channel.name, [{"branch": channel.name}])
+    for way in ways:
+        if way["branch"] in contents.branches:
+            if "refused" in way:
+                raise E2EError(
+                    f"{way['branch']} cannot serve as {channel.name} [{channel.unit}], which task "
+                    f"{task.name} reads: "
+                    f"it is {way['refused']}{_fewer_channels(contents, task)}"
+                )
+            return way
+    branch = ways[0]["branch"]
+    near = difflib.get_close_matches(branch, contents.branches, n=3)
+    raise E2EError(
+        f"{TREE} has no branch {branch}, which task {task.name} reads"
+        + (f" (similar: {', '.join(near)})" if near else "")
+        + "; write the ntuple with it, for instance by MLAnalyzer"
+        + _fewer_channels(contents, task)
+    )
+
+
+def _fewer_channels(contents: Contents, task: Task) -> str:
+    """Advice where only the last channels of a task are missing."""
+    there = _there(contents, task)
+    first = there.index(False)
+    return f", or take the first {first} channels" if first and not any(there[first:]) else ""
+
+
+def _there(contents: Contents, task: Task) -> list[bool]:
+    """Which of a task's channels a tree has."""
+    ways = (TABLE["images"].get(channel.name, ()) for channel in task.channels)
+    return [any(way["branch"] in contents.branches and "refused" not in way for way in each) for each in ways]
+
+
+def _sources(contents: Contents, ways: list[dict[str, Any]], suffix: str) -> Iterator[Source]:
+    """The ways of finding a quantity whose branches are there."""
+    for way in ways:
+        kind = next(kind for kind in ("branch", "momentum", "sum", "subjets") if kind in way)
+        names = [way[kind]] if kind == "branch" else way[kind]
+        branches = tuple(name + suffix for name in names)
+        if contents.branches.issuperset(name.format(0) for name in branches):
+            yield Source(kind, branches, _complete(contents, way, suffix))
+
+
+def _truth(contents: Contents, entry: dict[str, Any] | None, suffix: str) -> Truth | None:
+    if entry is None:
+        return None
+    classes = entry.get("classes")
+    return Truth(
+        entry["branch"] + suffix,
+        {int(code): name for code, name in classes.items()} if classes else None,
+        _complete(contents, entry, suffix),
+    )
+
+
+def _complete(contents: Contents, entry: dict[str, Any], suffix: str) -> str | None:
+    branch = entry["complete"] + suffix if "complete" in entry else None
+    return branch if branch in contents.branches else None
+
+
+def _order(entry: dict[str, Any] | None, suffix: str) -> Order | None:
+    if entry is None:
+        return None
+    phi = tuple(name + suffix for name in entry["phi"]) if "phi" in entry else None
+    return Order(entry["falling"] + suffix, entry["eta"] + suffix, phi)
+
+
+def _convention(contents: Contents, tracks: list[str], own_columns: bool) -> str | None:
+    """Where tracks lie: as the branches say, which only the marker of `e2e simulate` can correct."""
+    if not tracks:
+        return None
+    if own_columns:
+        return OWN["tracks"]
+    if set(tracks) == {DIRECTION} and contents.marker is not None:
+        return contents.marker.get("tracks", DIRECTION)
+    return tracks[0] if len(set(tracks)) == 1 else "mixed"
