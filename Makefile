@@ -25,6 +25,7 @@ demo: all  ## the whole chain at laptop size: some 15 minutes on 2 cores; docs/d
 	@[ "$(CONFIG)" != config/demo.yaml ] || python -m e2e.demo results/demo docs/demo.md
 
 all: config .venv/installed  ## the whole chain of config.yaml, and its report
+	@python -m e2e.recovery
 	@echo "Running the workflow on $(CONFIG) with $(CORES) cores"
 	@snakemake --cores $(CORES) all --configfile "$(CONFIG)"
 	@results=results/$$(python -m e2e.config "$(CONFIG)"); report=$$results/report.html; \

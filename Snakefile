@@ -5,7 +5,7 @@ from snakemake.cli import get_argument_parser
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
-from e2e import runs
+from e2e import recovery, runs
 from e2e.errors import E2EError
 
 min_version("9.0")
@@ -45,6 +45,19 @@ include: "rules/cmssw.smk"
 include: "rules/benchmark.smk"
 include: "rules/compare.smk"
 include: "rules/notebooks.smk"
+include: "rules/slurm.smk"
+
+
+onstart:
+    # For each job that is done the limiter has the scheduler look for work once a second, to the end of the run:
+    # with hundreds of jobs a third of a core.
+    workflow.scheduler.job_rate_limiter = None
+    slurm = None
+    if workflow.executor_plugin.name == "slurm":
+        refuse_what_cannot_start()
+        slurm = workflow.scheduler._executor.run_uuid
+        cancel_at_exit(slurm)
+    recovery.register(slurm)
 
 
 rule all:

@@ -25,7 +25,7 @@ rule benchmark:
         "../envs/e2e.yaml"
     threads: 1000  # all that --cores gives: timings mean nothing beside other jobs
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
     params:
         code=library("benchmark/run.py"),
         settings=config["benchmark"],

@@ -9,9 +9,11 @@ rule cmssw_area:
         "../envs/e2e.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
     params:
         code=digest("cmssw/src", "cmssw/standalone", "containers", "requirements"),
+        # An area works only where it was built: in a moved checkout it is built anew.
+        places=[str(REPOSITORY), os.getcwd()],
         settings=backend_settings,
     script:
         "../workflow/scripts/cmssw_area.py"
@@ -34,7 +36,7 @@ rule cmsrun:
         "../envs/e2e.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
     params:
         settings=backend_settings,
     script:
@@ -65,7 +67,7 @@ rule agreement:
         "../envs/e2e.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
     params:
         code=library("deploy/agreement.py", "plots/agreement.py"),
     script:
@@ -86,6 +88,6 @@ rule backends_equal:
         "../envs/e2e.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
     script:
         "../workflow/scripts/backends_equal.py"

@@ -184,6 +184,11 @@ def channels(wildcards):
     return settings_of(wildcards.task).get("channels")
 
 
+def memory(mb):
+    """Memory of a job in MB; a job that comes back, where the profile has retries, gets more each time."""
+    return lambda wildcards, attempt: mb * attempt
+
+
 def digest(*parts):
     """SHA-256 of source files of the repository: as a parameter, it makes results stale when they change."""
     sha = hashlib.sha256()
@@ -285,14 +290,11 @@ MASSES = "mass_regression"
 
 def model_results(wildcards):
     """What the notebook of a task reads of its models."""
-    names = ["metrics.json", "scores.parquet", "history.csv"]
+    names = ["metrics.json", "scores.parquet", "history.csv", "training_time.json"]
     if has_ntuples(wildcards.task):
         names += ["agreement.json", "benchmark/benchmark.json"]
     task, models = f"results/{RUN}/{wildcards.task}", model_names(wildcards)
-    return [
-        *(f"{task}/{model}/{name}" for model in models for name in names),
-        *(f"{task}/resources/{model}/train.tsv" for model in models),
-    ]
+    return [f"{task}/{model}/{name}" for model in models for name in names]
 
 
 def notebook_code(wildcards):

@@ -5,7 +5,7 @@ rule compare:
         scores=of_each_model("results/{run}/{task}/{model}/scores.parquet"),
         onnx=of_each_model("results/{run}/{task}/{model}/model.onnx"),
         contracts=of_each_model("results/{run}/{task}/{model}/model.json"),
-        training=of_each_model("results/{run}/{task}/resources/{model}/train.tsv"),
+        training=of_each_model("results/{run}/{task}/{model}/training_time.json"),
         benchmarks=benchmarks,
     output:
         record="results/{run}/{task}/comparison.json",
@@ -25,7 +25,7 @@ rule compare:
         "../envs/e2e.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
     params:
         code=library("comparison.py", "plots/comparison.py"),
         models=model_names,

@@ -16,7 +16,7 @@ rule convert:
         "../envs/e2e.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=memory(3000),
     params:
         code=library("data/sources.py"),
         channels=channels,
@@ -40,7 +40,7 @@ rule split:
         "../envs/e2e.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
     params:
         code=library("data/split.py"),
     script:
@@ -66,7 +66,7 @@ rule displays:
         "../envs/e2e.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
     params:
         code=library("plots/displays.py"),
     script:

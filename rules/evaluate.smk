@@ -13,7 +13,7 @@ rule reference:
         "../envs/e2e.yaml"
     threads: 4
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
     params:
         code=library("learning/reference.py"),
     script:
@@ -54,7 +54,7 @@ rule evaluate:
         "../envs/e2e.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
     params:
         code=library(
             "learning/evaluate.py", "plots/evaluation.py", "plots/side_by_side.py"
@@ -97,7 +97,7 @@ rule evaluate_masses:
         "../envs/e2e.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
     params:
         code=library(
             "learning/regression.py", "plots/regression.py", "plots/side_by_side.py"
@@ -128,7 +128,7 @@ rule repeats:
         "../envs/e2e.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
     params:
         code=library("learning/repeats.py", "plots/repeats.py"),
     script:

@@ -12,7 +12,7 @@ rule export:
         "../envs/e2e.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=memory(3000),
     params:
         code=library("deploy/export.py"),
         opset=config["export"]["opset"],
@@ -37,7 +37,7 @@ rule onnx_scores:
         "../envs/e2e.yaml"
     threads: 2
     resources:
-        mem_mb=3000,
+        mem_mb=memory(3000),
     params:
         code=library("deploy/predict.py"),
     script:

@@ -13,7 +13,7 @@ checkpoint listing:
         "../envs/e2e.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=memory(500),
     params:
         token=token,
     script:
@@ -35,7 +35,7 @@ rule fetch:
         "../envs/e2e.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=memory(500),
     params:
         token=token,
         file=public_file,

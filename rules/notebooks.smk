@@ -22,7 +22,7 @@ rule notebook:
         "../envs/e2e.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
+        mem_mb=memory(4000),
     params:
         code=notebook_code,
         models=model_names,
@@ -48,7 +48,7 @@ rule notebook_html:
         "../envs/e2e.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=memory(1000),
     params:
         code=library("notebooks/publish.py"),
     script:
@@ -69,7 +69,7 @@ rule notebook_pdf:
         "../envs/e2e.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
     params:
         code=library("notebooks/publish.py"),
     script:

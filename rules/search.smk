@@ -22,7 +22,7 @@ rule search:
         "../envs/e2e.yaml"
     threads: 8
     resources:
-        mem_mb=6000,
+        mem_mb=memory(6000),
     params:
         code=training_code,
         search=library("learning/search.py", "plots/search.py"),

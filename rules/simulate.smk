@@ -9,7 +9,7 @@ rule simulate:
         "../envs/e2e.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory(2000),
     params:
         code=simulation_code,
         objects=file_objects,
@@ -40,7 +40,7 @@ rule validate_simulation:
         "../envs/e2e.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=memory(3000),
     params:
         code=library(
             "simulation/validation.py",

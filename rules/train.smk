@@ -5,6 +5,7 @@ rule train:
     output:
         model="results/{run}/{task}/{model}/model.pt",
         history="results/{run}/{task}/{model}/history.csv",
+        time="results/{run}/{task}/{model}/training_time.json",
         figure=report(
             "results/{run}/{task}/{model}/history.png",
             caption="../workflow/report/history.rst",
@@ -20,7 +21,7 @@ rule train:
         "../envs/e2e.yaml"
     threads: 1  # small networks gain little from more, and all of them run side by side
     resources:
-        mem_mb=6000,
+        mem_mb=memory(6000),
     params:
         code=training_code,
         settings=model_settings,

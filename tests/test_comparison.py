@@ -56,12 +56,18 @@ def made(folder, name, metrics, seconds=100.0, points=()):
     files = Files(
         *(
             folder / name / file
-            for file in ("metrics.json", "scores.parquet", "model.onnx", "train.tsv", "benchmark.json")
+            for file in (
+                "metrics.json",
+                "scores.parquet",
+                "model.onnx",
+                "training_time.json",
+                "benchmark.json",
+            )
         )
     )
     write_json(files.metrics, {"model": "cnn", "parameters": 5000, **SIMULATION, **metrics})
     scores(metrics["auc" if "auc" in metrics else "mean_absolute_error"]["value"]).to_parquet(files.scores)
-    files.training.write_text(f"s\th:m:s\tcpu_time\n{seconds}\t0:01:40\t90\n")
+    write_json(files.training, {"wall_s": seconds})
     write_json(files.benchmark, {"machine": {"cpu": {"model": "A CPU"}}, "points": list(points)})
     return files
 

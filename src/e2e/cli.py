@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from e2e import __version__
-from e2e.errors import E2EError, of_the_machine
+from e2e.errors import E2EError, Stopped, of_the_machine, stoppable
 from e2e.files import local_path
 from e2e.tasks import TASKS, task
 
@@ -206,13 +206,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; bad input prints one line on stderr and returns 1."""
+    """Run one command; bad input prints one line on stderr and returns 1, a signal 128 and its number."""
     try:
         arguments = _parser().parse_args(argv)
-        with of_the_machine():
+        with of_the_machine(), stoppable():
             arguments.run(arguments)
             sys.stdout.flush()
     except E2EError as error:
         print(f"e2e: error: {error}", file=sys.stderr)
         return 1
+    except Stopped as stopped:
+        print(f"e2e: {stopped}", file=sys.stderr)
+        return stopped.code
     return 0

@@ -43,7 +43,7 @@ class Files:
     metrics: str | Path
     scores: str | Path
     onnx: str | Path
-    training: str | Path  # Snakemake's benchmark of the training
+    training: str | Path  # training_time.json
     benchmark: str | Path | None = None
 
 
@@ -82,7 +82,7 @@ def compare(
             "versus_bdt": _difference(versus),
             "parameters": metrics["parameters"],
             "flops": flops(files.onnx),
-            "training_s": float(pd.read_csv(files.training, sep="\t")["s"].iloc[-1]),
+            "training_s": read_json(files.training)["wall_s"],
             "opset": contract.opset,
             "ir_version": contract.ir_version,
             "oldest_cmssw": release.name if release else None,

@@ -1,6 +1,7 @@
-"""The one exception that users see."""
+"""The one exception that users see, and the one by which they stop a step."""
 
 import errno
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -27,3 +28,36 @@ def of_the_machine() -> Iterator[None]:
             raise
         where = "" if error.filename is None else f"{error.filename}: "
         raise E2EError(f"{where}{error.strerror}; look at the free space and the permissions") from None
+
+
+class Stopped(BaseException):
+    """Ctrl-C, or SIGTERM from a batch system; ``code`` is the exit code that a shell expects then."""
+
+    def __init__(self, number: int):
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.code = 128 + number
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Let SIGTERM unwind the block as Ctrl-C does, so that no scratch file stays; both leave it as `Stopped`.
+
+    For the main thread of a process. A signal that the process was told to ignore stays so.
+    """
+    received = []
+
+    def stop(number: int, _: object) -> None:
+        received.append(number)
+        raise KeyboardInterrupt if number == signal.SIGINT else Stopped(number)
+
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    except BaseException:
+        if received:  # some libraries, such as ROOT's bindings, make an error of their own of it
+            raise Stopped(received[0]) from None
+        raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

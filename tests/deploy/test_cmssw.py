@@ -78,7 +78,7 @@ def run(area, text="", code=0, backend="standalone", settings=None):
 
 
 def test_standalone_area_builds_and_runs(area):
-    assert read_json(area / "area.json") == {"backend": "standalone"}
+    assert read_json(area / "area.json") == {"backend": "standalone", "path": str(area.resolve())}
     assert (area / "lib/libtagger.so").exists()
     cost = run(area, "from the configuration")
     assert Path("logs/cmsRun.log").read_text() == f"cfg.py code=0\n{Path.cwd()}\nfrom the configuration"
@@ -89,6 +89,18 @@ def test_standalone_area_builds_and_runs(area):
 def test_second_build_compiles_nothing(area, source):
     build("standalone", source)
     assert "no work to do" in Path("standalone.log").read_text()
+
+
+def test_a_moved_area_is_refused_and_built_anew(area, tmp_path, monkeypatch):
+    """With its checkout: CMake's tree, too, works only where it was made."""
+    moved = tmp_path.with_name(f"{tmp_path.name}_moved")
+    tmp_path.rename(moved)
+    monkeypatch.chdir(moved)
+    with pytest.raises(E2EError, match="was built elsewhere, and works only there; `e2e cmssw build"):
+        run(area)
+    build("standalone", moved / "cmssw")
+    assert read_json(area / "area.json")["path"] == str(area.resolve())
+    run(area)
 
 
 def test_failed_build_names_the_error_and_keeps_the_old_area(area, source):
@@ -187,7 +199,9 @@ def apptainer_area(onnxruntime):
     area = Path("results/cmssw/apptainer")
     area.mkdir(parents=True)
     image = f'{{"file": "image.sif", "sha256": "0", "onnxruntime": "{onnxruntime}"}}'
-    (area / "area.json").write_text(f'{{"backend": "apptainer", "image": {image}}}')
+    (area / "area.json").write_text(
+        f'{{"backend": "apptainer", "path": "{area.resolve()}", "image": {image}}}'
+    )
     return area
 
 

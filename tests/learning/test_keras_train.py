@@ -11,7 +11,7 @@ import torch
 from e2e.errors import E2EError
 from e2e.learning import data, model, weights
 from e2e.learning.keras_train import adamw, learning_rates, stepper
-from e2e.learning.loop import CLIP, Settings, one_cycle
+from e2e.learning.loop import CLIP, Settings, Stopwatch, one_cycle
 from e2e.learning.objectives import Classification
 from e2e.learning.train import Training
 from e2e.tasks import ELECTRON_PHOTON as TASK
@@ -160,6 +160,18 @@ def test_unsuitable_checkpoint_is_said_and_left_aside(fit_keras, tmp_path, capfd
     fit_keras(tmp_path, epochs=1)
     assert "training starts afresh" in capfd.readouterr().err
     assert pd.read_csv(tmp_path / "history.csv")["learning_rate"].max() <= 0.01
+
+
+def test_the_time_of_killed_attempts_counts(toy, call, tmp_path, monkeypatch):
+    from e2e.learning.train import train
+
+    outputs, arguments = call(toy, tmp_path / "out", epochs=1)
+    with monkeypatch.context() as patch:  # a training that dies when it would write its model
+        patch.setattr(Stopwatch, "__call__", lambda _: 1000.0)
+        patch.setattr(model, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            train(*outputs, **arguments | KERAS)
+    assert 1000 < train(*outputs, **arguments | KERAS)["training_s"] < 1900
 
 
 def test_early_stopping_keeps_the_best_epoch(fit_keras, tmp_path):

@@ -11,6 +11,7 @@ import torch
 
 from e2e.errors import E2EError
 from e2e.learning import data, model
+from e2e.learning.loop import Stopwatch
 from e2e.learning.train import train
 from e2e.tasks import ELECTRON_PHOTON as TASK
 from e2e.tasks import task
@@ -110,6 +111,14 @@ def dying(monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         yield
     monkeypatch.undo()
+
+
+def test_the_time_of_killed_attempts_counts(toy, call, tmp_path, monkeypatch):
+    outputs, arguments = call(toy, tmp_path / "out", epochs=1)
+    with dying(monkeypatch):
+        monkeypatch.setattr(Stopwatch, "__call__", lambda _: 1000.0)
+        train(*outputs, **arguments)
+    assert 1000 < train(*outputs, **arguments)["training_s"] < 1900
 
 
 @pytest.mark.parametrize("damage", ["settings", "bytes"])

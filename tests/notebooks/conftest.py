@@ -46,9 +46,7 @@ def write_results(folder: Path, task: Task, in_cmsrun: bool) -> Path:
         history = {"epoch": [1, 2, 3], "training_loss": [0.7, 0.5, 0.4], "validation_loss": [0.7, 0.5, 0.6]}
         history["validation_auc" if task.classes else "validation_mae"] = [0.5, 0.6, 0.6]
         pd.DataFrame(history).to_csv(folder / model / "history.csv", index=False)
-        resources = folder / "resources" / model
-        resources.mkdir(parents=True)
-        (resources / "train.tsv").write_text("s\tmax_rss\n90.4\t500\n")
+        write_json(folder / model / "training_time.json", {"wall_s": 90.4})
         if in_cmsrun:
             write_cmsrun(folder / model, task)
     return folder

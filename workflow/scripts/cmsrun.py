@@ -1,8 +1,8 @@
 from pathlib import Path
 
-from script import CFG, reported
+from script import CFG, logged
 
-with reported():
+with logged(snakemake.log[0]):
     from e2e.deploy import cmssw
     from e2e.files import whole
 

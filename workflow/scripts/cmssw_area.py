@@ -1,8 +1,8 @@
 from pathlib import Path
 
-from script import REPOSITORY, reported
+from script import REPOSITORY, logged
 
-with reported():
+with logged(snakemake.log[0]):
     from e2e.deploy import cmssw
 
     cmssw.build(

@@ -1,11 +1,12 @@
 from script import logged
 
 with logged(snakemake.log[0]):
+    from e2e.files import write_json
     from e2e.learning.train import train
     from e2e.tasks import task
 
     settings = snakemake.params.settings
-    train(
+    info = train(
         snakemake.input.stores,
         snakemake.input.split,
         snakemake.output.model,
@@ -19,3 +20,5 @@ with logged(snakemake.log[0]):
         threads=snakemake.threads,
         code=snakemake.params.code,
     )
+    if "training_s" in info:  # of several processes, the first
+        write_json(snakemake.output.time, {"wall_s": info["training_s"]})

@@ -7,13 +7,16 @@ run, lumi and event; the frames, a thousand times larger, are read basket by bas
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from itertools import pairwise
+from multiprocessing import resource_tracker
 from operator import itemgetter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import awkward as ak
 import numpy as np
@@ -28,8 +31,11 @@ from e2e.data.layouts import Layout
 from e2e.data.objects import Objects
 from e2e.data.store import Metadata, Samples
 from e2e.errors import E2EError
-from e2e.files import sha256
+from e2e.files import sha256, temporary_folder
 from e2e.tasks import ECAL, Channel, Task
+
+if TYPE_CHECKING:
+    from distributed import LocalCluster
 
 CHUNK = 2000  # events; for each chunk the file is opened anew, which takes as long as some 50 events
 EDGE = "detector_edge"
@@ -122,15 +128,9 @@ def cluster(workers: int | None = None, scheduler: str | None = None) -> Iterato
     ``scheduler`` is an address such as tcp://host:8786; its workers need to see the ntuples under the same
     path. Raises E2EError when nobody answers there.
     """
-    from distributed import Client, LocalCluster
+    from distributed import Client
 
-    if scheduler:
-        own = nullcontext(scheduler)
-    else:  # silent, since what a chunk fails of comes back as an error
-        own = LocalCluster(
-            n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
-        )
-    with own as address:
+    with nullcontext(scheduler) if scheduler else _own_cluster(workers) as address:
         try:
             client = Client(address)
         except (OSError, ValueError) as error:
@@ -139,6 +139,30 @@ def cluster(workers: int | None = None, scheduler: str | None = None) -> Iterato
             ) from None
         with client:
             yield processor.DaskExecutor(client=client, status=False, retries=0)
+
+
+@contextmanager
+def _own_cluster(workers: int | None) -> Iterator[LocalCluster]:
+    """A Dask cluster of ``workers`` processes here, which leaves nothing."""
+    import dask
+    from distributed import LocalCluster
+
+    with temporary_folder() as folder, dask.config.set({"temporary-directory": str(folder)}):
+        # Ctrl-C reaches all processes of a terminal. The workers inherit that it is blocked, and leave it to
+        # us; to start the tracker of their resources would unblock it.
+        resource_tracker.ensure_running()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            own = LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,  # since what a chunk fails of comes back as an error
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        with own:
+            yield own
 
 
 def _run(

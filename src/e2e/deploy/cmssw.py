@@ -16,6 +16,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -28,6 +29,7 @@ from e2e.errors import E2EError
 from e2e.files import output_path, read_json, sha256, whole_folder, write_json
 
 CVMFS = Path("/cvmfs")
+LAST_S = 20  # for what a command has to do after it was asked to end
 AREA = "area.json"  # in a complete area: its backend, and what it was made with
 
 # TensorFloat-32, which CMSSW's wrapper leaves on, rounds to 10 bits: scores then differ by some 1e-4.
@@ -75,7 +77,8 @@ def build(
 
     An area of the standalone host appears whole or not at all; its build tree stays in ``build`` beside
     it, so a second build compiles only what changed. A scram area cannot be moved and grows in place.
-    ``area.json``, written last, names the backend and its image (apptainer: with the SHA-256 of its file).
+    ``area.json``, written last, names the backend, the place, where alone the area works, and the image
+    (apptainer: with the SHA-256 of its file).
 
     Raises `E2EError` when the backend cannot be used here, or when a command fails.
     """
@@ -91,12 +94,9 @@ def build(
         for command in way.build_commands(source, destination, jobs):
             output.write(f"+ {shlex.join(command)}\n".encode())
             output.flush()
-            code = subprocess.call(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=_environment()
-            )
-            if code:
+            if _called(command, stdout=output, stderr=subprocess.STDOUT).returncode:
                 raise E2EError(f"the {backend} area cannot be built: {_failure(log)}")
-        write_json(destination / AREA, {"backend": backend, **way.record(source)})
+        write_json(destination / AREA, {"backend": backend, "path": str(area), **way.record(source)})
 
 
 def run(
@@ -121,6 +121,11 @@ def run(
         raise E2EError(
             f"{area}: not a complete {backend} area; `e2e cmssw build --backend {backend}` makes it"
         )
+    if _moved(area):
+        raise E2EError(
+            f"{area}: was built elsewhere, and works only there; `e2e cmssw build --backend {backend}` "
+            "builds it anew"
+        )
     command = way.run_command(cfg, arguments)
     if dry_run:
         _print([command])
@@ -128,13 +133,10 @@ def run(
     way.check()
     output_path(log)
     log.parent.mkdir(parents=True, exist_ok=True)
-    code, wall, peak = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("measured.py")), str(log), *command],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        env=_environment(),
-    ).stdout.split()
+    measured = [sys.executable, str(Path(__file__).with_name("measured.py")), str(log), *command]
+    done = _called(measured, stdout=subprocess.PIPE, text=True)
+    done.check_returncode()
+    code, wall, peak = done.stdout.split()
     if code != "0":
         meaning = EXIT_CODES.get(int(code), "see the log")
         raise E2EError(f"cmsRun ended with {code} ({meaning}): {_failure(log)}")
@@ -275,9 +277,16 @@ BACKENDS = {"standalone": _Standalone, "apptainer": _Apptainer, "cvmfs": _Cvmfs}
 
 def _cmake(source: Path, tree: Path, destination: Path, jobs: int) -> list[list[str]]:
     """Configure the standalone host with RecoE2E, build it in ``tree``, install it into ``destination``."""
+    cache = tree / "CMakeCache.txt"
+    places = {
+        f"CMAKE_HOME_DIRECTORY:INTERNAL={source / 'standalone'}",
+        f"CMAKE_CACHEFILE_DIR:INTERNAL={tree}",
+    }
+    moved = cache.exists() and not places <= set(cache.read_text().splitlines())
     return [
         [
             "cmake",
+            *(["--fresh"] if moved else []),  # CMake refuses a tree that was made elsewhere
             "-S",
             str(source / "standalone"),
             "-B",
@@ -335,6 +344,23 @@ def _environment() -> dict[str, str]:
     return {**FULL_PRECISION, **os.environ, **first}
 
 
+def _called(command: Sequence[str], **streams: Any) -> subprocess.CompletedProcess:
+    """What came of a command. Whatever ends the call earlier, such as a signal, ends all it started."""
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, env=_environment(), process_group=0, **streams
+    ) as process:
+        try:
+            output, _ = process.communicate()
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(LAST_S)
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, output)
+
+
 def _quoted(path: Path) -> str:
     return shlex.quote(str(path))
 
@@ -366,6 +392,13 @@ def _failure(log: Path) -> str:
 @contextlib.contextmanager
 def _in_place(area: Path) -> Iterator[Path]:
     """``area`` itself, without the mark of a complete area until the block writes it again."""
+    if (area / AREA).exists() and _moved(area):
+        shutil.rmtree(area)
     area.mkdir(parents=True, exist_ok=True)
     (area / AREA).unlink(missing_ok=True)
     yield area
+
+
+def _moved(area: Path) -> bool:
+    """Whether a complete area does not lie where it was built."""
+    return read_json(area / AREA).get("path") != str(area)

@@ -6,10 +6,13 @@ Python that holds torch, every cmsRun would seem to need half a GB.
 """
 
 import resource
+import signal
 import subprocess
 import sys
 import time
 
+# COMMAND, which is in the same group of processes, gets it, too, and has things to do before it ends.
+signal.signal(signal.SIGTERM, lambda *_: None)
 with open(sys.argv[1], "wb") as log:
     start = time.perf_counter()
     code = subprocess.call(sys.argv[2:], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)

@@ -23,7 +23,16 @@ from e2e.errors import E2EError
 from e2e.files import whole
 from e2e.learning import data
 from e2e.learning.augmentation import random_reflections
-from e2e.learning.loop import CLIP, Report, Settings, epoch_seed, one_cycle, progress_bar, require_finite
+from e2e.learning.loop import (
+    CLIP,
+    Report,
+    Settings,
+    Stopwatch,
+    epoch_seed,
+    one_cycle,
+    progress_bar,
+    require_finite,
+)
 from e2e.learning.objectives import Classification
 from e2e.models.keras_network import KerasNetwork
 from e2e.models.tensorflow import load_keras
@@ -44,6 +53,7 @@ def fit(
     history: str | Path,
     checkpoints: str | Path,
     fingerprint: str,
+    stopwatch: Stopwatch,
     report: Report | None,
 ) -> tuple[int, float]:
     """Give a classifier the weights of lowest validation loss; returns their epoch and that loss.
@@ -57,7 +67,7 @@ def fit(
     batches = data.Batches(training.stream, settings.batch_size, shuffle=True, seed=settings.seed)
     rates = learning_rates(settings, settings.epochs * len(batches))
     optimizer = adamw(network.model, settings)
-    state = State(network.model, optimizer)
+    state = State(network.model, optimizer, stopwatch)
     checkpoint = Path(checkpoints) / "last.npz"
     state.resume(checkpoint, fingerprint)
     step = stepper(network.model, optimizer)
@@ -153,10 +163,10 @@ def measure(
 
 
 class State:
-    """What a killed training needs to go on: all variables, ``rows`` of the history, ``best`` weights."""
+    """What a killed training needs to go on: variables, ``rows`` of the history, ``best`` weights, time."""
 
-    def __init__(self, model: keras.Model, optimizer: keras.optimizers.Optimizer):
-        self.model = model
+    def __init__(self, model: keras.Model, optimizer: keras.optimizers.Optimizer, stopwatch: Stopwatch):
+        self.model, self.stopwatch = model, stopwatch
         self.variables = [*model.weights, *optimizer.variables]
         self.rows: list[dict[str, float]] = []
         self.best: list[NDArray] = []
@@ -179,7 +189,7 @@ class State:
     def save(self, path: Path, fingerprint: str) -> None:
         arrays = {f"variable {i}": variable.numpy() for i, variable in enumerate(self.variables)}
         arrays |= {f"best {i}": weight for i, weight in enumerate(self.best)}
-        header = json.dumps({"fingerprint": fingerprint, "rows": self.rows})
+        header = json.dumps({"fingerprint": fingerprint, "rows": self.rows, "seconds": self.stopwatch()})
         with whole(path) as scratch:
             np.savez(scratch, header=header, **arrays)
 
@@ -198,6 +208,7 @@ class State:
             print(f"{path}: of other settings, data or code; training starts afresh", file=sys.stderr)
             return
         self.rows = header["rows"]
+        self.stopwatch.earlier = header["seconds"]
         self.best = [arrays[f"best {i}"] for i in range(len(self.model.weights))]
         for i, variable in enumerate(self.variables):
             variable.assign(arrays[f"variable {i}"])

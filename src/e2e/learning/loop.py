@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -37,6 +38,17 @@ class Settings:
     patience: int
     devices: int
     seed: int
+
+
+class Stopwatch:
+    """Seconds that a training has taken: with ``earlier``, those of attempts of it that were killed."""
+
+    def __init__(self) -> None:
+        self.earlier = 0.0
+        self._start = time.perf_counter()
+
+    def __call__(self) -> float:
+        return self.earlier + time.perf_counter() - self._start
 
 
 def one_cycle(

@@ -29,7 +29,16 @@ from e2e.files import whole
 from e2e.learning import data, keras_train, model, weights
 from e2e.learning.augmentation import random_reflections
 from e2e.learning.calibration import temperature
-from e2e.learning.loop import CLIP, Report, Settings, epoch_seed, one_cycle, progress_bar, require_finite
+from e2e.learning.loop import (
+    CLIP,
+    Report,
+    Settings,
+    Stopwatch,
+    epoch_seed,
+    one_cycle,
+    progress_bar,
+    require_finite,
+)
 from e2e.learning.objectives import Classification, Regression, objective
 from e2e.models.keras_network import KerasNetwork
 from e2e.plots import evaluation, style
@@ -71,9 +80,11 @@ def train(
 
     Several GPUs train by DistributedDataParallel: the calling script is then run once a device.
 
-    Returns the information in ``output``. Raises E2EError for unsuitable data or numbers, and for a loss
+    Returns the information in ``output``, and ``training_s``: the wall time in s, that of killed attempts up
+    to their last finished epochs included. Raises E2EError for unsuitable data or numbers, and for a loss
     that is not finite.
     """
+    stopwatch = Stopwatch()
     settings = Settings(**trainer)
     if threads:
         torch.set_num_threads(threads)
@@ -104,6 +115,7 @@ def train(
         history=history,
         checkpoints=checkpoints,
         fingerprint=fingerprint,
+        stopwatch=stopwatch,
         report=report,
     )
     if best is not None:
@@ -117,6 +129,7 @@ def train(
             Path(checkpoints, name).unlink(missing_ok=True)
         with suppress(OSError):  # it holds something else
             Path(checkpoints).rmdir()
+        info["training_s"] = stopwatch()
     return info
 
 
@@ -130,6 +143,7 @@ def _fit(
     history: str | Path,
     checkpoints: str | Path,
     fingerprint: str,
+    stopwatch: Stopwatch,
     report: Report | None,
     accelerator: str,
 ) -> tuple[int, float] | None:
@@ -145,7 +159,7 @@ def _fit(
     saving = partial(ModelCheckpoint, checkpoints, save_on_train_epoch_end=True, enable_version_counter=False)
     best = saving(filename="best", monitor="validation_loss")
     last = saving(filename="last")  # after best, whose state it keeps
-    callbacks = [History(history), best, last, *([Reporting(report)] if report else [])]
+    callbacks = [History(history, stopwatch), best, last, *([Reporting(report)] if report else [])]
     trainer = _trainer(settings, accelerator, callbacks, checkpoints)
     parts = Parts(training, validation, settings.batch_size, settings.seed)
     trainer.fit(loop, parts, ckpt_path=_resumable(Path(checkpoints) / "last.ckpt", fingerprint))
@@ -322,10 +336,13 @@ class Stopping(EarlyStopping):
 
 
 class History(Callback):
-    """Writes a CSV row an epoch: epoch, learning_rate, losses of both parts, and what is watched."""
+    """Writes a CSV row an epoch: epoch, learning_rate, losses of both parts, and what is watched.
 
-    def __init__(self, path: str | Path):
-        self.path = path
+    Checkpoints keep the rows, and the seconds of the stopwatch.
+    """
+
+    def __init__(self, path: str | Path, stopwatch: Stopwatch):
+        self.path, self.stopwatch = path, stopwatch
         self.rows: list[dict[str, float]] = []
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, module: Training) -> None:
@@ -340,10 +357,11 @@ class History(Callback):
                 pd.DataFrame(self.rows).to_csv(scratch, index=False)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"rows": self.rows}
+        return {"rows": self.rows, "seconds": self.stopwatch()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.rows = state["rows"]
+        self.stopwatch.earlier = state["seconds"]
 
 
 class Reporting(Callback):

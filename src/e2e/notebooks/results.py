@@ -132,9 +132,9 @@ class Results:
         return compare(objects, one, other, self.weigh(objects))
 
     def training_seconds(self) -> dict[str, float]:
-        """Wall time of the job that trained each model; of a resumed training, that of its last part."""
-        files = {model: self.folder / "resources" / model / "train.tsv" for model in self.models}
-        return {model: float(pd.read_csv(file, sep="\t")["s"].iloc[-1]) for model, file in files.items()}
+        """Wall time of the training of each model."""
+        files = {model: self.folder / model / "training_time.json" for model in self.models}
+        return {model: read_json(file)["wall_s"] for model, file in files.items()}
 
     @property
     def in_cmsrun(self) -> bool:
