@@ -35,15 +35,20 @@ class Image:
 
 @dataclass(frozen=True)
 class Order:
-    """Objects come in the order of generated particles; by falling ``falling`` they are those of the seeds.
+    """Objects come in another order, or twice; by falling ``falling`` they are those of the seeds.
 
-    ``eta`` and ``phi`` (px and py, or nothing) name the branches of the direction that has to fit to the
-    seed.
+    ``eta`` and ``phi`` (px and py) name the branches of the direction that has to fit to the seed, None
+    where there are none.
     """
 
     falling: str
-    eta: str
+    eta: str | None
     phi: tuple[str, str] | None
+
+    @property
+    def direction(self) -> tuple[str, ...]:
+        """The branches of the direction: eta, px and py; the first of them; or none."""
+        return (*([self.eta] if self.eta else []), *(self.phi or ()))
 
 
 @dataclass(frozen=True)
@@ -223,7 +228,8 @@ def _sources(contents: Contents, ways: list[dict[str, Any]], suffix: str) -> Ite
     for way in ways:
         kind = next(kind for kind in ("branch", "momentum", "sum", "subjets") if kind in way)
         names = [way[kind]] if kind == "branch" else way[kind]
-        branches = tuple(name + suffix for name in names)
+        # Branches with a number have no suffix in the one version that has any (docs/ntuples.md).
+        branches = tuple(names) if kind == "subjets" else tuple(name + suffix for name in names)
         if contents.branches.issuperset(name.format(0) for name in branches):
             yield Source(kind, branches, _complete(contents, way, suffix))
 
@@ -247,8 +253,9 @@ def _complete(contents: Contents, entry: dict[str, Any], suffix: str) -> str | N
 def _order(entry: dict[str, Any] | None, suffix: str) -> Order | None:
     if entry is None:
         return None
+    eta = entry["eta"] + suffix if "eta" in entry else None
     phi = tuple(name + suffix for name in entry["phi"]) if "phi" in entry else None
-    return Order(entry["falling"] + suffix, entry["eta"] + suffix, phi)
+    return Order(entry["falling"] + suffix, eta, phi)
 
 
 def _convention(contents: Contents, tracks: list[str], own_columns: bool) -> str | None:

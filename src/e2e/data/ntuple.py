@@ -67,7 +67,7 @@ def check(path: str | Path, task: Task, own_columns: bool = False) -> Ntuple:
         images = [image.branch for image in layout.images.values()]
         vectors = [branch for branch in _vectors(task, layout) if branch in contents.branches]
         if layout.order:
-            for branch in (layout.order.falling, layout.order.eta, *(layout.order.phi or ())):
+            for branch in (layout.order.falling, *layout.order.direction):
                 if branch not in contents.branches:
                     raise E2EError(
                         f"{path}: {TREE} has no branch {branch}, which orders the jets; write the "
@@ -110,7 +110,7 @@ def contents_of(tree: uproot.TTree) -> Contents:
 def _vectors(task: Task, layout: Layout) -> Iterator[str]:
     """Branches with one number an object, beside seeds, that are read where they are there."""
     if layout.order:
-        yield from (layout.order.falling, layout.order.eta, *(layout.order.phi or ()))
+        yield from (layout.order.falling, *layout.order.direction)
     for truth in [layout.truth] if layout.truth else []:
         yield from filter(None, (truth.branch, truth.complete))
     for quantity in task.kinematics:

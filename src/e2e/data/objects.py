@@ -171,7 +171,9 @@ class _Chunk:
     def _check_direction(self, sorter: ak.Array) -> None:
         """Raises E2EError where a jet does not lie at its seed."""
         order = self.layout.order
-        branches = (order.eta, *(order.phi or ()))
+        branches = order.direction
+        if not branches:
+            return
         for branch in branches:
             found = ak.to_numpy(ak.num(self._lists(branch)))
             for i in np.flatnonzero(found != self.seeds)[:1]:
