@@ -135,6 +135,15 @@ def part(wildcards):
     return links.get(wildcards.sample, {}).get("part")
 
 
+def class_of(wildcards):
+    """The class of all objects of a sample, where the configuration says so."""
+    return settings_of(wildcards.task)["classes"].get(wildcards.sample)
+
+
+def hcal_columns(wildcards):
+    return settings_of(wildcards.task)["hcal_columns"]
+
+
 def source(wildcards):
     return sources(wildcards.task)[f"{wildcards.sample}_{wildcards.index}"]
 

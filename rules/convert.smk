@@ -21,6 +21,8 @@ rule convert:
         code=library("data/sources.py"),
         channels=channels,
         part=part,
+        label=class_of,
+        hcal_columns=hcal_columns,
         executor=config["convert"],
     script:
         "../workflow/scripts/convert.py"

@@ -18,4 +18,6 @@ with logged(snakemake.log[0]):
             sample=snakemake.wildcards.sample,
             executor=executor,
             part=snakemake.params.part,
+            own_columns=snakemake.params.hcal_columns == "own",
+            label=snakemake.params.label,
         )
