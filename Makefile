@@ -11,6 +11,10 @@ KERAS ?= requirements/keras.txt
 RUNTIME := $(if $(shell nvidia-smi -L 2>/dev/null),gpu,cpu)
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Snakemake wants a cache: beside its own files, where HOME cannot be written.
+ifeq ($(XDG_CACHE_HOME)$(shell mkdir -p "$$HOME/.cache" 2>/dev/null && [ -w "$$HOME/.cache" ] && echo writable),)
+export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
+endif
 
 .PHONY: help demo all config notebooks-pdf bench-data test test-slow lint clean
 .NOTPARALLEL:

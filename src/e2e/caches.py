@@ -1,4 +1,4 @@
-"""Where Numba keeps what it has compiled: a place that can be written, and that nobody else writes to."""
+"""Where libraries keep what they need again: a place that can be written, and that nobody else writes to."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 import stat
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 
 LIBRARY = Path(__file__).parent
@@ -15,12 +16,19 @@ VARIABLE = "NUMBA_CACHE_DIR"
 
 
 def choose() -> None:
-    """Set ``NUMBA_CACHE_DIR`` where Numba's own places cannot be written, as in containers and on cvmfs.
+    """Set the variables of Numba and Matplotlib where their own places cannot be written.
 
-    Beside the library, which is Numba's way, if that can be written; else a folder of the user's cache;
-    else one of the user's own among the temporary files. What is cached is code that is run: a folder
-    that belongs to somebody else is not used.
+    That is so in containers and on cvmfs. Numba writes beside the library if it can; else both have a
+    folder of the user's cache, else one of the user's own among the temporary files. What Numba keeps is
+    code that is run: a folder that belongs to somebody else is not used.
     """
+    _choose_for_numba()
+    settings = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "matplotlib"
+    if "MPLCONFIGDIR" not in os.environ and not _made(settings) and _folder():
+        os.environ["MPLCONFIGDIR"] = f"{_folder()}/matplotlib"
+
+
+def _choose_for_numba() -> None:
     if (given := os.environ.get(VARIABLE)) and _made(Path(given)):
         return
     folder = "" if not given and os.access(LIBRARY, os.W_OK) else _folder()
@@ -30,6 +38,7 @@ def choose() -> None:
             sys.modules["numba"].config.CACHE_DIR = folder
 
 
+@cache
 def _folder() -> str:
     """A folder for the caches; empty if there is none."""
     home = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()

@@ -160,7 +160,9 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("inspect", help="schema, units, counts, ranges and a picture of a file")
     command.add_argument("file", type=local_path, metavar="FILE")
-    command.add_argument("--picture", type=local_path, help="where it goes (default: <stem>.png here)")
+    command.add_argument(
+        "--picture", type=local_path, help="where it goes (default: <stem>.png here, or <stem>-2.png)"
+    )
     command.set_defaults(run=_inspect)
 
     command = commands.add_parser("simulate", help="write an ntuple of simulated objects of a task")

@@ -83,7 +83,7 @@ def test_standalone_area_builds_and_runs(area):
     cost = run(area, "from the configuration")
     assert Path("logs/cmsRun.log").read_text() == f"cfg.py code=0\n{Path.cwd()}\nfrom the configuration"
     assert 0 < cost.wall_s < 10
-    assert not Path("logs/image.json").exists()
+    assert not Path("logs/cmsRun.image.json").exists()
 
 
 def test_second_build_compiles_nothing(area, source):
@@ -290,7 +290,7 @@ def test_cvmfs_builds_with_scram_and_runs_in_its_environment(source, cvmfs, tmp_
     ]
     assert (src / "RecoE2E").resolve() == source / "src/RecoE2E"
     assert read_json(area / "area.json")["release"] == "CMSSW_14_0_22"
-    assert read_json(Path("logs/image.json"))["unpacked"] == cvmfs["cvmfs"]["image"]
+    assert read_json(Path("logs/cmsRun.image.json"))["unpacked"] == cvmfs["cvmfs"]["image"]
     with pytest.raises(E2EError, match=r"ended with 71 \(a data format has no dictionary"):
         run(area, code=71, backend="cvmfs", settings=cvmfs)
 
@@ -361,7 +361,7 @@ def test_image_scores_files_of_the_host(model, ntuple, tmp_path, monkeypatch):
     cfg = REPOSITORY / "cmssw/src/RecoE2E/Taggers/test/e2e_cfg.py"
     arguments = [f"inputFiles=file:{ntuple}", f"model={model}", f"outputFile={tmp_path}/scores.root"]
     cmssw.run("apptainer", area, cfg, arguments, Path("logs/cmsRun.log"), {})
-    assert read_json(Path("logs/image.json")) == record
+    assert read_json(Path("logs/cmsRun.image.json")) == record
     key = ["run", "lumi", "event", "object"]
     cmsrun = read_scores("scores.root").set_index(key).sort_index()
     python = predict(model, ntuple, "scores.parquet").set_index(key).sort_index()

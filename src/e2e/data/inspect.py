@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain, count
 from pathlib import Path
 
 import awkward as ak
@@ -27,18 +28,24 @@ CHUNK = 100
 def inspect(path: str | Path, picture: str | Path | None = None) -> None:
     """Print a description of an RHTree ntuple (``.root``) or a sample store (``.parquet``).
 
-    The picture goes to ``picture``, by default to ``<stem>.png`` in the working directory: the mean
-    crop and a few objects of a store, the first event with an object of an ntuple. Raises E2EError for
-    any other file.
+    The picture goes to ``picture``, by default to ``<stem>.png`` in the working directory, or, where that
+    is there already, to ``<stem>-2.png`` and so on: the mean crop and a few objects of a store, the first
+    event with an object of an ntuple. Raises E2EError for any other file.
     """
     path = local_path(path)
     describe = {".parquet": _store, ".root": _ntuple}.get(path.suffix)
     if describe is None:
         raise E2EError(f"{path}: neither an ntuple (.root) nor a sample store (.parquet)")
     console = Console(width=160, soft_wrap=True, highlight=False, markup=False)
-    picture = Path(picture or f"{path.stem}.png")
+    picture = Path(picture) if picture else _free(path.stem)
     output_path(picture, path)
     describe(path, picture, console)
+
+
+def _free(stem: str) -> Path:
+    """A name for a picture that nothing has: what was not named is not written over."""
+    names = chain([stem], (f"{stem}-{number}" for number in count(2)))
+    return next(path for name in names if not (path := Path(f"{name}.png")).exists())
 
 
 def _store(path: Path, picture: Path, console: Console) -> None:

@@ -110,8 +110,9 @@ def run(
 ) -> Cost | None:
     """Run ``cmsRun cfg arguments...`` of ``area`` in the working directory, its output in the file ``log``.
 
-    For a backend with an image, ``image.json`` beside the log says which one it was. A run that fails may
-    leave the file of its ``outputFile=`` argument incomplete: give it a scratch name (`e2e.files.whole`).
+    For a backend with an image, a file beside the log, cmsRun.image.json for cmsRun.log, says which one it
+    was. A run that fails may leave the file of its ``outputFile=`` argument incomplete: give it a scratch
+    name (`e2e.files.whole`).
 
     Raises `E2EError` when the area is not built, or with cmsRun's message and the meaning of its exit code.
     """
@@ -141,7 +142,7 @@ def run(
         meaning = EXIT_CODES.get(int(code), "see the log")
         raise E2EError(f"cmsRun ended with {code} ({meaning}): {_failure(log)}")
     if image := read_json(area / AREA).get("image"):
-        write_json(log.parent / "image.json", image)
+        write_json(log.with_suffix(".image.json"), image)
     return Cost(wall_s=float(wall), peak_rss_bytes=1024 * int(peak))
 
 

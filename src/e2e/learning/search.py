@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from e2e import models
 from e2e.errors import E2EError
-from e2e.files import fresh_folder, owned_folder, whole
+from e2e.files import fresh_folder, output_path, owned_folder, whole
 from e2e.learning import data
 from e2e.learning.loop import LossError
 from e2e.learning.train import train
@@ -70,7 +70,7 @@ def search(
     origin = data.identity(stores, len(data.stream(stores, split, "train", task)))
     about = [task.name, len(task.channels), entry, epochs, space, RANGES, origin, code]
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    Path(study).parent.mkdir(parents=True, exist_ok=True)
+    output_path(study).parent.mkdir(parents=True, exist_ok=True)
     found = optuna.create_study(
         storage=f"sqlite:///{study}",
         study_name=hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest(),
