@@ -1,33 +1,10 @@
-import sys
 from pathlib import Path
 
-from snakemake.cli import get_argument_parser
-from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
-from e2e import recovery, runs
-from e2e.errors import E2EError
+from e2e import recovery
 
 min_version("9.0")
-
-
-def asked_for():
-    """The targets of the command line, which Snakemake itself tells only when it has read this file."""
-    known, others = get_argument_parser().parse_known_args(sys.argv[1:])
-    return [*known.targets, *others]
-
-
-# Without --configfile, the configuration is that of the run in which the targets lie.
-if "tasks" not in config:
-    try:
-        chosen = runs.configuration(asked_for(), Path(workflow.basedir))
-    except E2EError as error:
-        raise WorkflowError(str(error)) from None
-
-    # As though it had been given: processes that Snakemake starts for single jobs do not see the targets.
-    workflow.overwrite_configfiles.append(chosen)
-
-    configfile: chosen
 
 
 report: "workflow/report/workflow.rst"

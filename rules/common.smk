@@ -4,6 +4,7 @@ import hashlib
 import sys
 
 import yaml
+from snakemake.cli import get_argument_parser
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
@@ -15,6 +16,26 @@ from e2e.imports import imported
 from e2e.models import tensorflow
 
 REPOSITORY = Path(workflow.basedir)
+
+
+def asked_for():
+    """The targets of the command line, which Snakemake itself tells only when it has read this file."""
+    known, others = get_argument_parser().parse_known_args(sys.argv[1:])
+    return [*known.targets, *others]
+
+
+# Without --configfile, the configuration is that of the run in which the targets lie.
+if "tasks" not in config:
+    try:
+        chosen = runs.configuration(asked_for(), REPOSITORY)
+    except E2EError as error:
+        raise WorkflowError(str(error)) from None
+
+    # As though it had been given: processes that Snakemake starts for single jobs do not see the targets.
+    workflow.overwrite_configfiles.append(chosen)
+
+    configfile: chosen
+
 
 try:
     validate(config, yaml.safe_load((REPOSITORY / "config/schema.yaml").read_text()))
