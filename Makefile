@@ -40,6 +40,8 @@ all: config .venv/installed  ## the whole chain of config.yaml, and its report
 	echo "$(CURDIR)/$$report"
 
 config:  # says what is wrong with the configuration before gigabytes are installed
+	@old=$$(sed -n 's/^command = .* -m venv //p' .venv/pyvenv.cfg 2>/dev/null || true); [ -z "$$old" ] || [ "$$old" -ef .venv ] || \
+	  { echo ".venv was made as $$old, and works only there: rm -r .venv, then make again" >&2; exit 1; }
 	@[ -f "$(CONFIG)" ] || { echo "CONFIG=$(CONFIG): there is no such file; here are: $$(grep -l '^run:' config.yaml config/*.yaml | paste -sd ' ')" >&2; exit 1; }
 	@$(MAKE) .venv/started
 	@PYTHONPATH=src python -m e2e.config "$(CONFIG)" >/dev/null

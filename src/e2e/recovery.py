@@ -60,9 +60,7 @@ def recover() -> None:
         killed.append(path)
     if not killed:
         return
-    left = [
-        path for path in _scratch(RESULTS) if not Path(f"/proc/{SCRATCH.fullmatch(path.name)[1]}").exists()
-    ]
+    left = [path for path in _scratch(RESULTS) if not _identity(int(SCRATCH.fullmatch(path.name)[1]))]
     for path in left:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     for path in (*LOCKS.glob("*.lock"), *killed):
@@ -73,7 +71,7 @@ def recover() -> None:
 
 
 def _identity(process: int) -> list[str] | None:
-    """What tells a process from others that have its number: the boot and, in it, the time of its start."""
+    """What tells a living process from others of its number: the boot and, in it, the time of its start."""
     try:
         stat = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -2,11 +2,18 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
+
+from e2e import recovery
+
+REPOSITORY = Path(__file__).parents[2]
 
 # Files that take minutes each, and more of them than there are cores.
 LONG = {
@@ -63,6 +70,8 @@ def test_after_a_kill_what_is_left_is_removed_when_nobody_is_at_work_any_more(tm
 
     for job in jobs:
         os.kill(int(job), signal.SIGKILL)
+    while any(recovery._identity(int(job)) for job in jobs):
+        time.sleep(0.05)
     said = recover(tmp_path)
     assert said.returncode == 0, said.stderr
     assert "2 unfinished files" in said.stdout
@@ -70,3 +79,13 @@ def test_after_a_kill_what_is_left_is_removed_when_nobody_is_at_work_any_more(tm
     assert recover(tmp_path).stdout == ""
     last = start(tmp_path, "--cores", "2", "data", config=LONG)
     last.until(lambda: at_work(tmp_path))
+
+
+def test_the_environment_of_a_moved_checkout_is_refused_by_a_sentence(tmp_path):
+    shutil.copy(REPOSITORY / "Makefile", tmp_path)
+    (tmp_path / "config.yaml").write_text("run: one\n")
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv/pyvenv.cfg").write_text("command = /usr/bin/python3 -m venv /before/.venv\n")
+    done = subprocess.run(["make", "config"], cwd=tmp_path, text=True, capture_output=True, check=False)
+    assert done.returncode != 0
+    assert ".venv was made as /before/.venv, and works only there: rm -r .venv" in done.stderr
