@@ -34,7 +34,7 @@ def refuse_what_cannot_start():
         asked = subprocess.run(command, text=True, capture_output=True, timeout=60)
         if asked.returncode:
             raise WorkflowError(
-                f"no node of this cluster can ever run rule {rule_name} ({' '.join(options)}): "
+                f"no node of this cluster can ever run a job of {rule_name} ({' '.join(options)}): "
                 f"{' '.join(asked.stderr.split())}. Ask for less: --max-threads, --set-resources "
                 f"{rule_name}:mem_mb=... or runtime=..., another slurm_partition; or change the profile. "
                 "Where nodes are only down for now, --no-hooks starts nevertheless"

@@ -125,7 +125,7 @@ def test_ctrl_c_leaves_no_job_in_the_queue(directory, start, slurm, tmp_path_fac
 def test_a_job_for_which_no_node_has_room_is_refused_at_once(directory, start, slurm, asked, refused):
     run = start(*(directory, SPLIT, *PROFILE, asked), config=CONFIG, environment=slurm)
     assert run.end(60) != 0
-    assert "no node of this cluster can ever run rule convert" in run.output
+    assert "no node of this cluster can ever run a job of convert" in run.output
     assert refused in run.output
     assert "Traceback" not in run.output
     assert not queue(slurm, "PENDING", "RUNNING")
