@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile
@@ -37,6 +38,7 @@ from e2e.learning.objectives import Classification
 from e2e.models.keras_network import KerasNetwork
 from e2e.models.tensorflow import load_keras
 from e2e.tasks import Task
+from e2e.typed import build, parse
 
 if TYPE_CHECKING:
     import keras
@@ -162,6 +164,15 @@ def measure(
     return {"validation_loss": loss, f"validation_{goal.watched}": float(goal.metric.compute())}
 
 
+@dataclass(frozen=True)
+class _Header:
+    """What a checkpoint says in JSON."""
+
+    fingerprint: str
+    rows: list[dict[str, float]]
+    seconds: float
+
+
 class State:
     """What a killed training needs to go on: variables, ``rows`` of the history, ``best`` weights, time."""
 
@@ -198,18 +209,20 @@ class State:
         if not path.exists():
             return
         try:
-            with np.load(path) as file:
+            with np.load(path, allow_pickle=False) as file:
                 arrays = dict(file)
-            header = json.loads(str(arrays["header"]))
-        except (BadZipFile, OSError, ValueError, KeyError, EOFError):
+            header = build(_Header, parse(str(arrays["header"])))
+            best = [arrays[f"best {i}"] for i in range(len(self.model.weights))]
+            variables = [arrays[f"variable {i}"] for i in range(len(self.variables))]
+        except (BadZipFile, OSError, ValueError, KeyError, EOFError, RuntimeError, TypeError, MemoryError):
             print(f"{path}: cannot be read; training starts afresh", file=sys.stderr)
             return
-        if header["fingerprint"] != fingerprint:
+        if header.fingerprint != fingerprint:
             print(f"{path}: of other settings, data or code; training starts afresh", file=sys.stderr)
             return
-        self.rows = header["rows"]
-        self.stopwatch.earlier = header["seconds"]
-        self.best = [arrays[f"best {i}"] for i in range(len(self.model.weights))]
-        for i, variable in enumerate(self.variables):
-            variable.assign(arrays[f"variable {i}"])
+        self.rows = header.rows
+        self.stopwatch.earlier = header.seconds
+        self.best = best
+        for variable, value in zip(self.variables, variables, strict=True):
+            variable.assign(value)
         print(f"{path}: training goes on after epoch {len(self.rows)}", file=sys.stderr)

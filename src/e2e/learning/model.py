@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
-import pickle
 from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from e2e.data.store import Samples
 from e2e.errors import E2EError
 from e2e.files import whole
 from e2e.tasks import task
+from e2e.typed import build
 
 FORMAT = 1
 
@@ -42,24 +44,59 @@ def load(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     versions. Raises E2EError for a file that is not such a model.
     """
     try:
-        info = torch.load(path, map_location="cpu", weights_only=True)
+        info = read_plain(path)
     except FileNotFoundError:
         raise E2EError(f"{path}: no such file; train the model first") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else "empty file"
-        raise E2EError(f"{path}: not a trained model ({reason}); train it again") from None
-    if not isinstance(info, dict) or info.get("format") != FORMAT:
+    except ValueError as error:
+        raise E2EError(f"{path}: not a trained model ({error}); train it again") from None
+    if info.get("format") != FORMAT:
         raise E2EError(f"{path}: not a trained model of format {FORMAT}; train it again")
-    network = models.build(info["architecture"], task(info["task"], info["channels"]), **info["numbers"])
-    weights = info.pop("state_dict")
+    try:
+        weights = info.pop("state_dict")
+        about = build(_Network, {field.name: info[field.name] for field in fields(_Network)})
+    except (KeyError, ValueError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else error
+        raise E2EError(f"{path}: damaged, or of another version ({reason}); train it again") from None
+    network = models.build(about.architecture, task(about.task, about.channels), **about.numbers)
     try:
         network.load_state_dict(weights)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError, AttributeError) as error:
         raise E2EError(
-            f"{path}: its weights do not fit architecture {info['architecture']!r} as it is now"
+            f"{path}: its weights do not fit architecture {about.architecture!r} as it is now"
             f" ({str(error).splitlines()[-1].strip()}); train it again"
         ) from None
     return network.eval(), info
+
+
+@dataclass(frozen=True)
+class _Network:
+    """What a file must say of its network, so that it can be built."""
+
+    task: str
+    channels: int
+    architecture: str
+    numbers: dict[str, Any]
+
+
+def read_plain(path: str | Path) -> dict[str, Any]:
+    """A dictionary of tensors and plain values that ``torch.save`` wrote; nothing in the file is run.
+
+    The file is a zip archive, whose checksums PyTorch does not compare.
+
+    Raises ValueError, of one line, for a file that is damaged or holds anything else.
+    """
+    try:
+        with ZipFile(path) as archive:
+            if damaged := archive.testzip():
+                raise ValueError(f"the checksum of {damaged} differs")
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # of many classes, by what is damaged
+        raise ValueError(str(error).splitlines()[0] if str(error) else "empty or cut off") from None
+    if not isinstance(content, dict):
+        raise ValueError("holds no dictionary")
+    return content
 
 
 def answers(network: nn.Module, chunks: Iterable[Samples]) -> NDArray[np.float32]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import pickle
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
@@ -162,10 +161,11 @@ def _fit(
     callbacks = [History(history, stopwatch), best, last, *([Reporting(report)] if report else [])]
     trainer = _trainer(settings, accelerator, callbacks, checkpoints)
     parts = Parts(training, validation, settings.batch_size, settings.seed)
-    trainer.fit(loop, parts, ckpt_path=_resumable(Path(checkpoints) / "last.ckpt", fingerprint))
+    resumed = _resumable(Path(checkpoints) / "last.ckpt", fingerprint)
+    trainer.fit(loop, parts, ckpt_path=resumed, weights_only=True)
     if not trainer.is_global_zero:
         return None
-    chosen = torch.load(best.best_model_path, map_location="cpu", weights_only=False)
+    chosen = model.read_plain(best.best_model_path)
     loop.load_state_dict(chosen["state_dict"])
     return chosen["epoch"] + 1, float(best.best_model_score)
 
@@ -211,8 +211,8 @@ def _resumable(checkpoint: Path, fingerprint: str) -> Path | None:
     if not checkpoint.exists():
         return None
     try:
-        content = torch.load(checkpoint, map_location="cpu", weights_only=False)
-    except (pickle.UnpicklingError, RuntimeError, EOFError):
+        content = model.read_plain(checkpoint)
+    except ValueError:
         print(f"{checkpoint}: cannot be read; training starts afresh", file=sys.stderr)
         return None
     if content.get(FINGERPRINT) != fingerprint:
