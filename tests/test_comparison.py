@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from e2e import comparison
 from e2e.comparison import Files, compare
+from e2e.data import parquet
 from e2e.errors import E2EError
 from e2e.files import read_json, write_json
 
@@ -66,7 +67,8 @@ def made(folder, name, metrics, seconds=100.0, points=()):
         )
     )
     write_json(files.metrics, {"model": "cnn", "parameters": 5000, **SIMULATION, **metrics})
-    scores(metrics["auc" if "auc" in metrics else "mean_absolute_error"]["value"]).to_parquet(files.scores)
+    merit = metrics["auc" if "auc" in metrics else "mean_absolute_error"]["value"]
+    parquet.write_table(files.scores, scores(merit))
     write_json(files.training, {"wall_s": seconds})
     write_json(files.benchmark, {"machine": {"cpu": {"model": "A CPU"}}, "points": list(points)})
     return files

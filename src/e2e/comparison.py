@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from e2e.benchmark.ways import BARE, FRAMEWORK
+from e2e.data.scores import read_scores
 from e2e.deploy.contract import load_contract
 from e2e.deploy.flops import flops
 from e2e.deploy.releases import oldest
@@ -117,7 +116,8 @@ def compare(
 
 def _paired(model: Files, best: Files, metric: Metric) -> dict[str, Any]:
     """Difference of the metric between two models, both on the same resampled events."""
-    objects = pd.read_parquet(best.scores)
+    answers = ["logit", "weight"] if metric is AUC else ["mass"]
+    objects = read_scores(best.scores, answers)
     if metric is AUC:
         other = evaluate.reference_answers(model.scores, objects, "logit")
         versus = evaluate.compare(objects, other, objects["logit"].to_numpy(), objects["weight"].to_numpy())

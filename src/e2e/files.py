@@ -9,12 +9,17 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from e2e.errors import E2EError
+from e2e.typed import parse
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MARK = ".e2e"  # in a folder that this project wrote, and so may replace
 _URL = re.compile(r"(?!file:)[a-z][a-z0-9+.-]*://", re.IGNORECASE)
@@ -183,5 +188,41 @@ def write_json(path: str | Path, content: Any) -> None:
 
 
 def read_json(path: str | Path) -> Any:
-    """Content of a JSON file."""
-    return json.loads(Path(path).read_text())
+    """Content of a JSON file that ``write_json`` wrote.
+
+    Raises E2EError for a file that is missing or no JSON, and where a key that is asked for later is missing.
+    """
+    try:
+        return parse(Path(path).read_bytes(), partial(_Record, path))
+    except FileNotFoundError:
+        raise E2EError(f"{path}: no such file; make it first") from None
+    except (OSError, ValueError) as error:
+        raise E2EError(f"{path}: damaged, or not JSON ({error}); make it again") from None
+
+
+class _Record(dict):
+    """An object of a JSON file, which says where it comes from when it lacks a key."""
+
+    def __init__(self, path: str | Path, content: dict[str, Any]):
+        super().__init__(content)
+        self._path = path
+
+    def __missing__(self, key: str) -> Any:
+        raise E2EError(f"{self._path}: has no {key!r}: damaged, or of another version; make it again")
+
+
+def read_csv(path: str | Path, columns: Sequence[str]) -> pd.DataFrame:
+    """A table of numbers that has these columns; raises E2EError for a file that is no such table."""
+    import pandas as pd  # for those alone who read tables
+
+    try:
+        table = pd.read_csv(path)
+    except FileNotFoundError:
+        raise E2EError(f"{path}: no such file; make it first") from None
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise E2EError(f"{path}: damaged, or not a table ({reason}); make it again") from None
+    for name in columns:
+        if name not in table or not len(table) or not pd.api.types.is_numeric_dtype(table[name]):
+            raise E2EError(f"{path}: damaged: it has no numbers {name!r}; make it again")
+    return table

@@ -1,5 +1,7 @@
 """The sample store: what goes in comes out, as columns and images."""
 
+import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from e2e.data import store
+from e2e.data import parquet, store, views
 from e2e.data.store import IDENTITY, Metadata, Samples
 from e2e.errors import E2EError
 from e2e.tasks import Channel, Quantity
@@ -157,6 +159,15 @@ def test_no_truth_is_null(tmp_path):
     assert pq.read_table(tmp_path / "a.parquet")["target"].to_pylist() == [None, 0.0, 1.0]
 
 
+def test_kinematics_that_are_not_finite_are_null(tmp_path):
+    values, unknown = store.known(np.array([1.0, np.nan, np.inf, -np.inf, 1e300]))
+    np.testing.assert_array_equal(values, np.float32([1, np.nan, np.nan, np.nan, np.nan]))
+    assert unknown == 4
+    samples = replace(some(3), kinematics={"pho_pT": np.float32([np.inf, np.nan, 5])})
+    store.write(tmp_path / "a.parquet", [samples], METADATA)
+    assert pq.read_table(tmp_path / "a.parquet")["pho_pT"].to_pylist() == [None, None, 5.0]
+
+
 def test_several_files_in_the_order_given(tmp_path):
     store.write(tmp_path / "a.parquet", [some(3)], METADATA)
     store.write(tmp_path / "b.parquet", [some(5)[3:]], replace(METADATA, sample="photon"))
@@ -179,14 +190,21 @@ def test_files_that_are_no_store(tmp_path):
     (tmp_path / "page.parquet").write_text("<html>")
     with pytest.raises(E2EError, match=r"page\.parquet: not a readable parquet file"):
         store.read(tmp_path / "page.parquet")
-    pq.write_table(pa.table({"x": [1]}), tmp_path / "other.parquet")
-    with pytest.raises(E2EError, match=r"other\.parquet: .*not a sample store"):
-        store.read_metadata(tmp_path / "other.parquet")
-    pq.write_table(
-        pa.table({"x": [1]}).replace_schema_metadata({store.KEY: b"[]"}), tmp_path / "list.parquet"
-    )
-    with pytest.raises(E2EError, match=r"list\.parquet: .*not a sample store"):
-        store.read_metadata(tmp_path / "list.parquet")
+    other = pa.table({"x": [1]})
+    pq.write_table(other, tmp_path / "foreign.parquet")
+    with pytest.raises(E2EError, match=r"foreign\.parquet: has no checksums.*`e2e convert`"):
+        store.read_metadata(tmp_path / "foreign.parquet")
+    for name, metadata in {
+        "other": {},
+        "list": {store.KEY: b"[]"},
+        "deep": {store.KEY: b"[" * 10**5},
+    }.items():
+        again(tmp_path / f"{name}.parquet", other.replace_schema_metadata(metadata))
+        with pytest.raises(E2EError, match=rf"{name}\.parquet: .*not a sample store"):
+            store.read_metadata(tmp_path / f"{name}.parquet")
+    parquet.write_table(tmp_path / "scores.parquet", other)
+    with pytest.raises(E2EError, match=r"scores\.parquet: a parquet file of another kind"):
+        store.read(tmp_path / "scores.parquet")
     path = tmp_path / "cut.parquet"
     store.write(path, [some(100)], METADATA)
     path.write_bytes(path.read_bytes()[:-100])
@@ -200,6 +218,11 @@ def test_hits_outside_the_crop_are_refused(tmp_path):
     store.write(tmp_path / "a.parquet", [make([((1, 1, 1, 0), 1.0, 50.0, {40: 1.0})])], METADATA)
     with pytest.raises(E2EError, match=r"a\.parquet: hits do not fit"):
         store.read(tmp_path / "a.parquet")
+
+
+def again(path, table: pa.Table, **layout) -> None:
+    """Write a table as a store is written, whatever it holds."""
+    parquet.write(path, table.schema, [table], bulk=len(store.HITS), **store.LAYOUT | layout)
 
 
 @pytest.mark.parametrize(
@@ -217,8 +240,7 @@ def test_damaged_hits_are_refused(column, changed, tmp_path):
     store.write(path, [make([((1, 1, 1, 0), 1.0, 50.0, {3: 1.0, 4: 2.0})])], METADATA)
     table = pq.read_table(path)
     place = table.schema.get_field_index(column)
-    table = table.set_column(place, table.schema.field(column), pa.array([changed], pa.binary()))
-    pq.write_table(table, path)
+    again(path, table.set_column(place, table.schema.field(column), pa.array([changed], pa.binary())))
     with pytest.raises(E2EError, match=r"a\.parquet: hits do not fit"):
         store.read(path)
 
@@ -226,9 +248,111 @@ def test_damaged_hits_are_refused(column, changed, tmp_path):
 def test_columns_that_differ_from_the_metadata_are_refused(tmp_path):
     store.write(tmp_path / "a.parquet", [some(3)], METADATA)
     table = pq.read_table(tmp_path / "a.parquet")
-    pq.write_table(table.drop_columns("pho_pT"), tmp_path / "b.parquet")
+    again(tmp_path / "b.parquet", table.drop_columns("pho_pT"))
     with pytest.raises(E2EError, match=r"b\.parquet: columns do not match"):
         store.read(tmp_path / "b.parquet")
+
+
+def test_every_byte_is_covered(tmp_path):
+    """One flipped bit anywhere, but in the magic of the beginning that nobody reads, is noticed."""
+    path, damaged = tmp_path / "a.parquet", tmp_path / "b.parquet"
+    store.write(path, [some(300)], METADATA)
+    content = path.read_bytes()
+    random = np.random.default_rng(1)
+    for place in {*random.integers(4, len(content), 600).tolist(), *range(len(content) - 60, len(content))}:
+        changed = bytearray(content)
+        changed[place] ^= 1 << random.integers(8)
+        damaged.write_bytes(changed)
+        with pytest.raises(E2EError, match=r"b\.parquet: .*e2e convert"):
+            store.read(damaged)
+
+
+def test_damage_shows_in_what_is_read(tmp_path):
+    """That of the hits does not matter to who reads the other columns, and the other way round."""
+    path = tmp_path / "a.parquet"
+    store.write(path, [some(300)], METADATA)
+    group = pq.read_metadata(path).row_group(1)
+    content = path.read_bytes()
+    columns = {"event": 3, "value": group.num_columns - 1}
+    for name, column in columns.items():
+        changed = bytearray(content)
+        changed[group.column(column).data_page_offset + group.column(column).total_compressed_size - 1] ^= 1
+        path.write_bytes(changed)
+        file = store.StoreFile(path)
+        file.hits_of(0)
+        with pytest.raises(E2EError, match="row group 1 is damaged"):
+            file.samples(1)
+        if name == "event":
+            file.hits_of(1)
+            with pytest.raises(E2EError, match="row group 1 is damaged"):
+                file.objects()
+        else:
+            file.objects()
+            with pytest.raises(E2EError, match="row group 1 is damaged"):
+                file.hits_of(1)
+
+
+@pytest.mark.parametrize("rewritten", [{}, {"use_dictionary": False, "compression": "lz4"}])
+def test_a_store_that_another_program_wrote_again_is_refused(rewritten, tmp_path):
+    path = tmp_path / "a.parquet"
+    store.write(path, [some(300)], METADATA)
+    pq.write_table(pq.read_table(path), path, **rewritten)
+    with pytest.raises(E2EError, match=r"a\.parquet: .*written (again )?by another program; make it with"):
+        store.read(path)
+
+
+def test_hits_that_a_file_holds_but_does_not_state_are_refused(tmp_path):
+    """A dictionary makes a column say that it has fewer bytes than it has."""
+    path = tmp_path / "a.parquet"
+    objects = [((1, 1, i, 0), 1.0, 50.0, dict.fromkeys(range(40), 1.0)) for i in range(100)]
+    store.write(path, [make(objects)], METADATA)
+    again(path, pq.read_table(path), use_dictionary=True)
+    with pytest.raises(E2EError, match=r"a\.parquet: hits do not fit"):
+        store.StoreFile(path).hits_of(0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"rows": 2.5}, "rows is 2.5, not a whole number"),
+        ({"rows": True}, "rows is true, not a whole number"),
+        ({"rows": 10**9, "columns": 10**9}, "crops of"),
+        ({"rows": -4}, "crops of"),
+        ({"columns": 10**30}, "too large"),
+        ({"channels": {}}, "channels is {}, not a list"),
+        ({"channels": [{"name": "EB_energy"}]}, "is missing"),
+        ({"channels": ["EB_energy"]}, "not an object"),
+        ({"rejected": {"detector_edge": "3"}}, "rejected.detector_edge"),
+        ({"shape": 3}, "shape is unknown"),
+        ({"format": 1}, "unknown format"),
+    ],
+)
+def test_metadata_that_say_what_cannot_be_are_refused(changes, reason, tmp_path):
+    store.write(tmp_path / "a.parquet", [some(3)], METADATA)
+    table = pq.read_table(tmp_path / "a.parquet")
+    text = json.dumps(json.loads(METADATA.to_json()) | changes)
+    again(tmp_path / "a.parquet", table.replace_schema_metadata({store.KEY: text}))
+    with pytest.raises(E2EError, match=rf"a\.parquet: not a sample store of format 2 .*{re.escape(reason)}"):
+        store.read(tmp_path / "a.parquet")
+
+
+def test_a_target_that_is_no_class_is_refused(tmp_path):
+    store.write(tmp_path / "a.parquet", [replace(some(3), target=np.float32([0, 7, 1]))], METADATA)
+    for read in (store.read, lambda path: store.StoreFile(path).objects()):
+        with pytest.raises(E2EError, match=r"a\.parquet: a target is none of the 2 classes"):
+            read(tmp_path / "a.parquet")
+
+
+def test_compiled_loops_stay_inside_their_arrays():
+    index, value = np.zeros(4, np.uint32), np.zeros(4, np.float32)
+    for start, count, places in ([0], [5], 9), ([-1], [1], 9), ([0, 2], [2, 2], 3), ([3], [2], 9):
+        arrays = np.array(start), np.array(count), index, value
+        taken = np.empty(places, np.uint32), np.empty(places, np.float32)
+        with pytest.raises(IndexError):
+            store.copy_hits(*arrays, *taken)
+        if places == 9:
+            with pytest.raises(IndexError):
+                views.images(*arrays, (1, 2, 3))
 
 
 def test_samples_of_other_units_are_not_mixed():

@@ -6,6 +6,7 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
+from e2e.data import parquet
 from e2e.data.split import PARTS, part
 from e2e.errors import E2EError
 from e2e.learning import data, model, weights
@@ -114,7 +115,7 @@ def test_figures_are_there(results):
 def test_reference_of_another_test_part_is_an_error(toy, trained, results, tmp_path):
     scores = pd.read_parquet(results / "bdt/scores.parquet")
     scores.loc[0, "event"] += 1
-    scores.to_parquet(tmp_path / "bdt.parquet")
+    parquet.write_table(tmp_path / "bdt.parquet", scores)
     outputs = [tmp_path / name for name in ("scores.parquet", "metrics.json", "roc.pdf", "figures")]
     with pytest.raises(E2EError, match=r"bdt\.parquet: not the test part"):
         evaluate(toy.stores, toy.split, trained, tmp_path / "bdt.parquet", *outputs)

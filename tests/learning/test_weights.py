@@ -39,6 +39,23 @@ def test_weighted_classes_have_equal_numbers_and_kinematics():
         assert roc.auc(weight[None])[0] == pytest.approx(0.5, abs=0.006)
 
 
+def test_unknown_and_infinite_kinematics_are_survived():
+    """They get weights among themselves, and hide no ranges that do not overlap."""
+    objects = jets(4_000, 1)
+    objects.loc[::7, "jetPt"] = np.nan
+    objects.loc[::11, "jetPt"] = np.inf
+    objects.loc[::13, "jetEta"] = -np.inf
+    weight = weights.fit(objects, QUARK_GLUON)(objects)
+    assert np.isfinite(weight).all()
+    assert (weight > 0).all()
+    known = np.isfinite(objects["jetPt"])
+    apart = objects.assign(jetPt=objects["jetPt"].where(~known, 50 + 50 * objects["target"]))
+    with pytest.raises(E2EError, match="no two objects of different classes are alike in jetPt"):
+        weights.fit(apart, QUARK_GLUON)
+    unknown = objects.assign(jetPt=objects["jetPt"].where(objects["target"] == 0))
+    assert np.isfinite(weights.fit(unknown, QUARK_GLUON)(unknown)).all()
+
+
 def test_trees_on_kinematics_alone_find_little_with_the_weights():
     parts = {
         part: SimpleNamespace(objects=(objects := jets(count, seed)), target=objects["target"].to_numpy())

@@ -14,15 +14,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from e2e.data import parquet
 from e2e.data.store import IDENTITY, Metadata, StoreFile
 from e2e.errors import E2EError
-from e2e.files import whole, write_json
+from e2e.files import write_json
 
 PARTS = ("train", "validation", "test")
 FRACTIONS = (0.7, 0.1, 0.2)
+REMEDY = "make the split anew"
 EVENT = ["sample", "run", "lumi", "event"]
+COLUMNS = [*IDENTITY, "file", "row", "part", "target"]
 
 
 def _mix(x: np.ndarray) -> np.ndarray:
@@ -107,9 +109,8 @@ def write_split(paths: Sequence[str | Path], output: str | Path, summary: str | 
             ("target", pa.float32()),
         ]
     )
-    with whole(output) as scratch:
-        arrow = pa.Table.from_pandas(table, schema, preserve_index=False).replace_schema_metadata()
-        pq.write_table(arrow, scratch, compression="zstd", use_dictionary=False)
+    arrow = pa.Table.from_pandas(table, schema, preserve_index=False).replace_schema_metadata()
+    parquet.write_table(output, arrow)
     write_json(summary, _summary(table, files[0].metadata.classes))
 
 
@@ -141,16 +142,15 @@ def read_part(
     """
     if name not in PARTS:
         raise E2EError(f"no part {name!r}; choose one of: {', '.join(PARTS)}")
-    table = pd.read_parquet(split)
+    table = parquet.read_table(split, REMEDY, COLUMNS)
     files = {Path(path).name: StoreFile(path) for path in paths}
     if differing := {file for file in files if files[file].rows} ^ set(table.file):  # some may be empty
         raise E2EError(
-            f"{split}: made from other store files (differing: {', '.join(sorted(differing))}); "
-            "make the split anew"
+            f"{split}: made from other store files (differing: {', '.join(sorted(differing))}); {REMEDY}"
         )
     for file_name, rows in table.groupby("file", sort=False):
         file = files[file_name]
         objects = file.objects()
         if not objects[list(IDENTITY)].equals(rows[list(IDENTITY)].reset_index(drop=True)):
-            raise E2EError(f"{split}: objects of {file.path} have changed since; make the split anew")
+            raise E2EError(f"{split}: objects of {file.path} have changed since; {REMEDY}")
         yield file, objects[(rows.part == name).to_numpy() & objects.target.notna()]

@@ -9,6 +9,7 @@ point clouds and graphs by ``e2e.data.views``.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -17,17 +18,18 @@ import numba
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from e2e.data import views
+from e2e.data import parquet, views
 from e2e.errors import E2EError
-from e2e.files import whole
 from e2e.tasks import Channel, Quantity
+from e2e.typed import build, parse
 
-FORMAT = 1
+FORMAT = 2
+MOST_CELLS = 1 << 24  # of a crop; those of jets have 125,000
 ROW_GROUP = 128  # rows: of jets, as many hits as a processor's cache holds while they are unpacked
 # LZ4 is unpacked a third faster than zstd, for a tenth more bytes.
 LAYOUT = {"compression": "lz4", "use_dictionary": False, "write_statistics": False}
+REMEDY = "make it with `e2e convert`"
 KEY = b"e2e"  # key of the JSON in the parquet schema metadata
 # As bytes: lists of numbers take twice as long to read. Of ``index`` the differences, which compress better.
 HITS = {"index": np.dtype("<u4"), "value": np.dtype("<f4")}
@@ -73,13 +75,14 @@ class Metadata:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Metadata:
-        """Raises AttributeError, KeyError, TypeError or ValueError where ``text`` is not of this format."""
-        content = json.loads(text)
-        if content.pop("format") != FORMAT:
+        """Raises ValueError where ``text`` is not of this format."""
+        content = parse(text)
+        if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
             raise ValueError("unknown format")
-        content["channels"] = tuple(Channel(**channel) for channel in content["channels"])
-        content["kinematics"] = tuple(Quantity(**quantity) for quantity in content["kinematics"])
-        return cls(**{**content, "classes": tuple(content["classes"])})
+        metadata = build(cls, content)
+        if min(metadata.shape) < 1 or math.prod(metadata.shape) > MOST_CELLS:
+            raise ValueError(f"crops of {metadata.shape} (channels, rows, columns)")
+        return metadata
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,13 +188,30 @@ def gather(
 
 @numba.njit(cache=True, nogil=True)
 def copy_hits(start, count, index, value, to_index, to_value):
-    """Write the hits that ``gather`` returns to the beginning of ``to_index`` and ``to_value``."""
+    """Write the hits that ``gather`` returns to the beginning of ``to_index`` and ``to_value``.
+
+    Raises IndexError where one of them is not there, or has no place.
+    """
     place = 0
     for i in range(len(start)):
+        beyond = start[i] + count[i] > min(len(index), len(value))
+        if start[i] < 0 or count[i] < 0 or beyond or place + count[i] > min(len(to_index), len(to_value)):
+            raise IndexError("hits outside their array")
         for hit in range(start[i], start[i] + count[i]):
             to_index[place] = index[hit]
             to_value[place] = value[hit]
             place += 1
+
+
+def known(values: np.ndarray) -> tuple[np.ndarray, int]:
+    """A kinematic quantity [N] of a source as float32, NaN (null in the file) where it is not finite there.
+
+    Also returns how many such values there are, which the converter notes.
+    """
+    with np.errstate(over="ignore"):  # a float64 beyond float32 is not finite either
+        values = np.asarray(values).astype(np.float32)
+    finite = np.isfinite(values)
+    return np.where(finite, values, np.float32(np.nan)), int(np.count_nonzero(~finite))
 
 
 def _describe(samples: Samples) -> str:
@@ -206,9 +226,8 @@ def write(path: str | Path, samples: Iterable[Samples], metadata: Metadata) -> N
     pieces. The file appears whole or not at all.
     """
     schema = _schema(metadata)
-    with whole(path) as scratch, pq.ParquetWriter(scratch, schema, **LAYOUT) as writer:
-        for group in _regroup(samples):
-            writer.write_table(_table(group, schema))
+    groups = (_table(group, schema) for group in _regroup(samples))
+    parquet.write(path, schema, groups, bulk=len(HITS), **LAYOUT)
 
 
 def _regroup(samples: Iterable[Samples]) -> Iterator[Samples]:
@@ -228,7 +247,8 @@ def _regroup(samples: Iterable[Samples]) -> Iterator[Samples]:
 
 def _schema(metadata: Metadata) -> pa.Schema:
     columns = [
-        (name, pa.string() if kind is str else pa.from_numpy_dtype(kind)) for name, kind in IDENTITY.items()
+        pa.field(name, pa.string() if kind is str else pa.from_numpy_dtype(kind), nullable=False)
+        for name, kind in IDENTITY.items()
     ]
     columns += [("target", pa.float32())]
     columns += [(quantity.name, pa.float32()) for quantity in metadata.kinematics]
@@ -238,8 +258,8 @@ def _schema(metadata: Metadata) -> pa.Schema:
 
 def _table(samples: Samples, schema: pa.Schema) -> pa.Table:
     columns = {name: getattr(samples, name) for name in IDENTITY}
-    known = {"target": samples.target, **samples.kinematics}
-    columns |= {name: pa.array(column, pa.float32(), from_pandas=True) for name, column in known.items()}
+    numbers = {"target": samples.target, **{name: known(c)[0] for name, c in samples.kinematics.items()}}
+    columns |= {name: pa.array(column, pa.float32(), from_pandas=True) for name, column in numbers.items()}
     columns["index"] = _bytes(_differences(samples.offsets, samples.index), samples.offsets, HITS["index"])
     columns["value"] = _bytes(samples.value, samples.offsets, HITS["value"])
     return pa.table([pa.array(columns[name]) for name in schema.names], schema=schema)
@@ -279,6 +299,8 @@ def _sums(offsets, differences, cells):
     valid = True
     for i in range(len(offsets) - 1):
         last = np.int64(-1)
+        if not 0 <= offsets[i] <= offsets[i + 1] <= len(differences):
+            raise ValueError("offsets outside the hits")
         for hit in range(offsets[i], offsets[i + 1]):
             here = differences[hit] + max(last, 0)
             valid &= last < here < cells
@@ -317,42 +339,33 @@ class StoreFile:
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
-        try:
-            self._file = pq.ParquetFile(path, memory_map=True)
-        except FileNotFoundError:
-            raise E2EError(f"{path}: no such file") from None
-        except (pa.ArrowInvalid, OSError) as error:
-            raise E2EError(
-                f"{path}: not a readable parquet file ({error}); make it with `e2e convert`"
-            ) from None
-        self.schema = self._file.schema_arrow
+        self._file = parquet.File(path, REMEDY, bulk=len(HITS))
+        self.schema, self.rows = self._file.schema, self._file.rows
         try:
             self.metadata = Metadata.from_json((self.schema.metadata or {})[KEY])
-        except (AttributeError, KeyError, TypeError, ValueError):
-            raise E2EError(
-                f"{path}: a parquet file, but not a sample store of format {FORMAT}; "
-                "make one with `e2e convert`"
-            ) from None
+        except KeyError:
+            raise E2EError(f"{path}: a parquet file, but not a sample store; {REMEDY}") from None
+        except ValueError as error:
+            raise E2EError(f"{path}: not a sample store of format {FORMAT} ({error}); {REMEDY}") from None
         if not self.schema.equals(_schema(self.metadata)):
-            raise E2EError(
-                f"{path}: columns do not match the metadata of the sample store; "
-                "make it anew with `e2e convert`"
-            )
-        groups = [self._file.metadata.row_group(group) for group in range(self._file.num_row_groups)]
-        self.rows = [group.num_rows for group in groups]
-        values = [group.column(group.num_columns - 1) for group in groups]
-        self.hits = [column.total_uncompressed_size // HITS["value"].itemsize for column in values]
+            raise E2EError(f"{path}: columns do not match the metadata of the sample store; {REMEDY}")
+        groups = range(len(self.rows))
+        said = [max(self._file.uncompressed(group, name) for name in HITS) for group in groups]
+        self.hits = [size // HITS["value"].itemsize for size in said]
+        cells = math.prod(self.metadata.shape)
+        if any(hits > rows * (cells + 2) + 1024 for hits, rows in zip(self.hits, self.rows, strict=True)):
+            raise E2EError(f"{path}: says that it holds more hits than cells; {REMEDY}")
 
     def __reduce__(self):
         return StoreFile, (self.path,)  # another process opens it anew
 
     def nothing(self) -> Samples:
         """No objects, described as those of the file are."""
-        return self._samples(self.schema.empty_table())
+        return self._samples(self.schema.empty_table(), 0)
 
     def samples(self, group: int) -> Samples:
         """The objects of a row group."""
-        return self._samples(self._file.read_row_group(group, use_threads=False))
+        return self._samples(self._file.read_group(group), self.hits[group])
 
     def groups(self) -> Iterator[Samples]:
         """The objects, one row group at a time."""
@@ -360,15 +373,18 @@ class StoreFile:
 
     def hits_of(self, group: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Offsets, index and value of a row group, as in ``Samples``."""
-        return self._hits(self._file.read_row_group(group, columns=list(HITS), use_threads=False))
+        return self._hits(self._file.read_group(group, list(HITS)), self.hits[group])
 
     def objects(self) -> pd.DataFrame:
         """Identity, target and kinematics of all objects, one row each; their hits are not read."""
         columns = [name for name in self.schema.names if name not in HITS]
-        return self._file.read(columns=columns, use_threads=False).to_pandas()
+        objects = self._file.read(columns).to_pandas()
+        self._check(objects["target"].to_numpy())
+        return objects
 
-    def _samples(self, table: pa.Table) -> Samples:
-        offsets, index, value = self._hits(table)
+    def _samples(self, table: pa.Table, most: int) -> Samples:
+        offsets, index, value = self._hits(table, most)
+        self._check(table["target"].to_numpy())
         return Samples(
             sample=table["sample"].to_numpy().astype(str),
             **{name: table[name].to_numpy() for name in ("run", "lumi", "event", "object", "target")},
@@ -383,16 +399,19 @@ class StoreFile:
             shape=self.metadata.shape,
         )
 
-    def _hits(self, table: pa.Table) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _check(self, target: np.ndarray) -> None:
+        classes = self.metadata.classes
+        if classes and not np.all(np.isnan(target) | np.isin(target, np.arange(len(classes)))):
+            raise E2EError(f"{self.path}: a target is none of the {len(classes)} classes; {REMEDY}")
+
+    def _hits(self, table: pa.Table, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         shape = self.metadata.shape
         try:
             offsets, differences = _numbers(table["index"], HITS["index"])
             others, value = _numbers(table["value"], HITS["value"])
-            index, valid = _sums(offsets, differences, int(np.prod(shape)))
+            index, valid = _sums(offsets, differences, math.prod(shape))
         except ValueError:
             valid = False
-        if not valid or not np.array_equal(offsets, others):
-            raise E2EError(
-                f"{self.path}: hits do not fit a crop of {shape}; make the file anew with `e2e convert`"
-            )
+        if not valid or len(index) > most or not np.array_equal(offsets, others):
+            raise E2EError(f"{self.path}: hits do not fit a crop of {shape}; {REMEDY}")
         return offsets, index, value

@@ -43,6 +43,8 @@ def images(
 @_compiled
 def _scatter(start, count, index, value, frames):
     for i in range(len(start)):
+        if start[i] < 0 or count[i] < 0 or start[i] + count[i] > min(len(index), len(value)):
+            raise IndexError("hits outside their array")
         for hit in range(start[i], start[i] + count[i]):
             if index[hit] >= frames.shape[1]:
                 raise IndexError("hit outside the crop")
@@ -76,7 +78,7 @@ def points(samples: Samples, k: int, crop: Crop) -> PointCloud:
     channels in GeV, largest first (signed quantities such as a time or an impact parameter do not
     count), and by pixel (row * W + column), smallest first, where sums are equal. The sum is that of
     float32 numbers added in the order of the channels, so that every framework finds the same.
-    Raises E2EError where no channel is in GeV.
+    Raises E2EError where no channel is in GeV, IndexError for a hit outside the crop.
     """
     channels, rows, columns = samples.shape
     ranked = np.array([channel.unit == "GeV" for channel in samples.channels])
@@ -98,6 +100,11 @@ def _lead(offsets, index, value, ranked, pixels, pixel, values, mask):
     place = np.full(pixels, -1)
     for i in range(len(offsets) - 1):
         first, last = offsets[i], offsets[i + 1]
+        if not 0 <= first <= last <= min(len(index), len(value)):
+            raise IndexError("hits outside their array")
+        for hit in range(first, last):
+            if index[hit] >= len(ranked) * pixels:
+                raise IndexError("hit outside the crop")
         hit_pixels = np.unique(index[first:last] % np.uint32(pixels))
         for hit in range(first, last):
             if ranked[index[hit] // pixels]:

@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
 from e2e import tasks
+from e2e.data import parquet
+from e2e.data.scores import read_scores
 from e2e.data.split import PARTS
 from e2e.data.store import IDENTITY, Samples
 from e2e.data.stream import Stream
 from e2e.errors import E2EError
-from e2e.files import whole, write_json
+from e2e.files import write_json
 from e2e.learning import data, model, weights
 from e2e.learning.attribution import integrated_gradients
 from e2e.learning.statistics import Calibration, Estimate, EventBootstrap, Roc, events
@@ -117,8 +118,7 @@ def write_scores(path: str | Path, objects: pd.DataFrame, **answers: NDArray[np.
     """Write sample, run, lumi, event, object, target, the ``answers`` and the kinematics, a row an object."""
     columns = {**objects[[*IDENTITY, "target"]], **answers, **_kinematics(objects)}
     table = pa.table({name: pa.array(np.asarray(column)) for name, column in columns.items()})
-    with whole(path) as scratch:
-        pq.write_table(table, scratch, compression="zstd", use_dictionary=False)
+    parquet.write_table(path, table)
 
 
 def measure(
@@ -270,7 +270,7 @@ def _auc_within(inside: NDArray, logit: NDArray, target: NDArray) -> Callable[[N
 def reference_answers(path: str | Path, objects: pd.DataFrame, answer: str) -> NDArray[np.float64]:
     """The column ``answer`` of the scores file ``path`` in the order of ``objects``."""
     key = list(IDENTITY)
-    table = pd.read_parquet(path)
+    table = read_scores(path, [answer])
     if len(table) != len(objects) or table.duplicated(key).any():
         raise E2EError(f"{path}: not the test part of these stores; make it again")
     merged = objects[key].merge(table, on=key, how="left", validate="one_to_one")

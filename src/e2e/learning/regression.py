@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from e2e import tasks
+from e2e.data.scores import read_scores
 from e2e.data.split import PARTS
 from e2e.errors import E2EError
 from e2e.files import write_json
@@ -56,7 +57,7 @@ def evaluate(
     answers = {
         name: reference_answers(reference, test.objects, column)
         for column, name in REFERENCES.items()
-        if column in pd.read_parquet(reference)
+        if column in read_scores(reference)
     }
     write_scores(scores, test.objects, mass=mass)
 

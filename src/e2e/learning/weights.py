@@ -33,7 +33,7 @@ def fit(objects: pd.DataFrame, task: Task) -> Weigh:
     if not task.balance:
         return lambda objects: np.ones(len(objects), np.float32)
     target = _target(objects)
-    _check_overlap(_balanced(objects, task), target, task)
+    _check_overlap(_known(objects, task), target, task)
     shares = _regression(len(objects)).fit(_balanced(objects, task), target)
 
     def overlap(objects: pd.DataFrame) -> NDArray[np.float64]:
@@ -61,7 +61,8 @@ def _regression(objects: int) -> Pipeline:
 
 def _check_overlap(quantities: NDArray, target: NDArray, task: Task) -> None:
     of_classes = [quantities[target == i] for i in range(len(task.classes))]
-    lowest, highest = (np.array([side(one, axis=0) for one in of_classes]) for side in (np.min, np.max))
+    # Of those that are known; NaN where none is, which is neither above nor below anything.
+    lowest, highest = (np.array([side.reduce(one) for one in of_classes]) for side in (np.fmin, np.fmax))
     if (lowest.max(axis=0) > highest.min(axis=0)).any():
         raise E2EError(
             f"no two objects of different classes are alike in {' and '.join(task.balance)}: they cannot be"
@@ -69,9 +70,15 @@ def _check_overlap(quantities: NDArray, target: NDArray, task: Task) -> None:
         )
 
 
+def _known(objects: pd.DataFrame, task: Task) -> NDArray[np.float64]:
+    """Transverse momentum and |eta| [N, 2]; NaN where unknown."""
+    quantities = np.abs(objects[list(task.balance)].to_numpy(np.float64))
+    return np.where(np.isfinite(quantities), quantities, np.nan)
+
+
 def _balanced(objects: pd.DataFrame, task: Task) -> NDArray[np.float64]:
-    """Transverse momentum and |eta| [N, 2]; 0 where unknown."""
-    return np.abs(np.nan_to_num(objects[list(task.balance)].to_numpy(np.float64)))
+    """The same, 0 where unknown, so that unknown ones are alike."""
+    return np.nan_to_num(_known(objects, task))
 
 
 def _target(objects: pd.DataFrame) -> NDArray[np.int64]:

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from e2e import tasks
 from e2e.benchmark.ways import FRAMEWORK
-from e2e.data import store
-from e2e.data.split import PARTS
+from e2e.data import parquet, store
+from e2e.data.scores import read_scores
+from e2e.data.split import PARTS, REMEDY
 from e2e.data.store import Samples
 from e2e.data.stream import Stream
 from e2e.errors import E2EError
-from e2e.files import read_json
+from e2e.files import read_csv, read_json
 from e2e.learning import weights
 from e2e.learning.evaluate import SHAPES, compare, curve, reference_answers
 from e2e.learning.regression import REFERENCES
@@ -56,7 +57,7 @@ class Results:
         self.folder = Path(folder)
         self.run = self.folder.resolve().parent.name
         split = self.folder / "split.parquet"
-        files = pd.read_parquet(split, columns=["file"])["file"].unique() if split.exists() else []
+        files = parquet.read_table(split, REMEDY, ["file"])["file"].unique() if split.exists() else []
         self.stores = [self.folder / "store" / name for name in files]
         found = sorted(path.parent.name for path in self.folder.glob("*/metrics.json"))
         self.models = [name for name in found if name != BDT] if models is None else list(models)
@@ -102,7 +103,7 @@ class Results:
 
     def histories(self) -> dict[str, pd.DataFrame]:
         """Of each model: a row an epoch of its training."""
-        return {model: pd.read_csv(self.folder / model / "history.csv") for model in self.models}
+        return {model: read_csv(self.folder / model / "history.csv", ["epoch"]) for model in self.models}
 
     def answers(self) -> dict[str, NDArray[np.float64]]:
         """Logits, or masses in GeV, of the objects of the test part by each model and each reference."""
@@ -112,7 +113,7 @@ class Results:
         if self.task.classes:
             files[f"BDT on {SHAPES[self.task.seed_cell]}"] = (BDT, column)
         else:
-            files |= {name: (BDT, key) for key, name in REFERENCES.items() if key in pd.read_parquet(scores)}
+            files |= {name: (BDT, key) for key, name in REFERENCES.items() if key in read_scores(scores)}
         return {
             name: reference_answers(self.folder / folder / "scores.parquet", objects, key)
             for name, (folder, key) in files.items()

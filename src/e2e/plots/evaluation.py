@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from e2e.data.store import Samples
+from e2e.files import read_csv
 from e2e.learning.statistics import Estimate
 from e2e.plots import style
 from e2e.plots.displays import QUANTITIES
@@ -28,7 +28,7 @@ WATCHED = {  # column of a history: names of the loss and of itself
 
 def history(source: str | Path, origin: str) -> Figure:
     """Losses, and what was watched, by epoch, from the history CSV of a training."""
-    table = pd.read_csv(source)
+    table = read_csv(source, ["epoch", "training_loss", "validation_loss"])
     figure, (left, right) = style.figure(columns=2)
     for name in ("training", "validation"):
         left.plot(table["epoch"], table[f"{name}_loss"], marker="o", label=name)
