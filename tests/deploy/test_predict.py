@@ -35,7 +35,8 @@ def test_ntuple_gets_the_scores_of_the_network(trained, model, ntuple, samples, 
     assert set(table["target"]) == {0, 1}
     assert set(table["sample"]) == {"showers"}
     assert (table["pho_pT"] == 50).all()
-    assert table.attrs == {"model_sha256": sha256(model), "framework": "PyTorch", "near_ties": False}
+    about = {"model_sha256": sha256(model), "framework": "PyTorch", "near_ties": False}
+    assert table.attrs == about | {"origin": "e2e simulation"}
 
 
 def test_store_file_gets_the_scores_of_its_ntuple(model, ntuple, tmp_path):
@@ -100,7 +101,7 @@ def test_model_of_another_input_shape_is_refused(model, samples, tmp_path):
     onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), tmp_path / "model.onnx")
     content = json.loads(model.with_suffix(".json").read_text()) | {"sha256": sha256(tmp_path / "model.onnx")}
     (tmp_path / "model.json").write_text(json.dumps(content))
-    with pytest.raises(E2EError, match=r"frames are 2 x 32 x 32 .* but the model takes 2 x 31 x 32"):
+    with pytest.raises(E2EError, match=r"has frames .*\[N, 2, 31, 32\].* promises frames .*\[N, 2, 32, 32\]"):
         scores(tmp_path / "model.onnx", [samples], tmp_path / "scores.parquet")
     assert not (tmp_path / "scores.parquet").exists()
 

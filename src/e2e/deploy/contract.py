@@ -5,11 +5,11 @@ docs/model-contract.md describes both files. The C++ tagger reads the same JSON.
 
 from __future__ import annotations
 
-import json
+import hashlib
 import subprocess
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,14 +17,16 @@ from numpy.typing import ArrayLike, NDArray
 import e2e
 from e2e import tasks
 from e2e.errors import E2EError
-from e2e.files import sha256
 from e2e.tasks import Task
+from e2e.typed import build, parse, shown
 
 FORMAT = 2
 INPUT = "frames"
 # Places in model.json for what no model has yet. One that had any of it could not be run by what reads format
 # 2 now.
 UNFILLED = ("scalars", "orientation", "domain", "working_points")
+# A weight kept in another file names it so: by an entry with the key "location" (onnx.proto, TensorProto).
+EXTERNAL = b"\n\x08location\x12"
 
 
 @dataclass(frozen=True)
@@ -125,21 +127,21 @@ class Contract:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Contract:
-        """Raises KeyError, TypeError or ValueError where ``content`` is not what ``to_json`` writes."""
+        """Raises KeyError, TypeError, ValueError or E2EError where it is not what ``to_json`` writes."""
+        kinds = get_type_hints(cls)
+        names = ("model", "sha256", "opset", "ir_version", "training_data", "git_revision", "versions")
         contract = cls(
-            tasks.task(content["task"], len(content["input"]["channels"])),
-            *(
-                content[name]
-                for name in (
-                    "model", "sha256", "opset", "ir_version", "training_data", "git_revision", "versions"
-                )
-            ),
-            temperature=content.get("calibration", {}).get("temperature", 1.0),
-            near_ties=content["near_ties"],
-        )  # fmt: skip
+            tasks.task(build(str, content["task"], "task"), len(content["input"]["channels"])),
+            **{name: build(kinds[name], content[name], name) for name in (*names, "near_ties")},
+        )
+        if contract.task.classes:
+            temperature = build(float, content["calibration"]["temperature"], "calibration.temperature")
+            contract = replace(contract, temperature=temperature)
+        if not contract.temperature > 0:
+            raise ValueError(f"calibration.temperature is {contract.temperature:g}, not above 0")
         for key, value in contract.to_json().items():
             if content[key] != value:
-                raise ValueError(f"{key} is {content[key]}, but task {contract.task.name} has {value}")
+                raise ValueError(f"{key} is {shown(content[key])}, but task {contract.task.name} has {value}")
         return contract
 
 
@@ -153,7 +155,8 @@ def load_contract(model_onnx: str | Path) -> Contract:
 
     Raises:
         E2EError: the model or its JSON is missing or unreadable, the JSON belongs to another model
-            (sha256), or its task has other channels, outputs, classes, crop, seeds or detector here.
+            (sha256), the model keeps weights in another file, which the checksum does not cover, or its
+            task has other channels, outputs, classes, crop, seeds or detector here.
     """
     model_onnx, path = Path(model_onnx), json_beside(model_onnx)
     if not model_onnx.is_file():
@@ -161,18 +164,27 @@ def load_contract(model_onnx: str | Path) -> Contract:
     if not path.is_file():
         raise E2EError(f"{path}: missing; it is written with {model_onnx.name}: copy both, or export anew")
     try:
-        contract = Contract.from_json(json.loads(path.read_text()))
-    except (KeyError, TypeError, ValueError, E2EError) as error:
+        contract = Contract.from_json(parse(path.read_bytes()))
+    except (OSError, KeyError, TypeError, ValueError, E2EError) as error:
         reason = f"no key {error}" if isinstance(error, KeyError) else error
         raise E2EError(
             f"{path}: not a model contract of format {FORMAT} for this version ({reason}); "
             "export the model anew"
         ) from None
-    found = sha256(model_onnx)
+    try:
+        content = model_onnx.read_bytes()
+    except OSError as error:
+        raise E2EError(f"{model_onnx}: cannot be read ({error.strerror}); check its permissions") from None
+    found = hashlib.sha256(content).hexdigest()
     if found != contract.sha256:
         raise E2EError(
             f"{path}: belongs to another model (sha256 {contract.sha256[:12]}..., but {model_onnx.name} has "
             f"{found[:12]}...); copy the two files together, or export anew"
+        )
+    if EXTERNAL in content:
+        raise E2EError(
+            f"{model_onnx}: keeps weights in another file, which the checksum does not cover; "
+            "save the model with all of its weights inside, or export it anew"
         )
     return contract
 

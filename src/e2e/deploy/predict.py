@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from e2e.data import store
+from e2e.data import parquet, store
 from e2e.data.convert import convert
 from e2e.data.store import Samples, StoreFile
 from e2e.deploy.contract import Contract, load_contract
-from e2e.deploy.runtime import run, session
+from e2e.deploy.runtime import load, run
 from e2e.errors import E2EError
-from e2e.files import local_path, output_path, temporary_folder, whole
+from e2e.files import local_path, output_path, temporary_folder
 from e2e.tasks import Channel
 
 BATCH_CELLS = 256 * 2 * 32 * 32  # values a call: enough to keep the processor busy, 2 MB of frames
@@ -34,8 +34,9 @@ def scores(
         E2EError: the model cannot be used, its channels are not those of the objects, or an output is
             not finite; no table is left.
     """
-    contract, opened = load_contract(model_onnx), session(model_onnx, threads=threads)
+    contract, opened = load(model_onnx, threads=threads)
     batch = max(1, BATCH_CELLS // math.prod(contract.task.shape))
+    names = [expected.name for expected in contract.outputs]
     tables = []
     for samples in chunks:
         if samples.channels != contract.task.channels:
@@ -45,26 +46,18 @@ def scores(
             )
         for start in range(0, max(1, len(samples)), batch):  # without objects, a table without rows
             piece = samples[start : start + batch]
-            given = run(opened, piece.images())
+            frames = piece.images()
+            given = run(opened, frames)
+            _check_finite(model_onnx, piece, frames, {name: given[name] for name in names})
             tables.append(piece.identity().assign(target=piece.target, **given, **piece.kinematics))
     table = pd.concat(tables, ignore_index=True)
-    names = [expected.name for expected in contract.outputs]
-    bad = table[~np.isfinite(table[names]).all(axis=1)]
-    if len(bad):
-        worst = bad.iloc[0]
-        raise E2EError(
-            f"{model_onnx}: gives {', '.join(f'{name} {worst[name]:g}' for name in names)} for sample "
-            f"{worst['sample']} run {worst.run} lumi {worst.lumi} event {worst.event} object {worst.object}; "
-            "look for NaN among its hits"
-        )
     table.attrs = {
         "model_sha256": contract.sha256,
         "framework": contract.framework,
         "near_ties": contract.near_ties,
         "origin": contract.training_data["origin"],
     }
-    with whole(output) as scratch:
-        table.to_parquet(scratch, index=False)
+    parquet.write_table(output, table)
     return table
 
 
@@ -109,6 +102,29 @@ def _compare_tracks(contract: Contract, source: Path, tracks: str | None) -> Non
             f"tracks at {contract.tracks}; expect worse scores",
             file=sys.stderr,
         )
+
+
+def _check_finite(
+    model_onnx: str | Path, samples: Samples, frames: np.ndarray, given: dict[str, np.ndarray]
+) -> None:
+    """Raises E2EError where an output is not finite, and says whether hits or model are at fault."""
+    bad = np.flatnonzero(~np.isfinite(np.stack(list(given.values()))).all(axis=0))
+    if not len(bad):
+        return
+    first = int(bad[0])
+    finite = np.isfinite(frames[first]).all(axis=(1, 2))
+    wrong = [
+        channel.name for channel, is_finite in zip(samples.channels, finite, strict=True) if not is_finite
+    ]
+    reason = (
+        f"its hits in {', '.join(wrong)} are not all finite: look at the source"
+        if wrong
+        else "its frame is finite, so the model is at fault: its weights are not finite, or it overflows"
+    )
+    raise E2EError(
+        f"{model_onnx}: gives {', '.join(f'{name} {values[first]:g}' for name, values in given.items())} for "
+        f"{' '.join(f'{name} {value}' for name, value in samples.identity().iloc[first].items())}; {reason}"
+    )
 
 
 def _chunks(path: Path) -> Iterator[Samples]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 
-from e2e.deploy.contract import INPUT
+from e2e.deploy.contract import INPUT, Contract, load_contract
 from e2e.errors import E2EError
 
+FLOAT = "tensor(float)"
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 # TensorFloat-32 rounds to 10 bits: fast, and further from the CPU than the tolerances allow.
@@ -48,11 +50,55 @@ def session(model_onnx: str | Path, provider: str = CPU, threads: int = 1) -> on
     return opened
 
 
+def load(
+    model_onnx: str | Path, provider: str = CPU, threads: int = 1
+) -> tuple[Contract, onnxruntime.InferenceSession]:
+    """The contract of a model and a ``session`` of it, once the graph has been compared with the contract.
+
+    Raises:
+        E2EError: the model cannot be loaded, or does not take or give what its contract promises.
+    """
+    contract = load_contract(model_onnx)
+    opened = session(model_onnx, provider, threads)
+    promised = [
+        _signature(INPUT, FLOAT, ["N", *contract.task.shape]),
+        *sorted(_signature(output.name, FLOAT, ["N"]) for output in contract.outputs),
+    ]
+    found = [
+        _signature(node.name, node.type, node.shape)
+        for nodes in (opened.get_inputs(), sorted(opened.get_outputs(), key=lambda node: node.name))
+        for node in nodes
+    ]
+    if found != promised:
+        raise E2EError(
+            f"{model_onnx}: its graph has {'; '.join(found)}, but its JSON promises {'; '.join(promised)}; "
+            "export it anew"
+        )
+    objects = 2
+    for name, values in run(opened, np.zeros((objects, *contract.task.shape), np.float32)).items():
+        if values.shape != (objects,):
+            raise E2EError(
+                f"{model_onnx}: gives {name} of shape {values.shape} for {objects} frames; export it anew"
+            )
+        if not np.all(np.isfinite(values)):
+            raise E2EError(
+                f"{model_onnx}: gives {name} {values[0]:g} for frames without a hit: its weights are not "
+                "finite; train it again"
+            )
+    return contract, opened
+
+
+def _signature(name: str, kind: str, shape: Sequence[int | str | None]) -> str:
+    """What goes into a graph or comes out, as text; an axis of any length is N, whatever its name."""
+    axes = ", ".join(str(axis) if isinstance(axis, int) else "N" for axis in shape)
+    return f"{name} {kind} [{axes}]"
+
+
 def run(opened: onnxruntime.InferenceSession, frames: np.ndarray) -> dict[str, np.ndarray]:
     """Outputs by name, float32 [N] each, of ``frames`` float32 [N, C, H, W] in the units of the contract.
 
     Raises:
-        E2EError: the frames do not have the shape that the model takes.
+        E2EError: the frames do not have the shape that the model takes, or it fails on them.
     """
     expected = opened.get_inputs()[0].shape[1:]
     if list(frames.shape[1:]) != expected:
@@ -62,4 +108,9 @@ def run(opened: onnxruntime.InferenceSession, frames: np.ndarray) -> dict[str, n
             "use the model with the task it was trained for"
         )
     names = [output.name for output in opened.get_outputs()]
-    return dict(zip(names, opened.run(names, {INPUT: frames}), strict=True))
+    try:
+        values = opened.run(names, {INPUT: frames})
+    except Exception as error:  # see session
+        reason = str(error).splitlines()[0]
+        raise E2EError(f"the model cannot run on {len(frames)} frames ({reason}); export it anew") from None
+    return dict(zip(names, values, strict=True))

@@ -79,8 +79,25 @@ TEST_CASE("a model without a valid contract is refused, naming the file") {
   CHECK(contains(failure(), R"(the shape of the input is ["N",32,32,2])"));
   testing::write(json, replaced(R"("logit", "unit": "1", "shape": ["N"])", R"("logit", "unit": "1", "shape": ["N", 2])"));
   CHECK(contains(failure(), R"(the shape of output logit is ["N",2]; this release takes one number an object)"));
+  for (auto const& rows : {"4294967328", "-1", "32.0", "1e30", "\"32\"", "[[]]"}) {
+    testing::write(json, replaced(R"("rows": 32)", R"("rows": )" + std::string(rows)));
+    CHECK(contains(failure(), json + ": rows is " + (rows == std::string("1e30") ? "1e+30" : rows)));
+  }
+  testing::write(json, replaced(R"("format": 1)", R"("format": )" + std::string(100000, '[')));
+  CHECK(contains(failure(), json + ": it has more than 32 lists and objects in each other"));
+  testing::write(json, replaced(R"({"name": "EB_energy")", R"({"name": 7)"));
+  CHECK(contains(failure(), json + ": "));
   testing::write(json, replaced(R"("outputs": [)", R"("outputs": [], "others": [)"));
   CHECK(contains(failure(), "it names no output"));
+}
+
+TEST_CASE("a model that keeps weights in another file is refused") {
+  testing::Folder const folder;
+  LinearModel model;
+  model.external = "weights.bin";
+  model.save(folder / "model.onnx");
+  testing::write(folder / "weights.bin", std::string(model.weights.size() * sizeof(float), '\0'));
+  CHECK(contains(message([&] { ModelContract::read(folder / "model.onnx"); }), "keeps weights in another file"));
 }
 
 TEST_CASE("frames of other channels, another order of them, or another crop are refused") {
@@ -185,7 +202,14 @@ TEST_CASE("a value that is not finite names model, output and object") {
   TaggerModel const tagger(folder / "model.onnx", "cpu");
   std::vector<float> data(2 * 2 * 32 * 32, 0.f);
   data[2 * 32 * 32] = data[2 * 32 * 32 + 1] = 3e38f;
-  CHECK(contains(message([&] { tagger.outputs(frames({1, 7}, data)); }), "model.onnx: mass of object 7 is inf"));
+  auto const failure = [&] { return message([&] { tagger.outputs(frames({1, 7}, data)); }); };
+  CHECK(contains(failure(), "model.onnx: mass of object 7 is inf; its frame is finite, so the model is at fault"));
+  data[2 * 32 * 32] = std::nanf("");
+  CHECK(contains(failure(), "mass of object 7 is nan; its hits are not all finite"));
+  model.weights[3] = std::nanf("");
+  model.save(folder / "model.onnx");
+  CHECK(contains(message([&] { TaggerModel(folder / "model.onnx", "cpu"); }),
+                 "gives nan for frames without a hit: its weights are not finite"));
 }
 
 TEST_CASE("the session outlives its file: no event loads the model again") {

@@ -75,6 +75,7 @@ namespace testing {
 
   std::string LinearModel::onnx() const {
     auto const n = batch.empty() ? std::string("N") : batch;
+    auto const size = static_cast<int>(weights.size());
     std::string ends;
     for (auto const& name : outputs)
       ends += field(1, node(name == "score" ? "Sigmoid" : "Identity", {"sum"}, name)) +
@@ -83,7 +84,10 @@ namespace testing {
         field(1, node("Flatten", {input}, "flat")) + field(1, node("MatMul", {"flat", "weights"}, "column")) +
         field(1, node("Reshape", {"column", "shape"}, "sum")) +
         field(2, std::string("linear")) +
-        field(5, tensor("weights", kFloat, {static_cast<int>(weights.size()), 1}, weights)) +
+        field(5, external.empty() ? tensor("weights", kFloat, {size, 1}, weights)
+                                  : tensor<float>("weights", kFloat, {size, 1}, {}) +
+                                        field(13, field(1, std::string("location")) + field(2, external)) +
+                                        field(14, 1)) +
         field(5, tensor<std::int64_t>("shape", kInt64, {1}, {-1})) +
         field(
             11,

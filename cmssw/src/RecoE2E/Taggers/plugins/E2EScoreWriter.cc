@@ -18,8 +18,9 @@
 #include "TTree.h"
 
 /**
- * Writes one row per object to the tree "scores" of the TFileService: its identity (run, lumi, event, object), and a
- * branch for each output of the model. These branches are made at the first event, which tells the outputs' names.
+ * Writes one row per object to the tree "scores" of the TFileService: its identity (the job's input file, counted from
+ * 0, run, lumi, event, object), and a branch for each output of the model. These branches are made at the first event,
+ * which tells the outputs' names.
  */
 class E2EScoreWriter : public edm::one::EDAnalyzer<edm::one::SharedResources> {
 public:
@@ -34,7 +35,9 @@ private:
   void makeBranches(std::vector<std::string> const& names);
 
   edm::EDGetTokenT<e2e::ObjectOutputs> const outputsToken_;
+  edm::EDGetTokenT<unsigned int> const fileToken_;
   TTree* tree_ = nullptr;  // owned by the file of the TFileService
+  UInt_t file_ = 0;
   UInt_t run_ = 0;
   UInt_t lumi_ = 0;
   ULong64_t event_ = 0;
@@ -44,7 +47,8 @@ private:
 };
 
 E2EScoreWriter::E2EScoreWriter(edm::ParameterSet const& config)
-    : outputsToken_(consumes(config.getParameter<edm::InputTag>("scores"))) {
+    : outputsToken_(consumes(config.getParameter<edm::InputTag>("scores"))),
+      fileToken_(consumes(config.getParameter<edm::InputTag>("file"))) {
   usesResource(TFileService::kSharedResource);
 }
 
@@ -52,12 +56,15 @@ void E2EScoreWriter::fillDescriptions(edm::ConfigurationDescriptions& descriptio
   edm::ParameterSetDescription desc;
   desc.setComment("Writes what a tagger gives for the objects to a tree of the TFileService.");
   desc.add<edm::InputTag>("scores", edm::InputTag("e2eTagger"));
+  desc.add<edm::InputTag>("file", edm::InputTag("source", "fileIndex"))
+      ->setComment("Which input file an event is from: files of several samples may have the same events.");
   descriptions.add("e2eScoreWriter", desc);
 }
 
 void E2EScoreWriter::beginJob() {
   edm::Service<TFileService> files;
   tree_ = files->make<TTree>("scores", "outputs of a model for the objects");
+  tree_->Branch("file", &file_);
   tree_->Branch("run", &run_);
   tree_->Branch("lumi", &lumi_);
   tree_->Branch("event", &event_);
@@ -78,6 +85,7 @@ void E2EScoreWriter::analyze(edm::Event const& event, edm::EventSetup const&) {
   if (outputs.names() != names_)
     throw cms::Exception("InvalidScores") << "the outputs have other names than those of the first event; one tree "
                                              "takes the outputs of one model";
+  file_ = event.get(fileToken_);
   run_ = event.id().run();
   lumi_ = event.id().luminosityBlock();
   event_ = event.id().event();

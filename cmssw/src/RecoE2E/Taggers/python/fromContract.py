@@ -20,11 +20,11 @@ def read(model):
         with open(path) as file:
             contract = json.load(file)
         source(contract), crop(contract)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RuntimeError(
             f"{path}: cannot be read ({error}); the export writes it beside the model: copy both"
         ) from None
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, RuntimeError) as error:
         raise RuntimeError(f"{path}: is no contract of a model ({error!r}); export the model anew") from None
     return contract
 

@@ -2,7 +2,10 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <sstream>
 #include <stdexcept>
+#include <string_view>
 
 #include "nlohmann/json.hpp"
 
@@ -12,6 +15,11 @@ namespace e2e {
 
   namespace {
     constexpr int kFormat = 1;
+    constexpr int kLevels = 32;              // lists and objects in each other
+    constexpr std::uint32_t kLargest = 1000;  // rows or columns of a crop
+    constexpr std::size_t kMostChannels = 16;
+    // A weight kept in another file names it so: by an entry with the key "location" (onnx.proto, TensorProto).
+    constexpr std::string_view kExternal{"\n\x08location\x12"};
 
     std::string text(Crop const& crop) {
       return std::to_string(crop.rows) + " x " + std::to_string(crop.columns) + " cells with the seed at row " +
@@ -25,6 +33,20 @@ namespace e2e {
       return joined;
     }
 
+    std::uint32_t size(nlohmann::json const& content, char const* key) {
+      auto const& number = content.at(key);
+      if (not number.is_number_unsigned() or number.get<std::uint64_t>() > kLargest)
+        throw std::runtime_error(std::string(key) + " is " + number.dump() + ", not a whole number up to " +
+                                 std::to_string(kLargest));
+      return number.get<std::uint32_t>();
+    }
+
+    bool shallow(int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+      if (depth > kLevels)
+        throw std::runtime_error("it has more than " + std::to_string(kLevels) + " lists and objects in each other");
+      return true;
+    }
+
     ModelContract parse(nlohmann::json const& json) {
       if (json.at("format") != kFormat)
         throw std::runtime_error("format is " + json.at("format").dump() + "; this release reads format " +
@@ -35,10 +57,9 @@ namespace e2e {
       for (auto const& channel : input.at("channels"))
         contract.channels.push_back(channel.at("name").get<std::string>());
       auto const& crop = json.at("crop");
-      contract.crop = {crop.at("rows").get<std::uint32_t>(),
-                       crop.at("columns").get<std::uint32_t>(),
-                       crop.at("seed_row").get<std::uint32_t>(),
-                       crop.at("seed_column").get<std::uint32_t>()};
+      contract.crop = {size(crop, "rows"), size(crop, "columns"), size(crop, "seed_row"), size(crop, "seed_column")};
+      if (contract.channels.size() > kMostChannels)
+        throw std::runtime_error("it has " + std::to_string(contract.channels.size()) + " channels");
       nlohmann::json const shape{"N", contract.channels.size(), contract.crop.rows, contract.crop.columns};
       if (input.at("shape") != shape)
         throw std::runtime_error("the shape of the input is " + input.at("shape").dump() +
@@ -63,9 +84,14 @@ namespace e2e {
     std::ifstream file(jsonPath);
     if (not file)
       throw std::runtime_error(jsonPath + ": cannot be read; the export writes it beside the model: copy both");
-    auto const hash = sha256(model);
+    std::string const content{std::istreambuf_iterator<char>(model), {}};
+    std::istringstream bytes(content);
+    auto const hash = sha256(bytes);
+    if (content.find(kExternal) != std::string::npos)
+      throw std::runtime_error(modelPath + ": keeps weights in another file, which the checksum does not cover; save "
+                                           "the model with all of its weights inside, or export it anew");
     try {
-      auto const json = nlohmann::json::parse(file);
+      auto const json = nlohmann::json::parse(file, shallow);
       if (json.at("sha256") != hash)
         throw std::runtime_error("it belongs to another model than " + modelPath + ", whose sha256 is " + hash +
                                  "; copy both files of one export");

@@ -1,5 +1,6 @@
 #include "RecoE2E/Taggers/interface/TaggerModel.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -54,7 +55,11 @@ namespace e2e {
     // The wrapper does not tell the shapes of a model: two empty frames show at once whether it takes a batch of them.
     constexpr std::size_t objects = 2;
     auto const size = contract_.channels.size() * contract_.crop.rows * contract_.crop.columns;
-    run({std::vector<float>(objects * size, 0.f)}, objects);
+    for (auto const& values : run({std::vector<float>(objects * size, 0.f)}, objects))
+      for (auto const value : values)
+        if (not std::isfinite(value))
+          throw std::runtime_error(path_ + ": gives " + std::to_string(value) +
+                                   " for frames without a hit: its weights are not finite; train it again");
   }
 
   cms::Ort::FloatArrays TaggerModel::run(cms::Ort::FloatArrays input, std::size_t objects) const {
@@ -86,9 +91,17 @@ namespace e2e {
     for (std::size_t i = 0; i < frames.size(); ++i)
       for (std::size_t j = 0; j < output.size(); ++j) {
         values.push_back(output[j][i]);
-        if (not std::isfinite(values.back()))
+        if (not std::isfinite(values.back())) {
+          auto const begin = frames.data().begin() + i * (frames.data().size() / frames.size());
+          auto const finite = std::all_of(begin, begin + frames.data().size() / frames.size(), [](float value) {
+            return std::isfinite(value);
+          });
           throw std::runtime_error(path_ + ": " + contract_.outputs[j] + " of object " +
-                                   std::to_string(frames.object()[i]) + " is " + std::to_string(values.back()));
+                                   std::to_string(frames.object()[i]) + " is " + std::to_string(values.back()) +
+                                   (finite ? "; its frame is finite, so the model is at fault: its weights are not "
+                                             "finite, or it overflows"
+                                           : "; its hits are not all finite: look at the source"));
+        }
       }
     return {contract_.outputs, frames.object(), std::move(values)};
   }

@@ -1,0 +1,134 @@
+"""A model whose graph, weights or JSON are not what the contract promises is refused in one sentence."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from e2e.deploy.contract import load_contract
+from e2e.deploy.predict import scores
+from e2e.deploy.runtime import load
+from e2e.errors import E2EError
+from e2e.files import sha256
+
+FLOAT, DOUBLE = TensorProto.FLOAT, TensorProto.DOUBLE
+
+
+def graph_like(
+    folder,
+    model,
+    frames=("frames", FLOAT, ["N", 2, 32, 32]),
+    score=("score", FLOAT, ["N"]),
+    logit=("logit", FLOAT, ["N"]),
+    weight=1.0,
+    more=(),
+):
+    """A model with the JSON of ``model``: the logit is ``weight`` times the mean of a frame."""
+    nodes = [
+        helper.make_node("Cast", [frames[0]], ["float"], to=FLOAT),
+        helper.make_node("ReduceMean", ["float"], ["mean"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Mul", ["mean", "weight"], ["product"]),
+        helper.make_node("Cast", ["product"], [logit[0]], to=logit[1]),
+        helper.make_node("Sigmoid", ["product"], ["sigmoid"]),
+        helper.make_node("Cast", ["sigmoid"], [score[0]], to=score[1]),
+        *(helper.make_node("Identity", ["mean"], [name]) for name in more),
+    ]
+    outputs = [helper.make_tensor_value_info(*value) for value in (score, logit)]
+    outputs += [helper.make_tensor_value_info(name, FLOAT, ["N"]) for name in more]
+    weights = [numpy_helper.from_array(np.float32(weight), "weight")]
+    graph = helper.make_graph(nodes, "mean", [helper.make_tensor_value_info(*frames)], outputs, weights)
+    opsets = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), folder / "model.onnx")
+    return signed(folder, model)
+
+
+def signed(folder, model, **changes):
+    """The JSON of ``model`` with these changes and the checksum of the model in ``folder``."""
+    content = json.loads(model.with_suffix(".json").read_text())
+    content |= {"sha256": sha256(folder / "model.onnx"), **changes}
+    (folder / "model.json").write_text(json.dumps(content))
+    return folder / "model.onnx"
+
+
+def test_graph_that_keeps_its_contract_is_loaded(model, tmp_path):
+    load(graph_like(tmp_path, model))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"frames": ("image", FLOAT, ["N", 2, 32, 32])},
+        {"frames": ("frames", DOUBLE, ["N", 2, 32, 32])},
+        {"frames": ("frames", FLOAT, ["N", 2, 31, 32])},
+        {"frames": ("frames", FLOAT, [1, 2, 32, 32])},
+        {"frames": ("frames", FLOAT, ["N", 2, "H", 32])},
+        {"score": ("probability", FLOAT, ["N"])},
+        {"logit": ("logit", DOUBLE, ["N"])},
+        {"more": ("mass",)},
+    ],
+)
+def test_graph_of_another_signature_is_refused(model, samples, tmp_path, changes):
+    path = graph_like(tmp_path, model, **changes)
+    with pytest.raises(E2EError, match=r"model\.onnx: its graph has .* but its JSON promises frames ten"):
+        scores(path, [samples], tmp_path / "scores.parquet")
+    assert not (tmp_path / "scores.parquet").exists()
+
+
+def test_weights_that_are_no_numbers_are_not_blamed_on_the_hits(model, tmp_path):
+    with pytest.raises(E2EError, match="gives score nan for frames without a hit: its weights"):
+        load(graph_like(tmp_path, model, weight=np.nan))
+
+
+def test_weights_that_overflow_are_not_blamed_on_the_hits(model, samples, tmp_path):
+    path = graph_like(tmp_path, model, weight=3e38)
+    loud = replace(samples, value=np.abs(samples.value) * np.float32(1e6))
+    with pytest.raises(E2EError, match=r"logit inf for sample .* its frame is finite, so the model"):
+        scores(path, [loud], tmp_path / "scores.parquet")
+
+
+def test_hits_that_are_no_numbers_are_named_with_their_channel(model, samples, tmp_path):
+    value = samples.value.copy()
+    value[samples.offsets[5]] = np.nan
+    with pytest.raises(E2EError, match="its hits in EB_energy are not all finite: look at the source"):
+        scores(model, [replace(samples, value=value)], tmp_path / "scores.parquet")
+
+
+def test_weights_in_another_file_are_refused(model, tmp_path):
+    """Swapped, they would give other scores under the same checksum."""
+    graph = onnx.load(model)
+    onnx.save(graph, tmp_path / "model.onnx", save_as_external_data=True, location="w.bin", size_threshold=0)
+    assert (tmp_path / "w.bin").stat().st_size > 1000
+    with pytest.raises(E2EError, match=r"model\.onnx: keeps weights in another file"):
+        load_contract(signed(tmp_path, model))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"near_ties": "no"}, "near_ties is .no., not true or false"),
+        ({"versions": ["torch"]}, "versions is .*, not an object"),
+        ({"calibration": {"temperature": "1"}}, "calibration.temperature is .1., not a number"),
+        ({"calibration": {"temperature": 0.0}}, "calibration.temperature is 0, not above 0"),
+        ({"opset": 10**400}, "too large"),
+        ({"crop": {"rows": 2**32 + 32, "columns": 32, "seed_row": 15, "seed_column": 15}}, "crop is"),
+        ({"task": ["electron_photon"]}, "task is .*, not a text"),
+        ({"input": 5}, "subscriptable"),
+    ],
+)
+def test_json_of_other_types_is_refused(model, tmp_path, changes, reason):
+    (tmp_path / "model.onnx").write_bytes(model.read_bytes())
+    with pytest.raises(E2EError, match=rf"model\.json: not a model contract .*{reason}") as error:
+        load_contract(signed(tmp_path, model, **changes))
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 800
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, '{"task": NaN}', "[]", "7", '{"a": 1', b"\xff\xfe{}"])
+def test_text_that_is_no_contract_is_refused(model, tmp_path, text):
+    (tmp_path / "model.onnx").write_bytes(model.read_bytes())
+    (tmp_path / "model.json").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(E2EError, match=r"model\.json: not a model contract"):
+        load_contract(tmp_path / "model.onnx")
