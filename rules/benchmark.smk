@@ -28,6 +28,7 @@ rule benchmark:
         mem_mb=memory(4000),
     params:
         code=library("benchmark/run.py"),
+        samples=file_samples,
         settings=config["benchmark"],
         cmssw={BACKEND: config["cmssw"].get(BACKEND, {})},
     script:

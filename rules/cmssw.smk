@@ -70,6 +70,7 @@ rule agreement:
         mem_mb=memory(2000),
     params:
         code=library("deploy/agreement.py", "plots/agreement.py"),
+        samples=file_samples,
     script:
         "../workflow/scripts/agreement.py"
 

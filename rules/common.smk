@@ -115,6 +115,12 @@ def sources(task):
     }
 
 
+def file_samples(wildcards):
+    """The sample of each file of a task, in the order of `ntuples` and `stores`."""
+    task = wildcards.task
+    return [sample for sample in samples(task) for _ in sample_files(task, sample)]
+
+
 def sample_files(task, sample):
     settings = settings_of(task)
     if settings["source"] == "files":

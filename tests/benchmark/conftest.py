@@ -4,11 +4,12 @@ import importlib.util
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import uproot
 
-from e2e.data import store
+from e2e.data import parquet, store
 from e2e.data.convert import convert
 from e2e.deploy.cmssw import Cost
 from e2e.deploy.runtime import run, session
@@ -30,7 +31,7 @@ def reference(trained, samples, tmp_path_factory) -> Path:
     table = samples.identity().assign(
         target=samples.target, score=torch.sigmoid(logit).numpy(), logit=logit.numpy()
     )
-    table.to_parquet(path)
+    parquet.write_table(path, table)
     return path
 
 
@@ -73,7 +74,11 @@ class PythonCmsRun:
         convert(TASK, source, scratch, progress=False)
         objects = store.read(scratch)
         identity = {name: getattr(objects, name) for name in ("run", "lumi", "event", "object")}
-        return {**identity, **run(session(model), objects.images())}
+        return {
+            "file": np.zeros(len(objects), np.uint32),
+            **identity,
+            **run(session(model), objects.images()),
+        }
 
     def written(self, table):
         return table

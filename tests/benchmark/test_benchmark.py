@@ -36,7 +36,7 @@ def measure(trained, model, ntuple, reference):
         return benchmark(
             trained,
             model,
-            [ntuple],
+            {ntuple: ntuple.stem},
             reference,
             cmsrun,
             {**SETTINGS, **settings},
@@ -173,7 +173,9 @@ def test_figures_are_drawn(made):
 @pytest.fixture
 def summary(model, ntuple, reference, tmp_path):
     """A function that measures one point with a cmsRun, and summarises it."""
-    (batch,) = prepare(load_contract(model), [ntuple], pd.read_parquet(reference), [4], 25, tmp_path)
+    (batch,) = prepare(
+        load_contract(model), {ntuple: ntuple.stem}, pd.read_parquet(reference), [4], 25, tmp_path
+    )
 
     def summarise(cmsrun):
         measure = partial(in_cmsrun, cmsrun, model, CPU, 1, batch, tmp_path)
@@ -244,13 +246,21 @@ def test_bug_in_a_way_leaves_no_output(measure, python_cmsrun, tmp_path):
 def test_wrong_model_is_one_clear_error(trained, ntuple, reference, python_cmsrun, tmp_path):
     outputs = [tmp_path / name for name in ("benchmark.json", "samples.parquet", "figures")]
     with pytest.raises(E2EError, match="no such model"):
-        benchmark(trained, tmp_path / "no.onnx", [ntuple], reference, python_cmsrun(), SETTINGS, *outputs)
+        benchmark(
+            trained,
+            tmp_path / "no.onnx",
+            {ntuple: ntuple.stem},
+            reference,
+            python_cmsrun(),
+            SETTINGS,
+            *outputs,
+        )
     assert not list(tmp_path.iterdir())
 
 
 def test_inputs_are_the_test_objects_repeated(model, ntuple, reference, samples, tmp_path):
     table = pd.read_parquet(reference).query("event % 2 == 0")  # the test part
-    (one, five) = prepare(load_contract(model), [ntuple], table, [5, 1], 30, tmp_path)
+    (one, five) = prepare(load_contract(model), {ntuple: ntuple.stem}, table, [5, 1], 30, tmp_path)
     assert (one.size, one.calls, one.events) == (1, 30, 300)
     assert (five.size, five.calls, five.events) == (5, 30, 300)
     assert five.values.shape == (300, 5)
@@ -269,7 +279,9 @@ def test_inputs_are_the_test_objects_repeated(model, ntuple, reference, samples,
 
 def test_ntuple_of_a_batch_holds_the_frames_of_its_calls(model, ntuple, reference, tmp_path):
     """What cmsRun reads, once converted, is what the Python ways are given."""
-    (batch,) = prepare(load_contract(model), [ntuple], pd.read_parquet(reference), [3], 20, tmp_path)
+    (batch,) = prepare(
+        load_contract(model), {ntuple: ntuple.stem}, pd.read_parquet(reference), [3], 20, tmp_path
+    )
     convert(TASK, batch.ntuple, tmp_path / "batch.parquet", progress=False)
     converted = store.read(tmp_path / "batch.parquet")
     assert len(converted) == batch.events * 3
@@ -297,14 +309,16 @@ def jets(tmp_path):
         events.append(Event(1, 1, number, channels, {k: np.float32(v) for k, v in objects.items()}))
     path = tmp_path / "jets.root"
     write_ntuple(path, events, task=task)
-    table = pd.DataFrame({"run": 1, "lumi": 1, "event": np.repeat(range(1, 5), 2), "object": [0, 1] * 4})
+    table = pd.DataFrame(
+        {"sample": "jets", "run": 1, "lumi": 1, "event": np.repeat(range(1, 5), 2), "object": [0, 1] * 4}
+    )
     contract = Contract(task, "cnn", "0" * 64, 17, 8, {}, "unknown", {})
     return contract, path, table.assign(mass=generator.uniform(3, 20, 8))
 
 
 def test_batches_of_jets_hold_towers_and_masses(jets, tmp_path):
     contract, path, reference = jets
-    (batch,) = prepare(contract, [path], reference, [3], 20, tmp_path)
+    (batch,) = prepare(contract, {path: path.stem}, reference, [3], 20, tmp_path)
     assert batch.output == "mass"
     np.testing.assert_array_equal(batch.values[0], reference["mass"].to_numpy()[[0, 1, 0]])
     frames = np.load(batch.frames)
@@ -318,7 +332,7 @@ def test_batches_of_jets_hold_towers_and_masses(jets, tmp_path):
 @pytest.mark.parametrize(("factor", "status"), [(5e-5, "ok"), (2e-4, "failed")])
 def test_masses_may_differ_by_their_ratio(jets, tmp_path, factor, status):
     contract, path, reference = jets
-    (batch,) = prepare(contract, [path], reference, [1], 20, tmp_path)
+    (batch,) = prepare(contract, {path: path.stem}, reference, [1], 20, tmp_path)
     values = batch.values[:20] * (1 + factor)
     assert summary_of(contract, batch, values)["status"] == status
 
@@ -328,7 +342,7 @@ def test_masses_may_differ_by_their_ratio(jets, tmp_path, factor, status):
 )
 def test_few_objects_may_be_near_ties_of_a_model_that_knows_them(jets, tmp_path, near_ties, objects, status):
     contract, path, reference = jets
-    (batch,) = prepare(contract, [path], reference, [1], 20, tmp_path)
+    (batch,) = prepare(contract, {path: path.stem}, reference, [1], 20, tmp_path)
     values = batch.values[:20].copy()
     values[:objects] *= 2
     assert summary_of(replace(contract, near_ties=near_ties), batch, values)["status"] == status
@@ -349,7 +363,9 @@ def summary_of(contract, batch, values):
 
 
 def test_large_batches_have_fewer_events(model, ntuple, reference, tmp_path):
-    batches = prepare(load_contract(model), [ntuple], pd.read_parquet(reference), [1, 32, 128], 60, tmp_path)
+    batches = prepare(
+        load_contract(model), {ntuple: ntuple.stem}, pd.read_parquet(reference), [1, 32, 128], 60, tmp_path
+    )
     assert [batch.calls for batch in batches] == [60, 31, 20]
     assert [batch.events for batch in batches] == [600, 125, 31]
 
@@ -357,11 +373,13 @@ def test_large_batches_have_fewer_events(model, ntuple, reference, tmp_path):
 def test_reference_of_other_events_is_an_error(model, ntuple, reference, tmp_path):
     table = pd.read_parquet(reference).assign(run=99)
     with pytest.raises(E2EError, match="none of the 39 scored objects is in the ntuples"):
-        prepare(load_contract(model), [ntuple], table, [1], 20, tmp_path)
+        prepare(load_contract(model), {ntuple: ntuple.stem}, table, [1], 20, tmp_path)
 
 
 def test_worker_that_fails_says_why(model, ntuple, reference, tmp_path):
-    (batch,) = prepare(load_contract(model), [ntuple], pd.read_parquet(reference), [1], 20, tmp_path)
+    (batch,) = prepare(
+        load_contract(model), {ntuple: ntuple.stem}, pd.read_parquet(reference), [1], 20, tmp_path
+    )
     with pytest.raises(E2EError, match=r"ONNX Runtime ended with code 1: .*cannot load it"):
         in_python("ONNX Runtime", tmp_path / "absent.onnx", CPU, batch, tmp_path)
 

@@ -18,10 +18,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from e2e import tasks
-from e2e.data import store
+from e2e.data import parquet, store
 from e2e.data.convert import convert
 from e2e.data.ntuple_writer import Event, write_ntuple
-from e2e.deploy.agreement import agreement, read_scores
+from e2e.deploy.agreement import agreement, read_tree
 from e2e.deploy.contract import Contract, outputs
 from e2e.deploy.predict import predict
 from e2e.errors import E2EError
@@ -29,7 +29,7 @@ from e2e.files import sha256, write_json
 from e2e.tasks import ELECTRON_PHOTON, Channel, Task
 
 CFG = Path(__file__).parents[2] / "cmssw/src/RecoE2E/Taggers/test/e2e_cfg.py"
-IDENTITY = ["run", "lumi", "event", "object"]
+IDENTITY = ["file", "run", "lumi", "event", "object"]
 ROWS, COLUMNS = ELECTRON_PHOTON.detector
 JETS = [tasks.task("quark_gluon"), tasks.task("mass_regression"), tasks.task("tau", 5)]
 
@@ -145,7 +145,7 @@ def scores(cmsrun, tmp_path) -> Callable[..., pd.DataFrame]:
     def run(ntuples: Sequence[Path], *arguments: str, cfg: Path = CFG) -> pd.DataFrame:
         job = cmsrun(ntuples, *arguments, cfg=cfg)
         assert job.returncode == 0, job.stdout
-        return read_scores(tmp_path / "scores.root").sort_values(IDENTITY, ignore_index=True)
+        return read_tree(tmp_path / "scores.root").sort_values(IDENTITY, ignore_index=True)
 
     return run
 
@@ -156,14 +156,14 @@ def expected(
     """What ONNX Runtime gives in Python on the crops of the converter."""
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     tables = []
-    for path in ntuples:
+    for file, path in enumerate(ntuples):
         convert(task, path, tmp_path / "sample.parquet", progress=False)
         samples = store.read([tmp_path / "sample.parquet"])
         if len(samples) == 0:
             continue
         names = [output.name for output in outputs(task)]
         given = dict(zip(names, session.run(names, {"frames": samples.images()}), strict=True))
-        tables.append(samples.identity()[IDENTITY].assign(**given))
+        tables.append(samples.identity().assign(file=file)[IDENTITY].assign(**given))
     return pd.concat(tables).sort_values(IDENTITY, ignore_index=True)
 
 
@@ -362,14 +362,14 @@ def test_agreement_notices_towers_in_other_columns(jets, scores, tmp_path, chang
     towers = [channel.cell for channel in task.channels].index(5)
     scores(ntuples, f"model={model}", cfg=cfg_with(tmp_path, change.format(towers=towers)))
     tables = [predict(model, path, tmp_path / "table.parquet") for path in ntuples]
-    pd.concat(tables).to_parquet(tmp_path / "table.parquet")
-    names = ("table.parquet", "table.parquet", "scores.root", "agreement.json", "agreement.png")
-    files = [tmp_path / name for name in names]
+    parquet.write_table(tmp_path / "table.parquet", pd.concat(tables))
+    outputs_of = ("table.parquet", "table.parquet", "scores.root", "agreement.json", "agreement.png")
+    files, names = [tmp_path / name for name in outputs_of], [path.stem for path in ntuples]
     if agrees:
-        assert agreement(*files)["n_objects"] == 12
+        assert agreement(*files, samples=names)["n_objects"] == 12
     else:
         with pytest.raises(E2EError, match=f"PyTorch and cmsRun differ in {outputs(task)[0].name}"):
-            agreement(*files)
+            agreement(*files, samples=names)
 
 
 def test_times_are_written_where_asked(ntuples, model, scores, tmp_path):

@@ -7,7 +7,8 @@ import torch
 import uproot
 from torch import nn
 
-from e2e.deploy.agreement import IDENTITY, agreement, backends_equal, read_scores
+from e2e.data import parquet
+from e2e.deploy.agreement import CMSRUN_KEY, agreement, backends_equal, read_tree
 from e2e.deploy.network import Deployed
 from e2e.deploy.predict import scores
 from e2e.deploy.runtime import run, session
@@ -19,7 +20,8 @@ from e2e.tasks import ELECTRON_PHOTON as TASK
 
 def write_tree(path, table, folder="e2eScoreWriter"):
     """A file as E2EScoreWriter makes it."""
-    types = {"run": np.uint32, "lumi": np.uint32, "event": np.uint64, "object": np.uint32}
+    table = table if "file" in table else table.assign(file=0)
+    types = {"file": np.uint32, "run": np.uint32, "lumi": np.uint32, "event": np.uint64, "object": np.uint32}
     types |= {name: np.float32 for name in ("score", "logit", "mass") if name in table}
     with uproot.recreate(path) as file:
         tree = file.mktree(f"{folder}/scores", types)
@@ -36,13 +38,13 @@ def ways(trained, model, samples, tmp_path):
     table = samples.identity().assign(
         target=samples.target, score=torch.sigmoid(logit).numpy(), logit=logit.numpy()
     )
-    table.to_parquet(tmp_path / "torch.parquet")
+    parquet.write_table(tmp_path / "torch.parquet", table)
     scores(model, [samples], tmp_path / "onnx.parquet")
 
     def compare(cmsrun: pd.DataFrame):
         write_tree(tmp_path / "scores.root", cmsrun)
         files = ("torch.parquet", "onnx.parquet", "scores.root", "agreement.json", "agreement.png")
-        return agreement(*(tmp_path / name for name in files))
+        return agreement(*(tmp_path / name for name in files), samples=["showers"])
 
     compare.table = table
     return compare
@@ -75,7 +77,7 @@ def test_framework_of_the_training_is_named(ways, model, samples, tmp_path):
     table = pd.read_parquet(tmp_path / "onnx.parquet")
     assert table.attrs["framework"] == "PyTorch"
     table.attrs["framework"] = "Keras"
-    table.to_parquet(tmp_path / "onnx.parquet")
+    parquet.write_table(tmp_path / "onnx.parquet", table)
     record = ways(scored(model, samples, samples.images()))
     assert list(record["scores"]) == ["Keras", "ONNX Runtime", "cmsRun"]
 
@@ -157,13 +159,13 @@ def test_score_that_is_no_number_fails(ways, output, value):
 def test_constant_scores_are_no_agreement(ways, tmp_path):
     constant = ways.table.assign(score=0.5, logit=0.0)
     for name in ("torch", "onnx"):
-        constant.to_parquet(tmp_path / f"{name}.parquet")
+        parquet.write_table(tmp_path / f"{name}.parquet", constant)
     with pytest.raises(E2EError, match=r"score of PyTorch is 0\.5 for all 39 objects"):
         ways(constant)
 
 
 def test_no_objects_are_no_agreement(ways, tmp_path):
-    ways.table.iloc[:0].to_parquet(tmp_path / "torch.parquet")
+    parquet.write_table(tmp_path / "torch.parquet", ways.table.iloc[:0])
     with pytest.raises(E2EError, match="scored no objects"):
         ways(ways.table)
 
@@ -171,20 +173,46 @@ def test_no_objects_are_no_agreement(ways, tmp_path):
 def test_unreadable_inputs_are_named(ways, tmp_path):
     (tmp_path / "page.root").write_text("<html></html>")
     with pytest.raises(E2EError, match=r"page\.root: not a file of E2EScoreWriter"):
-        read_scores(tmp_path / "page.root")
+        read_tree(tmp_path / "page.root")
     with pytest.raises(E2EError, match=r"absent\.root: no such file"):
-        read_scores(tmp_path / "absent.root")
+        read_tree(tmp_path / "absent.root")
     with uproot.recreate(tmp_path / "other.root") as file:
         file.mktree("fevt/RHTree", {"x": np.float32})
     with pytest.raises(E2EError, match="holds 0 trees called scores"):
-        read_scores(tmp_path / "other.root")
+        read_tree(tmp_path / "other.root")
     with uproot.recreate(tmp_path / "branch.root") as file:
         file.mktree("writer/scores", {"run": np.uint32})
     with pytest.raises(E2EError, match=r"branch\.root: not a file of E2EScoreWriter"):
-        read_scores(tmp_path / "branch.root")
-    ways.table.drop(columns="logit").to_parquet(tmp_path / "torch.parquet")
+        read_tree(tmp_path / "branch.root")
+    parquet.write_table(tmp_path / "torch.parquet", ways.table.drop(columns="logit"))
     with pytest.raises(E2EError, match="column logit is missing"):
         ways(ways.table)
+
+
+def test_samples_with_equal_events_are_told_apart(ways, tmp_path):
+    """Run 1 is in every simulated sample: only the input file tells the two apart."""
+    other = ways.table.assign(sample="tracks", score=1 - ways.table["score"], logit=-ways.table["logit"])
+    both = pd.concat([ways.table, other])
+    for name in ("torch.parquet", "onnx.parquet"):
+        parquet.write_table(tmp_path / name, both)
+    cmsrun = pd.concat([ways.table.assign(file=1), other.assign(file=0)])
+    write_tree(tmp_path / "scores.root", cmsrun)
+    paths = [tmp_path / name for name in ("torch.parquet", "onnx.parquet", "scores.root", "a.json", "a.png")]
+    assert agreement(*paths, samples=["tracks", "showers"])["n_objects"] == 78
+    with pytest.raises(E2EError, match="differ in score"):
+        agreement(*paths, samples=["showers", "tracks"])
+    with pytest.raises(E2EError, match=r"scores\.root: has scores of input file 2, but there are 1"):
+        agreement(*paths, samples=["tracks"])
+    write_tree(tmp_path / "scores.root", cmsrun.assign(file=cmsrun["file"] // 2))
+    with pytest.raises(E2EError, match=r"scores\.root: file 0 run 7 lumi 1 event 1 object 0 appears more"):
+        agreement(*paths, samples=["tracks"])
+
+
+def test_files_of_one_sample_with_equal_events_are_refused(ways, tmp_path):
+    write_tree(tmp_path / "scores.root", pd.concat([ways.table.assign(file=i) for i in range(2)]))
+    paths = [tmp_path / name for name in ("torch.parquet", "onnx.parquet", "scores.root", "a.json", "a.png")]
+    with pytest.raises(E2EError, match="sample showers run 7 lumi 1 event 1 object 0 appears more than once"):
+        agreement(*paths, samples=["showers", "showers"])
 
 
 def test_backends_with_equal_scores(ways, tmp_path):
@@ -210,8 +238,8 @@ def test_backends_that_differ_or_lack_objects_fail(ways, tmp_path):
 
 def test_tree_keeps_the_identity_exactly(ways, tmp_path):
     large = ways.table.assign(event=ways.table["event"] + np.uint64(2**53))
-    table = read_scores(write_tree(tmp_path / "large.root", large))
-    pd.testing.assert_frame_equal(table[IDENTITY], large[IDENTITY])
+    table = read_tree(write_tree(tmp_path / "large.root", large))
+    pd.testing.assert_frame_equal(table[CMSRUN_KEY], large.assign(file=np.uint32(0))[CMSRUN_KEY])
 
 
 # --- regression: relative tolerance
@@ -220,16 +248,16 @@ def test_tree_keeps_the_identity_exactly(ways, tmp_path):
 @pytest.fixture
 def masses(tmp_path):
     """A function that compares masses [GeV] of the three ways."""
-    identity = pd.DataFrame({"run": 1, "lumi": 1, "event": range(1, 1001), "object": 0})
+    identity = pd.DataFrame({"sample": "jets", "run": 1, "lumi": 1, "event": range(1, 1001), "object": 0})
     mass = np.float32(np.random.default_rng(1).uniform(3, 300, len(identity)))
 
     def compare(cmsrun, python=mass):
         table = identity.assign(target=mass, mass=python)
         for name in ("torch", "onnx"):
-            table.to_parquet(tmp_path / f"{name}.parquet")
+            parquet.write_table(tmp_path / f"{name}.parquet", table)
         write_tree(tmp_path / "scores.root", identity.assign(mass=cmsrun))
         files = ("torch.parquet", "onnx.parquet", "scores.root", "agreement.json", "agreement.png")
-        return agreement(*(tmp_path / name for name in files))
+        return agreement(*(tmp_path / name for name in files), samples=["jets"])
 
     compare.mass = mass
     return compare
@@ -265,7 +293,7 @@ def test_masses_are_not_compared_with_scores(masses, ways, tmp_path):
     write_tree(tmp_path / "scores.root", scored.drop(columns="mass"))
     files = [tmp_path / name for name in ("torch.parquet", "onnx.parquet", "scores.root", "a.json", "b.png")]
     with pytest.raises(E2EError, match="cmsRun has no mass, but PyTorch has"):
-        agreement(*files)
+        agreement(*files, samples=["jets"])
 
 
 # --- near-ties of graphs that are built in a space of features
@@ -293,21 +321,22 @@ def tied(samples, tmp_path, monkeypatch):
         monkeypatch.setattr("e2e.data.store.iterate", lambda path: [Fake(frames)])
         logit = Nearest()(torch.from_numpy(frames)).numpy()
         table = identity(1000).assign(target=0.0, score=1 / (1 + np.exp(-logit)), logit=logit)
-        table.to_parquet(tmp_path / "torch.parquet")
+        parquet.write_table(tmp_path / "torch.parquet", table)
         table.attrs = {"near_ties": True, "model_sha256": "0"}
-        table.to_parquet(tmp_path / "onnx.parquet")
+        parquet.write_table(tmp_path / "onnx.parquet", table)
         other = table.copy()
         other.loc[differing, "logit"] += difference
         other["score"] = 1 / (1 + np.exp(-other["logit"]))
         write_tree(tmp_path / "scores.root", other)
         files = ("torch.parquet", "onnx.parquet", "scores.root", "agreement.json", "agreement.png")
-        return agreement(*(tmp_path / name for name in files), model_pt=model_pt, stores=["store.parquet"])
+        paths = [tmp_path / name for name in files]
+        return agreement(*paths, samples=["s"], model_pt=model_pt, stores=["store.parquet"])
 
     return compare
 
 
 def identity(objects):
-    return pd.DataFrame({"run": 1, "lumi": 1, "event": range(1, objects + 1), "object": 0})
+    return pd.DataFrame({"sample": "s", "run": 1, "lumi": 1, "event": range(1, objects + 1), "object": 0})
 
 
 class Fake:

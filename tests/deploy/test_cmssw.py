@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from e2e.deploy import cmssw
-from e2e.deploy.agreement import read_scores
+from e2e.deploy.agreement import read_tree
 from e2e.deploy.predict import predict
 from e2e.errors import E2EError
 from e2e.files import read_json, sha256
@@ -363,7 +363,7 @@ def test_image_scores_files_of_the_host(model, ntuple, tmp_path, monkeypatch):
     cmssw.run("apptainer", area, cfg, arguments, Path("logs/cmsRun.log"), {})
     assert read_json(Path("logs/cmsRun.image.json")) == record
     key = ["run", "lumi", "event", "object"]
-    cmsrun = read_scores("scores.root").set_index(key).sort_index()
+    cmsrun = read_tree("scores.root").set_index(key).sort_index()
     python = predict(model, ntuple, "scores.parquet").set_index(key).sort_index()
     assert len(cmsrun) == 39
     assert (cmsrun.index == python.index).all()

@@ -9,6 +9,7 @@ with logged(snakemake.log[0]):
         snakemake.input.cmsrun,
         snakemake.output.record,
         snakemake.output.figure,
+        samples=snakemake.params.samples,
         model_pt=snakemake.input.get("model"),
         stores=snakemake.input.get("stores", ()),
     )

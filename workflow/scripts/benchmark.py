@@ -13,7 +13,7 @@ with logged(snakemake.log[0]):
     benchmark(
         snakemake.input.torch,
         snakemake.input.onnx,
-        snakemake.input.ntuples,
+        dict(zip(snakemake.input.ntuples, snakemake.params.samples, strict=True)),
         snakemake.input.scores,
         cmsrun,
         snakemake.params.settings,

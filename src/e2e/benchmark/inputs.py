@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,6 +13,7 @@ import pandas as pd
 from e2e.data import ntuple, store
 from e2e.data.convert import convert
 from e2e.data.ntuple_writer import Event, Sparse, write_ntuple
+from e2e.data.split import EVENT
 from e2e.deploy.contract import Contract
 from e2e.errors import E2EError
 from e2e.tasks import Task
@@ -57,7 +58,7 @@ class TestEvent:
 
 def prepare(
     contract: Contract,
-    ntuples: Sequence[str | Path],
+    ntuples: Mapping[str | Path, str],
     reference: pd.DataFrame,
     sizes: Sequence[int],
     calls: int,
@@ -65,9 +66,9 @@ def prepare(
 ) -> list[Batch]:
     """Write the inputs of each batch size, ascending, to ``folder``.
 
-    The events are those of ``reference`` (a scores table), taken evenly from all of ``ntuples``; at
-    most ``calls`` different ones, repeated in turn where more are needed. To fill a batch, the seeds
-    of the event's own objects are repeated.
+    The events are those of ``reference`` (a scores table), taken evenly from all of ``ntuples``, which are
+    files by name with their samples; at most ``calls`` different ones, repeated in turn where more are
+    needed. To fill a batch, the seeds of the event's own objects are repeated.
 
     Raises:
         E2EError: no event of ``reference`` is in ``ntuples``.
@@ -76,7 +77,8 @@ def prepare(
     reference = reference.rename(columns={output: "value"})
     found = list(islice(_test_events(task, ntuples, reference, calls), calls))
     if not found:
-        raise E2EError(f"none of the {len(reference)} scored objects is in the ntuples ({ntuples[0]}, ...)")
+        first = next(iter(ntuples))
+        raise E2EError(f"none of the {len(reference)} scored objects is in the ntuples ({first}, ...)")
     source = folder / "events.root"
     write_ntuple(source, (event.with_objects(i, slice(None)) for i, event in enumerate(found)), task=task)
     convert(task, source, source.with_suffix(".parquet"), progress=False)
@@ -100,18 +102,19 @@ def prepare(
 
 
 def _test_events(
-    task: Task, ntuples: Sequence[str | Path], reference: pd.DataFrame, most: int
+    task: Task, ntuples: Mapping[str | Path, str], reference: pd.DataFrame, most: int
 ) -> Iterator[TestEvent]:
     """Events of the ntuples that are in ``reference``, in equal shares from each file."""
-    scored = dict(iter(reference.groupby(["run", "lumi", "event"])[["object", "value"]]))
+    scored = dict(iter(reference.groupby(EVENT)[["object", "value"]]))
     share = -(-most // len(ntuples))
-    for path in ntuples:
+    for path, sample in ntuples.items():
         ntuple.check(path, task)
         with ntuple.open_tree(path) as tree:
             identity = zip(
                 *(tree[name].array(library="np").tolist() for name in ntuple.IDENTITY), strict=True
             )
-            entries = ((entry, key) for entry, key in enumerate(identity) if key in scored)
+            keys = ((sample, *numbers) for numbers in identity)
+            entries = ((entry, key) for entry, key in enumerate(keys) if key in scored)
             for entry, key in islice(entries, share):
                 branches = tree.arrays(
                     ntuple.vector_branches(task), entry_start=entry, entry_stop=entry + 1, library="np"

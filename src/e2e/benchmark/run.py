@@ -19,6 +19,7 @@ from e2e.benchmark.inputs import Batch, prepare
 from e2e.benchmark.machine import machine
 from e2e.benchmark.statistics import band, line, percentiles
 from e2e.benchmark.ways import BARE, FRAMEWORK, KERAS, PER_EVENT, CmsRun, in_cmsrun, in_python
+from e2e.data.scores import read_scores
 from e2e.deploy.contract import Contract, git_revision, load_contract
 from e2e.deploy.runtime import CPU, CUDA, session
 from e2e.errors import E2EError
@@ -140,7 +141,7 @@ class Point:
 def benchmark(
     model_pt: str | Path,
     model_onnx: str | Path,
-    ntuples: Sequence[str | Path],
+    ntuples: Mapping[str | Path, str],
     reference: str | Path,
     cmsrun: CmsRun,
     settings: Mapping[str, Any],
@@ -151,7 +152,8 @@ def benchmark(
     """Measure a model every way; write the record (JSON), the raw samples (parquet) and a folder of figures.
 
     ``reference`` is the scores table of the test objects: inputs are made from their events in
-    ``ntuples``, and all timed scores (masses of a regression) are compared with it.
+    ``ntuples``, which are files by name with their samples, and all timed scores (masses of a regression)
+    are compared with it.
     ``cmsrun(arguments, log)`` runs cmsRun on the packages' configuration. ``settings`` holds
     ``batch_sizes`` (objects an event), ``threads`` (of cmsRun), ``repeats`` and ``events`` (the most that
     Python is timed on in a repeat; cmsRun takes up to ten times as many).
@@ -162,7 +164,7 @@ def benchmark(
         E2EError: the model, the reference or the ntuples cannot be used; nothing is written.
     """
     contract = load_contract(model_onnx)
-    table = pd.read_parquet(reference)
+    table = read_scores(reference, [output.name for output in contract.outputs])
     with temporary_folder() as folder:
         sizes, calls = settings["batch_sizes"], settings["events"]
         batches = prepare(contract, ntuples, table, sizes, calls, folder)

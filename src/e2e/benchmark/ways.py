@@ -21,7 +21,7 @@ import numpy as np
 from e2e.benchmark.inputs import Batch
 from e2e.benchmark.statistics import line
 from e2e.benchmark.worker import WAYS
-from e2e.deploy.agreement import read_scores
+from e2e.deploy.agreement import read_tree
 from e2e.deploy.cmssw import Cost
 from e2e.deploy.runtime import CUDA
 from e2e.errors import E2EError
@@ -91,7 +91,7 @@ def in_cmsrun(
     modules_ms = {
         label: (time - module_times[few][label]) / (many - few) for label, time in module_times[many].items()
     }
-    table = read_scores(scores).sort_values(["event", "object"])
+    table = read_tree(scores).sort_values(["event", "object"])
     if len(table) != batch.values.size:
         raise E2EError(f"cmsRun scored {len(table)} of {batch.values.size} objects")
     return {

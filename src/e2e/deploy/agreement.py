@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -13,14 +13,17 @@ import pandas as pd
 import uproot
 
 from e2e.data import ntuple, store
+from e2e.data.scores import read_scores
+from e2e.data.store import IDENTITY
 from e2e.deploy.contract import LOGIT, MASS, SCORE, Output
 from e2e.errors import E2EError
 from e2e.files import whole, write_json
 from e2e.plots import style
 from e2e.plots.agreement import differences
 
-# cmsRun knows no sample names; run numbers differ between samples.
-IDENTITY = ["run", "lumi", "event", "object"]
+KEY = list(IDENTITY)
+# cmsRun knows no sample, but which of its input files an event came from: simulated ones may all be of run 1.
+CMSRUN_KEY = ["file", *KEY[1:]]
 TREE = "scores"
 
 
@@ -30,13 +33,15 @@ def agreement(
     cmsrun_root: str | Path,
     output_json: str | Path,
     figure: str | Path,
+    samples: Sequence[str],
     model_pt: str | Path | None = None,
     stores: Sequence[str | Path] = (),
 ) -> dict[str, Any]:
     """Compare three ways of running a model on every object of ``trained_scores``; write record and figure.
 
     The first two are scores tables (parquet): of the framework that trained the model, and of ONNX Runtime.
-    The third is the file of E2EScoreWriter. They are joined by run, lumi, event and object; ONNX Runtime and
+    The third is the file of E2EScoreWriter, and ``samples`` are the names of the samples of the files that
+    cmsRun read, in their order. They are joined by sample, run, lumi, event and object; ONNX Runtime and
     cmsRun may have scored further objects.
 
     Of a model that knows near-ties, as many objects as ``ties.allowed`` may differ by more than the tolerance
@@ -48,12 +53,16 @@ def agreement(
             finite; where any pair differs by more than the tolerance of an output (the worst
             object, with all its values); or where score or mass is constant. Nothing is written then.
     """
-    onnx = _table(onnx_scores, "ONNX Runtime")
+    onnx = _table(onnx_scores)
     framework = onnx.attrs.get("framework", "PyTorch")
-    reference = _table(trained_scores, framework)
-    ways = {framework: reference, "ONNX Runtime": onnx, "cmsRun": read_scores(cmsrun_root)}
+    reference = _table(trained_scores)
+    ways = {
+        framework: reference,
+        "ONNX Runtime": onnx,
+        "cmsRun": _of_samples(read_tree(cmsrun_root), samples, cmsrun_root),
+    }
     outputs = _outputs(reference.columns)
-    joined = _join(ways, outputs)
+    joined = _join(ways, outputs, KEY)
     for way, values in joined[outputs[0].name].items():
         if not values.std() > outputs[0].tolerance:
             raise E2EError(
@@ -71,8 +80,8 @@ def agreement(
         "tolerances": {output.name: output.tolerance for output in outputs},
         "pairs": pairs,
         "near_ties": [
-            {**dict(zip(IDENTITY, map(int, identity), strict=True)), "differences": row.to_dict()}
-            for identity, row in ties.iterrows()
+            {"sample": sample, **dict(zip(KEY[1:], numbers, strict=True)), "differences": row.to_dict()}
+            for (sample, *numbers), row in ties.iterrows()
         ],
         "masses" if outputs == (MASS,) else "scores": {
             way: {name: float(getattr(values, name)()) for name in ("mean", "std", "min", "max")}
@@ -94,9 +103,9 @@ def backends_equal(scores_a: str | Path, scores_b: str | Path, tolerance: float 
         E2EError: an object is in one file only, appears twice or has an output that is not finite, or
             an output differs by more than ``tolerance``.
     """
-    ways = {str(path): read_scores(path) for path in (scores_a, scores_b)}
+    ways = {str(path): read_tree(path) for path in (scores_a, scores_b)}
     outputs = tuple(replace(output, tolerance=tolerance) for output in _outputs(ways[str(scores_a)].columns))
-    joined = _join(ways, outputs)
+    joined = _join(ways, outputs, CMSRUN_KEY)
     if extra := len(ways[str(scores_b)]) - len(joined):
         raise E2EError(f"{scores_b}: has {extra} objects that {scores_a} lacks; run both on the same files")
     return {
@@ -106,8 +115,10 @@ def backends_equal(scores_a: str | Path, scores_b: str | Path, tolerance: float 
     }
 
 
-def read_scores(path: str | Path) -> pd.DataFrame:
-    """The tree of E2EScoreWriter as a table: run, lumi, event, object, and the outputs of the model.
+def read_tree(path: str | Path) -> pd.DataFrame:
+    """The tree of E2EScoreWriter as a table: file, run, lumi, event, object, and the outputs of the model.
+
+    ``file`` counts the input files of the job from 0.
 
     A job without events knows no outputs, and its empty table has none.
 
@@ -126,21 +137,31 @@ def read_scores(path: str | Path) -> pd.DataFrame:
                 )
             tree = file[trees[0]]
             names = [output.name for output in _outputs(tree.keys())] if tree.num_entries else []
-            return _checked(tree.arrays([*IDENTITY, *names], library="pd"), path)
+            return _checked(tree.arrays([*CMSRUN_KEY, *names], library="pd"), path, CMSRUN_KEY)
     except FileNotFoundError:
         raise E2EError(f"{path}: no such file; run cmsRun first") from None
     except (OSError, ValueError, uproot.KeyInFileError) as error:
         raise E2EError(f"{path}: not a file of E2EScoreWriter ({str(error).splitlines()[0]})") from None
 
 
-def _table(path: str | Path, way: str) -> pd.DataFrame:
-    try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise E2EError(f"{path}: scores of {way} cannot be read ({str(error).splitlines()[0]})") from None
-    if missing := {*IDENTITY, *(output.name for output in _outputs(table.columns)), "target"} - set(table):
-        raise E2EError(f"{path}: not a scores table: column {min(missing)} is missing")
-    return _checked(table, path)
+def _table(path: str | Path) -> pd.DataFrame:
+    table = read_scores(path)
+    for output in _outputs(table.columns):
+        if output.name not in table:
+            raise E2EError(f"{path}: column {output.name} is missing; make the scores again")
+    return _checked(table, path, KEY)
+
+
+def _of_samples(table: pd.DataFrame, samples: Sequence[str], path: str | Path) -> pd.DataFrame:
+    """A table of cmsRun with the samples of its input files; each object is once in a sample."""
+    files = table["file"].to_numpy()
+    if len(files) and files.max() >= len(samples):
+        raise E2EError(
+            f"{path}: has scores of input file {files.max() + 1}, but there are {len(samples)}; "
+            "run cmsRun anew"
+        )
+    named = table.assign(sample=np.array(samples, object)[files])
+    return _checked(named.drop(columns="file"), path, KEY)
 
 
 def _outputs(columns: Iterable[str]) -> tuple[Output, ...]:
@@ -148,34 +169,35 @@ def _outputs(columns: Iterable[str]) -> tuple[Output, ...]:
     return (MASS,) if MASS.name in columns else (SCORE, LOGIT)
 
 
-def _checked(table: pd.DataFrame, path: str | Path) -> pd.DataFrame:
+def _checked(table: pd.DataFrame, path: str | Path, key: list[str]) -> pd.DataFrame:
     """``table``, once each object is there once and has finite numbers."""
-    twice = table[table.duplicated(IDENTITY)]
+    twice = table[table.duplicated(key)]
     if len(twice):
-        raise E2EError(
-            f"{path}: {_name(twice[IDENTITY].iloc[0])} appears more than once; give each file once"
-        )
+        raise E2EError(f"{path}: {_name(twice[key].iloc[0])} appears more than once; give each file once")
     names = [name for name in (SCORE.name, LOGIT.name, MASS.name) if name in table]
     bad = table[~np.isfinite(table[names]).all(axis=1)]
     if len(bad):
         values = ", ".join(f"{name} {bad.iloc[0][name]:g}" for name in names)
-        raise E2EError(f"{path}: {_name(bad[IDENTITY].iloc[0])} has {values}; look for NaN among its hits")
+        raise E2EError(
+            f"{path}: {_name(bad[key].iloc[0])} has {values}; `e2e predict` says whether it is the model "
+            "or the hits"
+        )
     return table
 
 
-def _join(ways: dict[str, pd.DataFrame], outputs: Sequence[Output]) -> pd.DataFrame:
+def _join(ways: dict[str, pd.DataFrame], outputs: Sequence[Output], key: list[str]) -> pd.DataFrame:
     """Columns (output, way) of the objects of the first way, all of which must be in the others."""
     first, *others = ways
     names = [output.name for output in outputs]
-    joined = ways[first].set_index(IDENTITY).reindex(columns=names)
+    joined = ways[first].set_index(key).reindex(columns=names)
     if not len(joined):
         raise E2EError(f"{first} scored no objects: there is nothing to compare")
     tables = [joined]
     for way in others:
-        table = ways[way].set_index(IDENTITY)
+        table = ways[way].set_index(key)
         missing = joined.index.difference(table.index)
         if len(missing):
-            worst = dict(zip(IDENTITY, missing[0], strict=True))
+            worst = dict(zip(key, missing[0], strict=True))
             raise E2EError(
                 f"{way} has nothing for {len(missing)} of {len(joined)} objects of {first}, "
                 f"the first being {_name(worst)}; run it on all files"
@@ -203,6 +225,7 @@ def _compare(joined: pd.DataFrame, outputs: Sequence[Output]) -> dict[str, Any]:
         for (a, b), difference in _pairs(joined, output).items():
             if difference.max() > output.tolerance:
                 worst = difference.idxmax()
+                name = _name(dict(zip(joined.index.names, worst, strict=True)))
                 values = "; ".join(
                     f"{way}: "
                     + ", ".join(f"{one.name} {joined.loc[worst, (one.name, way)]:.8g}" for one in outputs)
@@ -211,7 +234,7 @@ def _compare(joined: pd.DataFrame, outputs: Sequence[Output]) -> dict[str, Any]:
                 raise E2EError(
                     f"{a} and {b} differ in {output.name} by up to {difference.max():.3g} ({kind} "
                     f"{output.tolerance:g}, exceeded by {(difference > output.tolerance).sum()} of "
-                    f"{len(joined)} objects), most for {_name(dict(zip(IDENTITY, worst, strict=True)))}: "
+                    f"{len(joined)} objects), most for {name}: "
                     f"{values}; compare channel order, crop and units of the frames that each is given"
                 )
             pairs.setdefault(f"{a} - {b}", {})[output.name] = {
@@ -252,12 +275,12 @@ def _frames(objects: pd.DataFrame, stores: Sequence[str | Path]) -> tuple[pd.Dat
     found, frames = [], []
     for path in stores:
         for samples in store.iterate(path):
-            identities = pd.MultiIndex.from_frame(samples.identity()[IDENTITY])
+            identities = pd.MultiIndex.from_frame(samples.identity())
             rows = np.flatnonzero(identities.isin(objects.index))
             found.append(objects.loc[identities[rows]])
             frames.append(samples.images(rows))
     return pd.concat(found), np.concatenate(frames)
 
 
-def _name(row: Any) -> str:
-    return " ".join(f"{column} {row[column]}" for column in IDENTITY)
+def _name(identity: Mapping[str, Any] | pd.Series) -> str:
+    return " ".join(f"{column} {value}" for column, value in identity.items())

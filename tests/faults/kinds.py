@@ -1,0 +1,294 @@
+"""The kinds of files that fuzz.py damages: small good ones, and how they are read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import torch
+from fuzz import Kind, digest
+
+from e2e import models
+from e2e.data import parquet, split, store
+from e2e.data.scores import read_scores
+from e2e.data.store import Metadata, Samples
+from e2e.data.stream import Stream
+from e2e.errors import E2EError
+from e2e.files import read_csv, read_json, sha256, write_json
+from e2e.tasks import ELECTRON_PHOTON as TASK
+
+OBJECTS = 300
+
+
+def samples(objects: int = OBJECTS) -> Samples:
+    random = np.random.default_rng(1)
+    frames = random.exponential(1, (objects, 2048)) * (random.random((objects, 2048)) < 0.02)
+    owner, index = np.nonzero(frames)
+    number = np.arange(objects)
+    return Samples(
+        sample=np.full(objects, "electron"),
+        run=np.ones(objects, np.uint32),
+        lumi=np.ones(objects, np.uint32),
+        event=number.astype(np.uint64) + 1,
+        object=np.zeros(objects, np.uint32),
+        target=(number % 2).astype(np.float32),
+        kinematics={quantity.name: random.random(objects, np.float32) for quantity in TASK.kinematics},
+        offsets=np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=objects))]),
+        index=index.astype(np.uint32),
+        value=frames[owner, index].astype(np.float32),
+        channels=TASK.channels,
+        classes=TASK.classes,
+        shape=TASK.shape,
+    )
+
+
+def metadata() -> Metadata:
+    return Metadata(
+        task=TASK.name,
+        sample="electron",
+        channels=TASK.channels,
+        rows=TASK.crop.rows,
+        columns=TASK.crop.columns,
+        kinematics=TASK.kinematics,
+        classes=TASK.classes,
+        source="electron_000.root",
+        source_sha256="ab" * 32,
+        origin="e2e simulation",
+        rejected={},
+    )
+
+
+# Sample stores, and the split of one.
+
+
+def make_store(folder: Path) -> None:
+    store.write(folder / "a.parquet", [samples()], metadata())
+
+
+def read_store(folder: Path) -> str:
+    """All of it, by whole file, objects and streams: whatever any reader looks at."""
+    path = folder / "a.parquet"
+    file = store.StoreFile(path)
+    found = store.read(path)
+    objects = file.objects()
+    columns = [found.sample, found.run, found.lumi, found.event, found.object, found.target]
+    values = [*columns, *found.kinematics.values(), found.offsets, found.index, found.value, found.images()]
+    return digest(asdict(file.metadata), *values, *(objects[name].to_numpy() for name in objects))
+
+
+def rewritten(**layout):
+    def rewrite(folder: Path) -> None:
+        pq.write_table(pq.read_table(folder / "a.parquet"), folder / "a.parquet", **layout)
+
+    rewrite.__name__ = f"written again by pyarrow with {layout}"
+    return rewrite
+
+
+def rewritten_by_pandas(folder: Path) -> None:
+    pd.read_parquet(folder / "a.parquet").to_parquet(folder / "a.parquet")
+
+
+FOREIGN = (
+    rewritten(),
+    rewritten(row_group_size=128),
+    rewritten(row_group_size=128, use_dictionary=False, compression="lz4", write_statistics=False),
+    rewritten(compression="zstd", write_page_checksum=True),
+    rewritten(
+        compression="none", data_page_version="2.0", use_byte_stream_split=["pho_pT"], use_dictionary=False
+    ),
+    rewritten_by_pandas,
+)
+
+
+def sign_store(folder: Path) -> None:
+    """Checksums that fit whatever the file holds: then the comparisons behind them are what is tested."""
+    path = folder / "a.parquet"
+    try:
+        parquet._put_checksums(path, bulk=len(store.HITS))
+    except Exception:  # damage that leaves nothing to sign is tested without a signature
+        return
+
+
+def make_split(folder: Path) -> None:
+    make_store(folder)
+    split.write_split([folder / "a.parquet"], folder / "split.parquet", folder / "split.json")
+
+
+def read_split(folder: Path) -> str:
+    found = []
+    for part in split.PARTS:
+        stream = Stream([folder / "a.parquet"], folder / "split.parquet", part)
+        found += [stream.objects.to_csv(), stream.samples(np.arange(len(stream))).value]
+    return digest(*found)
+
+
+# Tables of scores, records, histories.
+
+
+def make_scores(folder: Path) -> None:
+    table = samples().identity().assign(target=1.0, score=np.linspace(0, 1, OBJECTS), logit=0.5)
+    table.attrs = {"model_sha256": "0" * 64}
+    parquet.write_table(folder / "scores.parquet", table)
+
+
+def read_scores_table(folder: Path) -> str:
+    table = read_scores(folder / "scores.parquet", ["score", "logit"])
+    return digest(table.attrs, *(table[name].to_numpy() for name in table))
+
+
+def make_records(folder: Path) -> None:
+    estimate = {"value": 0.9, "standard_error": 0.01, "interval_95": [0.88, 0.92]}
+    write_json(
+        folder / "metrics.json", {"model": "cnn", "seed": 1, "auc": estimate, "objects": {"test": 100}}
+    )
+    (folder / "history.csv").write_text("epoch,training_loss,validation_loss\n1,0.5,0.6\n2,0.4,0.5\n")
+
+
+def read_records(folder: Path) -> str:
+    metrics = read_json(folder / "metrics.json")
+    for name in ("model", "seed", "auc", "objects"):
+        metrics[name]
+    history = read_csv(folder / "history.csv", ["epoch", "training_loss", "validation_loss"])
+    return digest(metrics, history.to_csv())
+
+
+# Trained networks and checkpoints.
+
+
+def network() -> torch.nn.Module:
+    torch.manual_seed(1)
+    return models.build("resnet", TASK, widths=[4, 8], blocks=[1, 1])
+
+
+def weights(state: dict) -> list:
+    return [*state, *(tensor.numpy() for tensor in state.values())]
+
+
+def make_trained(folder: Path) -> None:
+    from e2e.learning import model
+
+    info = {"task": TASK.name, "channels": 2, "architecture": "resnet", "temperature": 1.5}
+    info |= {
+        "numbers": {"widths": [4, 8], "blocks": [1, 1]},
+        "training_data": {"origin": "e2e simulation", "tracks": None},
+    }
+    model.save(folder / "model.pt", network(), info)
+
+
+def read_trained(folder: Path) -> str:
+    from e2e.learning import model
+
+    found, info = model.load(folder / "model.pt")
+    return digest(sorted(info.items()), *weights(found.state_dict()))
+
+
+class Planted:
+    def __reduce__(self):
+        return exec, ("raise SystemExit('code of the file has run')",)
+
+
+def plant(folder: Path) -> None:
+    for name in ("last.ckpt", "model.pt"):
+        if (folder / name).exists():
+            torch.save({"format": 1, "x": Planted()}, folder / name)
+
+
+def make_checkpoint(folder: Path) -> None:
+    state = network().state_dict()
+    torch.save(
+        {"e2e_fingerprint": "f", "epoch": 3, "state_dict": state, "rows": [{"loss": 0.5}]},
+        folder / "last.ckpt",
+    )
+
+
+def read_checkpoint(folder: Path) -> str:
+    from e2e.learning.model import read_plain
+    from e2e.learning.train import _resumable
+
+    path = folder / "last.ckpt"
+    if _resumable(path, "f") is None:
+        raise E2EError(f"{path}: training starts afresh")
+    content = read_plain(path)
+    return digest(content["epoch"], content["rows"], *weights(content["state_dict"]))
+
+
+class Variable:
+    """As much of a variable of Keras as a checkpoint needs."""
+
+    def __init__(self, value):
+        self.value = np.asarray(value, np.float32)
+
+    def numpy(self):
+        return self.value
+
+    def assign(self, value):
+        if value.shape != self.value.shape:
+            raise ValueError("another shape")
+        self.value = np.asarray(value, np.float32)
+
+
+def keras_state():
+    from e2e.learning.keras_train import State
+
+    model = SimpleNamespace(weights=[Variable(np.arange(600).reshape(20, 30)), Variable([1, 2])])
+    return State(model, SimpleNamespace(variables=[Variable(5.0)]))
+
+
+def make_keras(folder: Path) -> None:
+    state = keras_state()
+    state.rows = [{"epoch": 1, "validation_loss": 0.5}]
+    state.best = [variable.numpy() for variable in state.model.weights]
+    state.save(folder / "last.npz", "f")
+
+
+def read_keras(folder: Path) -> str:
+    state = keras_state()
+    for variable in state.variables:
+        variable.value = np.zeros_like(variable.value)
+    state.resume(folder / "last.npz", "f")
+    if not state.rows:
+        raise E2EError(f"{folder / 'last.npz'}: training starts afresh")
+    return digest(state.rows, *state.best, *(variable.numpy() for variable in state.variables))
+
+
+# Exported models.
+
+
+def make_model(folder: Path) -> None:
+    from e2e.deploy.export import export
+
+    make_trained(folder)
+    export(folder / "model.pt", folder / "model.onnx", folder / "model.json", opset=17, ir_version=8)
+
+
+def read_model(folder: Path) -> str:
+    from e2e.deploy.runtime import load, run
+
+    contract, opened = load(folder / "model.onnx")
+    frames = np.random.default_rng(1).exponential(1, (3, *TASK.shape)).astype(np.float32)
+    return digest(contract.to_json(), *run(opened, frames).values())
+
+
+def sign_model(folder: Path) -> None:
+    content = json.loads((folder / "model.json").read_text())
+    write_json(folder / "model.json", content | {"sha256": sha256(folder / "model.onnx")})
+
+
+KINDS = {
+    "stores": Kind(make_store, read_store, ["a.parquet"], checked=True, foreign=FOREIGN),
+    "stores with new checksums": Kind(make_store, read_store, ["a.parquet"], resign=sign_store),
+    "splits": Kind(make_split, read_split, ["split.parquet"], checked=True),
+    "scores": Kind(make_scores, read_scores_table, ["scores.parquet"], checked=True),
+    "records": Kind(make_records, read_records, ["metrics.json", "history.csv"]),
+    "trained networks": Kind(make_trained, read_trained, ["model.pt"], checked=True, foreign=[plant]),
+    "checkpoints": Kind(make_checkpoint, read_checkpoint, ["last.ckpt"], checked=True, foreign=[plant]),
+    "checkpoints of Keras": Kind(make_keras, read_keras, ["last.npz"], checked=True),
+    "models": Kind(make_model, read_model, ["model.onnx"], checked=True),
+    "contracts": Kind(make_model, read_model, ["model.json"]),
+    "models with a new checksum": Kind(make_model, read_model, ["model.onnx"], resign=sign_model),
+}
