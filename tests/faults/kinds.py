@@ -234,9 +234,10 @@ class Variable:
 
 def keras_state():
     from e2e.learning.keras_train import State
+    from e2e.learning.loop import Stopwatch
 
     model = SimpleNamespace(weights=[Variable(np.arange(600).reshape(20, 30)), Variable([1, 2])])
-    return State(model, SimpleNamespace(variables=[Variable(5.0)]))
+    return State(model, SimpleNamespace(variables=[Variable(5.0)]), Stopwatch())
 
 
 def make_keras(folder: Path) -> None:
