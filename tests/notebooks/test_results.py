@@ -184,20 +184,22 @@ def test_figures_are_drawn(electrons, masses, tmp_path):
     target, answers = electrons.part("test").target, electrons.answers()
     scores = {name: sigmoid(logit) for name, logit in answers.items()}
     ones, classes = np.ones(len(target)), electrons.task.classes
-    panels = side_by_side.scores(target, scores, ones, classes, True).axes
+    panels = side_by_side.scores(target, scores, ones, classes, electrons.origin).axes
     assert [axes.get_title("right") for axes in panels if axes.get_visible()] == list(answers)
-    roc = evaluation.roc(CURVE, electrons.curves(), classes, True).axes[0]
+    roc = evaluation.roc(CURVE, electrons.curves(), classes, electrons.origin).axes[0]
     assert len(roc.lines) == len(answers)
     measured = tables.measured(electrons)
-    assert len(side_by_side.calibrations(measured, "electron", True).axes[0].containers) == 3
-    assert len(side_by_side.dependences(measured, electrons.task.kinematics, True).axes) == 4
-    assert len(regression.dependence(tables.measured(masses), True).axes) == 4
-    regression.residuals(masses.part("test").target, masses.answers(), True)
+    assert len(side_by_side.calibrations(measured, "electron", electrons.origin).axes[0].containers) == 3
+    assert len(side_by_side.dependences(measured, electrons.task.kinematics, electrons.origin).axes) == 4
+    assert len(regression.dependence(tables.measured(masses), electrons.origin).axes) == 4
+    regression.residuals(masses.part("test").target, masses.answers(), electrons.origin)
     timings = {model: masses.timings(model) for model in masses.models}
-    left, right = side_by_side.costs(timings, masses.machine(), True).axes
+    left, right = side_by_side.costs(timings, masses.machine(), electrons.origin).axes
     assert [list(line.get_xdata()) for line in left.lines] == [[1, 8], [1, 8]]
     assert "a processor" in right.get_title("right")
-    history = side_by_side.histories(electrons.histories(), electrons.training_seconds(), True).axes[1]
+    history = side_by_side.histories(
+        electrons.histories(), electrons.training_seconds(), electrons.origin
+    ).axes[1]
     assert history.lines[0].get_xdata()[-1] == pytest.approx(90.4 / 60)
 
 
@@ -206,8 +208,8 @@ def test_figures_say_that_kinematics_are_unknown(electrons):
     table = electrons.part("train").objects
     table = table.assign(**{quantity.name: np.nan for quantity in electrons.task.kinematics})
     unknown = [
-        samples.kinematics(table, np.ones(len(table)), electrons.task, True),
-        side_by_side.dependences({"any": {"dependence": {}}}, electrons.task.kinematics, True),
+        samples.kinematics(table, np.ones(len(table)), electrons.task, electrons.origin),
+        side_by_side.dependences({"any": {"dependence": {}}}, electrons.task.kinematics, electrons.origin),
     ]
     for figure in unknown:
         assert figure.axes[0].texts[0].get_text() == "These files hold no kinematics."
@@ -224,7 +226,7 @@ def test_agreement_of_another_model_does_not_count(masses):
 def test_kinematics_are_drawn_with_the_weights(electrons):
     objects = electrons.part("train").objects
     weight = np.where(objects["pho_pT"] > 0.5, 2.0, 0.0)
-    axes = samples.kinematics(objects, weight, electrons.task, True).axes[0]
+    axes = samples.kinematics(objects, weight, electrons.task, electrons.origin).axes[0]
     weighted, plain = axes.patches[:2]
     below = weighted.get_data().edges[1:] < 0.5
     assert weighted.get_data().values[below].sum() == 0

@@ -55,7 +55,7 @@ class Results:
 
     def __init__(self, folder: str | Path, models: Sequence[str] | None = None):
         self.folder = Path(folder)
-        self.run = self.folder.resolve().parent.name
+        self.run = self.folder.absolute().parent.name
         split = self.folder / "split.parquet"
         files = parquet.read_table(split, REMEDY, ["file"])["file"].unique() if split.exists() else []
         self.stores = [self.folder / "store" / name for name in files]
