@@ -127,16 +127,13 @@ def sample_files(task, sample):
         return settings["files"][sample]
     if settings["source"] == "cernbox":
         names = public_files(task, sample)
-        return [
-            f"results/{RUN}/{task}/downloads/{sample}/{Path(name).name}"
-            for name in names
-        ]
+        return [f"results/{RUN}/{task}/downloads/{sample}/{name}" for name in names]
     files = range(settings["simulation"]["files"])
     return [f"results/{RUN}/{task}/ntuples/{sample}_{i:03d}.root" for i in files]
 
 
 def public_files(task, sample):
-    """Names of a sample's files behind its link: as configured, or all that were found there."""
+    """A sample's files behind its link, with the folders they are in: as configured, or all found there."""
     link = settings_of(task)["cernbox"][sample]
     if "files" in link:
         return link["files"]
@@ -144,16 +141,10 @@ def public_files(task, sample):
     return Path(listing.output[0]).read_text().splitlines()
 
 
-def public_file(wildcards):
-    """The file of a link, with the folder it is in, that goes to a place in downloads."""
-    named = settings_of(wildcards.task)["cernbox"][wildcards.sample].get("files", [])
-    return next(
-        (name for name in named if Path(name).name == wildcards.file), wildcards.file
-    )
-
-
-def token(wildcards):
-    return settings_of(wildcards.task)["cernbox"][wildcards.sample]["token"]
+def link(wildcards):
+    """The token of a CERNBox link, or the address of another folder on the web."""
+    settings = settings_of(wildcards.task)["cernbox"][wildcards.sample]
+    return settings.get("token") or settings["address"]
 
 
 def part(wildcards):

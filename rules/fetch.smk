@@ -15,7 +15,7 @@ checkpoint listing:
     resources:
         mem_mb=memory(500),
     params:
-        token=token,
+        link=link,
     script:
         "../workflow/scripts/listing.py"
 
@@ -30,14 +30,13 @@ rule fetch:
     benchmark:
         "results/{run}/{task}/resources/fetch/{sample}/{file}.tsv"
     wildcard_constraints:
-        file=r"[^/]+",
+        file=r"[^/].*",
     conda:
         "../envs/e2e.yaml"
     threads: 1
     resources:
         mem_mb=memory(500),
     params:
-        token=token,
-        file=public_file,
+        link=link,
     script:
         "../workflow/scripts/fetch.py"

@@ -33,12 +33,17 @@ class Faults:
     login: str = ""  # redirect, page, or status
     checksum: str | None = None  # instead of the right one
     garbled: bytes | None = None  # instead of the listing
+    redirects: list[str] = field(default_factory=list)  # where requests for files are sent instead
+    redirect: str = ""  # where every request is sent
+    extra: int | None = None  # bytes that follow a file, whose length is not announced
+    encoding: str = ""  # how a body is said to be packed
 
 
 class CernBox(ThreadingHTTPServer):
     """``links`` maps a token to the files behind it; a link in ``single`` shares its only file.
 
-    ``seen`` has (method, path, Range header) of each request; ``url`` is the base address.
+    ``folders`` maps the path of a folder, with a page that lists it, to its files. ``seen`` has (method,
+    path, Range header) of each request; ``url`` is the base address.
     """
 
     daemon_threads = True
@@ -47,6 +52,7 @@ class CernBox(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.links: dict[str, dict[str, bytes]] = {}
         self.single: set[str] = set()
+        self.folders: dict[str, dict[str, bytes]] = {}
         self.faults = Faults()
         self.seen: list[tuple[str, str, str | None]] = []
         self.url = f"http://127.0.0.1:{self.server_port}"
@@ -113,6 +119,11 @@ class Handler(BaseHTTPRequestHandler):
             else:
                 self._file(*next(iter(files.items())))
             return
+        for folder, files in self.server.folders.items():
+            if parts.startswith(folder):
+                if self._begin(folder) is not None:
+                    self._folder(unquote(parts.removeprefix(folder)), files)
+                return
         token, path = self._begin() or (None, None)
         if token is None:
             return
@@ -127,7 +138,10 @@ class Handler(BaseHTTPRequestHandler):
         faults = self.server.faults
         self.server.seen.append((self.command, self.path, self.headers.get("Range")))
         found = re.fullmatch(r"/remote\.php/dav/public-files/(\w+)/?(.*)", urlsplit(self.path).path)
-        if faults.statuses:
+        if faults.redirect or (faults.redirects and self.command == "GET"):
+            place = faults.redirect or faults.redirects.pop(0)
+            self._send(302, headers={"Location": place})
+        elif faults.statuses:
             self._send(faults.statuses[0][0], headers=faults.statuses.pop(0)[1])
         elif faults.login == "redirect":
             self._send(302, headers={"Location": f"{self.server.url}/login?realm=cern"})
@@ -144,6 +158,23 @@ class Handler(BaseHTTPRequestHandler):
         else:
             return found[1], unquote(found[2])
         return None
+
+    def _folder(self, path: str, files: dict[str, bytes]) -> None:
+        """A file, or the page that Apache's mod_autoindex makes of a folder."""
+        if path in files:
+            self._file(path, files[path])
+            return
+        inside = [name.removeprefix(path) for name in files if name.startswith(path)]
+        if not inside or (path and not path.endswith("/")):
+            self._send(404)
+            return
+        here = sorted({name.split("/")[0] + ("/" if "/" in name else "") for name in inside})
+        rows = [f'<tr><td><a href="{quote(name)}">{name[:20]}</a></td><td>2.0G</td></tr>' for name in here]
+        sort = '<a href="?C=N;O=D">Name</a> <a href="/">Parent Directory</a> <a href="mailto:x@y.z">x</a>'
+        page = (
+            f"<!DOCTYPE HTML><html><head><title>Index</title></head><body>{sort}{''.join(rows)}</body></html>"
+        )
+        self._send(200, page.encode(), {"Content-Type": "text/html;charset=UTF-8"})
 
     def _multistatus(self, token: str, folder: str) -> str | None:
         files = self.server.links[token]
@@ -199,6 +230,12 @@ class Handler(BaseHTTPRequestHandler):
                 headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
         body = content[start:]
         headers["Content-Length"] = str(len(body) + faults.announced)
+        if faults.encoding:
+            headers["Content-Encoding"] = faults.encoding
+        if faults.extra is not None:  # the end of the connection is that of the body
+            headers.pop("Content-Length")
+            body += bytes(faults.extra)
+            self.close_connection = True
         sent = faults.drops.pop(0) if faults.drops else faults.always_drop
         self.send_response(status)
         for key, value in headers.items():

@@ -7,6 +7,7 @@ import shutil
 import sys
 import time
 from collections import namedtuple
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -283,12 +284,12 @@ def test_too_little_space_is_seen_before_the_download(get, tmp_path, monkeypatch
     _refused(get, tmp_path, str(tmp_path / "downloads"), "GB are free", "work in another directory")
 
 
-def test_a_disk_that_becomes_full(server, get, tmp_path):
+def test_a_disk_that_becomes_full(server):
     (remote, _) = cernbox.listing(TOKEN, url=server.url)
-    with cernbox._part(tmp_path / "downloads" / NAME, remote) as part:
-        path = Path(part.name)
-    path.symlink_to("/dev/full")
-    _refused(get, tmp_path, str(tmp_path / "downloads"), "disk is full", "goes on from there")
+    link = public_link.Link(TOKEN, server.url)
+    full = pytest.raises(E2EError, match=r"/dev: the disk is full at byte 0 .* it goes on from there")
+    with public_link.session() as session, open("/dev/full", "ab", buffering=0) as part, full:
+        transfer.Transfer(session, link, remote, part, progress=False).run()
 
 
 def test_two_processes_do_not_fetch_one_file(server, get, tmp_path):
@@ -365,3 +366,269 @@ def test_the_lock_is_sorted_and_readable(tmp_path):
 def test_a_malformed_lock_is_one_line(get, tmp_path, text):
     (tmp_path / "data.lock").write_text(text)
     _refused(get, tmp_path, str(tmp_path / "data.lock"), "not a data lock", "restore it")
+
+
+def _part_of(server, tmp_path):
+    """Where what has arrived of ``NAME`` is kept."""
+    (remote, _) = cernbox.listing(TOKEN, url=server.url)
+    with cernbox._part(tmp_path / "downloads" / NAME, remote) as part:
+        return Path(part.name)
+
+
+@pytest.mark.parametrize("method", ["PROPFIND", "GET"])
+@pytest.mark.parametrize(
+    "place", ["http://elsewhere.invalid/x", "https://[", "file:///etc/passwd", "//a.invalid/"]
+)
+def test_no_other_server_is_asked(server, get, tmp_path, method, place):
+    server.faults.lists = method == "PROPFIND"
+    server.faults.redirect = place
+    before = len(server.seen)
+    _refused(get, tmp_path, "127.0.0.1 sends us on to", "name it under `hosts`")
+    assert len(server.seen) == before + 1
+
+
+def test_a_server_may_send_us_to_itself_and_to_those_that_are_named(server, get, tmp_path):
+    other = CernBox()
+    try:
+        other.links = {"elsewhere": {NAME: BODY}}
+        place = public_link.Link("elsewhere", other.url).file(NAME)
+        itself = public_link.Link(TOKEN, server.url).file(NAME)
+        server.faults.redirects = [itself, itself]
+        assert get()[0].read_bytes() == BODY
+        (tmp_path / "downloads" / NAME).unlink()
+        server.faults.redirects = [itself, place]
+        _refused(get, tmp_path, "sends us on to")
+        server.faults.redirects = [itself, place]
+        get(hosts=[other.url.removeprefix("http://")])
+        assert other.downloads() == [None]
+        (tmp_path / "downloads" / NAME).unlink()
+        server.faults.redirect = itself
+        _refused(get, tmp_path, "sends us on to", file="b.root")  # and again, without end
+    finally:
+        other.stop()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "allowed"),
+    [
+        ("https://a.ch/x", "https://a.ch/y", True),
+        ("http://a.ch/x", "https://a.ch/y", True),
+        ("http://a.ch/x", "http://a.ch/y", True),
+        ("https://a.ch/x", "http://a.ch/y", False),
+        ("https://a.ch/x", "https://A.ch/y", True),
+        ("https://a.ch/x", "https://eos.ch/y", True),
+        ("https://eos.ch/x", "http://eos.ch/y", False),
+        ("https://a.ch/x", "https://a.ch:444/y", False),
+        ("https://a.ch/x", "https://a.ch@b.ch/y", False),
+        ("https://a.ch/x", "https://a.ch.b.ch/y", False),
+        ("https://a.ch/x", "ftp://a.ch/y", False),
+        ("https://a.ch/x", "file:///y", False),
+    ],
+)
+def test_where_a_server_may_send_us(before, after, allowed):
+    assert public_link.Link("token", "https://a.ch/", ("eos.ch",)).allows(before, after) == allowed
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_body_longer_than_announced_stops_at_once(server, get, tmp_path, listed):
+    server.faults.lists = listed
+    server.faults.extra = 100_000_000
+    words = ["more than the 300008 bytes"] if listed else ["does not say how long"]
+    start = time.monotonic()
+    _refused(get, tmp_path, *words)
+    assert time.monotonic() - start < 20
+    assert _left(tmp_path / "downloads" / NAME) == []
+
+
+def test_an_end_that_is_not_announced_is_fine_where_the_listing_says_it(server, get):
+    server.faults.extra = 0
+    assert get()[0].read_bytes() == BODY
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br"])
+def test_a_packed_body_is_refused(server, get, tmp_path, encoding):
+    """A few bytes of it could become very many."""
+    server.faults.encoding = encoding
+    _refused(get, tmp_path, "packs what it sends")
+
+
+def test_a_listing_is_bounded(server, get, tmp_path, monkeypatch):
+    monkeypatch.setattr(public_link, "LISTING_BYTES", 100_000)
+    server.faults.garbled = b"<a>" * 1_000_000
+    _refused(get, tmp_path, "the list of files has more than 100000 bytes", "name the `files` wanted")
+
+
+def _entry(name="x.hdf5", size="8", tag="", more=""):
+    return (
+        f"<d:response><d:href>/remote.php/dav/public-files/t/{name}</d:href><d:propstat><d:prop>"
+        f"<d:resourcetype/><d:getcontentlength>{size}</d:getcontentlength><d:getetag>{tag}</d:getetag>{more}"
+        "</d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response>"
+    )
+
+
+def _listed(*entries, start='<?xml version="1.0"?>'):
+    return f'{start}<d:multistatus xmlns:d="DAV:">{"".join(entries)}</d:multistatus>'.encode()
+
+
+@pytest.mark.parametrize("size", ["-1", "1e3", "9" * 30, "9" * 5000, "0x10", "\u0663"])
+def test_a_length_that_is_none(server, get, tmp_path, size):
+    server.faults.garbled = _listed(_entry(NAME, size))
+    _refused(get, tmp_path, "the list of files cannot be read", "bytes")
+
+
+def test_a_list_of_files_that_grows_while_it_is_read(server, get, tmp_path):
+    bomb = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>'
+    server.faults.garbled = _listed(_entry("&b;.hdf5"), start=bomb)
+    _refused(get, tmp_path, "the list of files cannot be read", "type of document")
+
+
+@pytest.mark.parametrize("tag", ['"a\nb"', '"\u2603"', '"' + "a" * 100_000 + '"', "&quot;&#127;&quot;"])
+def test_an_entity_tag_that_cannot_be_sent_back(server, get, tag):
+    size = len(BODY)
+    server.faults.garbled = _listed(_entry("Single%20Photon+Pt50%20%231%25.hdf5", size, tag))
+    server.faults.drops = [100_000]
+    assert get()[0].read_bytes() == BODY
+
+
+@pytest.mark.parametrize(
+    ("quoted", "reason"),
+    [
+        ("a%00b.hdf5", "printed"),
+        ("a%0Ab.hdf5", "printed"),
+        ("a%E2%80%A8b.hdf5", "printed"),
+        ("%7Bsample%7D.hdf5", "braces"),
+        ("a" * 300 + ".hdf5", "longer than"),
+        ("%C3%A9" * 150 + ".hdf5", "longer than"),
+        ("..%2F..%2Fx.hdf5", "leads out"),
+        ("%2Fetc%2Fx.hdf5", "leads out"),
+    ],
+)
+def test_names_that_no_file_can_have_here(server, tmp_path, quoted, reason):
+    server.faults.garbled = _listed(_entry(quoted), _entry("good.hdf5", len(BODY)))
+    server.links[TOKEN]["good.hdf5"] = BODY
+    for ask in (
+        lambda: cernbox.names(TOKEN, server.url),
+        lambda: cernbox.fetch_all(TOKEN, tmp_path / "all", tmp_path / "lock", url=server.url, progress=False),
+    ):
+        with pytest.raises(E2EError, match=reason) as raised:
+            ask()
+        assert "\n" not in str(raised.value)
+        assert len(str(raised.value)) < 500
+    paths = cernbox.fetch_all(
+        TOKEN, tmp_path / "all", tmp_path / "lock", ["good.hdf5"], server.url, progress=False
+    )
+    assert [path.read_bytes() for path in paths] == [BODY]
+    with pytest.raises(E2EError, match="no file other") as raised:
+        cernbox.fetch(TOKEN, "other.hdf5", tmp_path / "x.hdf5", tmp_path / "lock", server.url, progress=False)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "file", ["../x.hdf5", "a/../../x.hdf5", "/etc/x.hdf5", "a//x.hdf5", "a\nb.hdf5", "", "."]
+)
+def test_paths_that_lead_elsewhere_are_not_asked_for(server, tmp_path, file):
+    with pytest.raises(E2EError, match="cannot be fetched") as raised:
+        cernbox.fetch_all(TOKEN, tmp_path / "all", tmp_path / "lock", [file], server.url, progress=False)
+    assert "\n" not in str(raised.value)
+    assert server.seen == []
+
+
+def test_one_name_twice(server):
+    server.faults.garbled = _listed(_entry(), _entry())
+    with pytest.raises(E2EError, match="two files have it"):
+        cernbox.names(TOKEN, server.url)
+
+
+def test_files_of_one_name_in_two_folders(server, tmp_path):
+    server.links[TOKEN] |= {"one/x.hdf5": BODY, "two/x.hdf5": BODY[:-1]}
+    files = ["one/x.hdf5", "two/x.hdf5"]
+    paths = cernbox.fetch_all(TOKEN, tmp_path / "all", tmp_path / "lock", files, server.url, progress=False)
+    assert paths == [tmp_path / "all" / file for file in files]
+    assert [path.read_bytes() for path in paths] == [BODY, BODY[:-1]]
+
+
+@pytest.mark.parametrize("kind", ["link", "hard link", "pipe", "folder"])
+def test_a_part_that_is_something_else_stays_as_it_is(server, get, tmp_path, kind):
+    part, victim = _part_of(server, tmp_path), tmp_path / "victim"
+    victim.write_bytes(BODY[:1000])
+    {
+        "link": lambda: part.symlink_to(victim),
+        "hard link": lambda: part.hardlink_to(victim),
+        "pipe": lambda: os.mkfifo(part),
+        "folder": lambda: part.mkdir(),
+    }[kind]()
+    _refused(get, tmp_path, f"{part}: ", "move it away", left=[".part"])
+    assert victim.read_bytes() == BODY[:1000]
+
+
+def test_an_older_part_is_removed_only_where_it_is_ours(server, get, tmp_path):
+    folder, victim = tmp_path / "downloads", tmp_path / "victim"
+    folder.mkdir()
+    victim.write_bytes(b"mine")
+    (folder / f"{NAME}.01234567.part").write_bytes(BODY[:10])
+    (folder / f"{NAME}.89abcdef.part").symlink_to(victim)
+    (folder / f"{NAME}.my notes.part").write_bytes(b"mine")
+    (folder / f"{NAME}.00000000.part").mkdir()
+    output, _ = get()
+    left = [NAME, f"{NAME}.00000000.part", f"{NAME}.89abcdef.part", f"{NAME}.my notes.part"]
+    assert _left(output) == sorted(left)
+    assert victim.read_bytes() == b"mine"
+
+
+def test_an_output_that_is_a_folder(get, tmp_path):
+    (tmp_path / "downloads" / NAME).mkdir(parents=True)
+    with pytest.raises(E2EError, match="is a folder"):
+        get()
+
+
+def test_a_lock_that_is_a_folder(get, tmp_path):
+    (tmp_path / "data.lock").mkdir()
+    with pytest.raises(E2EError, match="the data lock cannot be read"):
+        get()
+
+
+@pytest.fixture
+def folder(server):
+    """The address of a folder with a page that lists it."""
+    server.folders = {"/cfs/G25/": {NAME: BODY, "README": b"text", "sub/c.parquet": b"PAR1 c PAR1"}}
+    return f"{server.url}/cfs/G25"
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_a_folder_on_the_web(server, folder, tmp_path, slash):
+    address = folder + slash
+    assert [(remote.name, remote.size) for remote in cernbox.listing(address)] == [
+        ("README", None),
+        (NAME, None),
+    ]
+    assert cernbox.names(address) == [NAME]
+    server.faults.drops = [100_000]
+    paths = cernbox.fetch_all(address, tmp_path / "all", tmp_path / "data.lock", progress=False)
+    assert [path.read_bytes() for path in paths] == [BODY]
+    entry = data_lock.Entry(hashlib.sha256(BODY).hexdigest(), len(BODY))
+    assert data_lock.read(tmp_path / "data.lock") == {address: {NAME: entry}}
+    assert any(extent for extent in server.downloads())  # it was resumed
+    paths = cernbox.fetch_all(
+        address, tmp_path / "all", tmp_path / "data.lock", ["sub/c.parquet"], progress=False
+    )
+    assert [path.read_bytes() for path in paths] == [b"PAR1 c PAR1"]
+
+
+def test_errors_of_a_folder_on_the_web(server, folder, tmp_path):
+    fetch = partial(cernbox.fetch, output=tmp_path / "x", lock=tmp_path / "lock", progress=False)
+    with pytest.raises(E2EError, match=r"no file x\.hdf5; it holds README, Single"):
+        fetch(folder, "x.hdf5")
+    with pytest.raises(E2EError, match="nothing there"):
+        cernbox.names(f"{server.url}/cfs/other")
+    server.folders["/cfs/G25/"][NAME] = b"<html>gone</html>"
+    with pytest.raises(E2EError, match="HTML page"):
+        fetch(folder, NAME)
+    server.folders["/cfs/G25/"][NAME] = BODY[:-1]
+    fetch(folder, NAME)
+    (tmp_path / "x").unlink()
+    server.folders["/cfs/G25/"][NAME] = BODY
+    with pytest.raises(E2EError, match="300008 bytes are sent, 300007 were announced"):
+        fetch(folder, NAME)
+    server.faults.login = "page"
+    with pytest.raises(E2EError, match="wants a login"):
+        cernbox.names(folder)

@@ -5,9 +5,10 @@ with logged(snakemake.log[0]):
 
     settings = snakemake.config["cernbox"]
     fetch(
-        snakemake.params.token,
-        snakemake.params.file,
+        snakemake.params.link,
+        snakemake.wildcards.file,
         snakemake.output[0],
         lock=REPOSITORY / settings["lock"],
         url=settings["url"],
+        hosts=settings["hosts"],
     )

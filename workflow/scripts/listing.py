@@ -4,6 +4,7 @@ with logged(snakemake.log[0]):
     from e2e.data.cernbox import names
     from e2e.files import whole
 
-    found = names(snakemake.params.token, snakemake.config["cernbox"]["url"])
+    settings = snakemake.config["cernbox"]
+    found = names(snakemake.params.link, settings["url"], settings["hosts"])
     with whole(snakemake.output[0]) as scratch:
         scratch.write_text("".join(f"{name}\n" for name in found))

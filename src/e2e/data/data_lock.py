@@ -1,7 +1,7 @@
 """The data lock: SHA-256 and size of every public file at its first download, kept under version control.
 
-A YAML file, sorted by token and file name. Whoever fetches a file later gets those bytes or an error. An
-entry is deleted by hand to accept that a file has changed.
+A YAML file, sorted by token, or address of a folder, and file name. Whoever fetches a file later gets those
+bytes or an error. An entry is deleted by hand to accept that a file has changed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 import yaml
 
 from e2e.errors import E2EError
-from e2e.files import whole
+from e2e.files import output_path, whole
 
 HEADER = "# What each public file was when it was first fetched: see docs/how-to/cernbox.md.\n"
 
@@ -40,6 +40,8 @@ def read(path: str | Path) -> dict[str, dict[str, Entry]]:
         }
     except FileNotFoundError:
         return {}
+    except OSError as error:
+        raise E2EError(f"{path}: the data lock cannot be read ({error.strerror})") from None
     except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise E2EError(f"{path}: not a data lock ({reason}); restore it from version control") from None
@@ -61,7 +63,7 @@ def enforce(path: str | Path, token: str, name: str, found: Entry) -> None:
         known = entries.setdefault(token, {}).setdefault(name, found)
         if known != found:
             raise E2EError(
-                f"{name} behind link {token} has SHA-256 {found.sha256} ({found.size} bytes), but "
+                f"{name} behind {token} has SHA-256 {found.sha256} ({found.size} bytes), but "
                 f"{path} says {known.sha256} ({known.size} bytes): the file has changed or was damaged on "
                 "the way; fetch it again, or delete its entry there to accept the change"
             )
@@ -74,6 +76,7 @@ def enforce(path: str | Path, token: str, name: str, found: Entry) -> None:
 @contextmanager
 def _exclusive(path: Path) -> Iterator[None]:
     """Hold the lock of a file that is replaced by those who hold it: the one that has its name counts."""
+    output_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
         with open(path, "a") as file:

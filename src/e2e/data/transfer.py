@@ -23,10 +23,12 @@ import requests
 from tqdm import tqdm
 
 from e2e.data.data_lock import Entry
-from e2e.data.public_link import Interrupted, Link, answer, is_page, persistently
+from e2e.data.public_link import Interrupted, Place, answer, is_page, persistently
 from e2e.errors import E2EError
 
 BLOCK = 2**20
+_EXTENT = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
+_STRONG_TAG = re.compile(r'"[!\x23-\x7e]{1,1000}"')
 HDF5, PARQUET, ROOT = b"\x89HDF\r\n\x1a\n", b"PAR1", b"root"
 
 
@@ -47,7 +49,7 @@ class Transfer:
     """
 
     def __init__(
-        self, session: requests.Session, link: Link, remote: Remote, part: BinaryIO, progress: bool
+        self, session: requests.Session, link: Place, remote: Remote, part: BinaryIO, progress: bool
     ) -> None:
         self.remote = remote
         self.link = link
@@ -89,9 +91,9 @@ class Transfer:
         headers = {}
         if self.position and self._resumable:
             headers["Range"] = f"bytes={self.position}-"
-            if self.remote.etag.startswith('"'):  # a weak tag does not promise equal bytes
+            if _STRONG_TAG.fullmatch(self.remote.etag):  # a weak one does not promise equal bytes
                 headers["If-Range"] = self.remote.etag
-        with answer(self._session, self.link, "GET", self._addresses[0], headers, stream=True) as response:
+        with answer(self._session, self.link, "GET", self._addresses[0], headers) as response:
             if response.status_code in (404, 405, 501) and len(self._addresses) > 1:
                 del self._addresses[0]
             elif response.status_code == 416 and headers:
@@ -115,12 +117,21 @@ class Transfer:
             if self.position:
                 self.part.truncate(0)
             self._check_start(first)
+        if self.size is None:  # neither cut off nor endless could be told from whole
+            raise E2EError(
+                f"{self.link}: the server does not say how long {name} is; fetch it in another way"
+            )
         self._check_space()
         self._bar.total = self.size
         self._bar.update(self.position - self._bar.n)
         for block in itertools.chain([first], blocks):
+            if self.position + len(block) > self.size:
+                os.unlink(self.part.name)  # resumed, it would stay wrong
+                raise E2EError(
+                    f"{self.link}: the server sends more than the {self.size} bytes that it announced of "
+                    f"{name}; try again later, or ask its owner"
+                )
             self._write(block)
-        self.size = self.position if self.size is None else self.size
         if self.position != self.size:
             raise Interrupted(f"{name} ended before byte {self.size}")
 
@@ -128,12 +139,12 @@ class Transfer:
         """The first byte of a response; notes what it says of the whole file."""
         start, total = 0, response.headers.get("Content-Length", "")
         if response.status_code == 206:
-            extent = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
+            extent = _EXTENT.fullmatch(response.headers.get("Content-Range", ""))
             if not extent:
                 self._resumable = False
                 raise Interrupted(f"a part of {self.remote.name} came without saying which")
             start, total = int(extent[1]), extent[2]
-        if total.isdecimal():
+        if re.fullmatch(r"[0-9]{1,18}", total):
             if self.size is not None and int(total) != self.size:
                 raise E2EError(
                     f"{self.link}: {self.remote.name} is truncated on the server, or just being replaced: "
