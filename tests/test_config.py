@@ -91,3 +91,31 @@ def test_model_name_that_results_uses_itself():
     config = complete()
     config["tasks"]["electron_photon"]["models"]["bdt"] = {"architecture": "resnet"}
     assert "bdt" in complaint(config)
+
+
+@pytest.mark.parametrize(
+    ("link", "words"),
+    [
+        ({"files": ["a.h5"]}, ["a.token is missing", "token: AtBT8y4MiQYFcgc"]),
+        ({"token": "a", "address": "https://b/c"}, ["a.token = a", "known here: address, files, part"]),
+        ({"address": "b/c"}, ["a.address = b/c", "matching ^https?://"]),
+        *(
+            ({"token": "a", "files": [name]}, ["a.files.0 = ", "must be a string, matching"])
+            for name in ("../x.h5", "a/../x.h5", "/etc/x.h5", "a//x.h5", "a/", "..", "{a}.h5", "a\nb.h5", "")
+        ),
+    ],
+)
+def test_public_links(link, words):
+    config = complete()
+    config["tasks"]["quark_gluon"] = {"source": "cernbox", "cernbox": {"a": link}}
+    message = complaint(config)
+    for word in words:
+        assert word in message
+
+
+@pytest.mark.parametrize("name", ["a.h5", "folder/b .h5", "..a/b..h5", "...", "a/...b"])
+def test_names_of_public_files(name):
+    config = complete()
+    links = {"a": {"token": "a", "files": [name]}, "b": {"address": "https://b/c", "files": [name]}}
+    config["tasks"]["quark_gluon"] = {"source": "cernbox", "cernbox": links}
+    validate(config, SCHEMA)

@@ -19,19 +19,20 @@ REPOSITORY = Path(__file__).parents[2]
 
 @pytest.fixture
 def server(tmp_path):
-    """A link to a folder, whose file is named in the configuration, and one to a folder that is listed."""
+    """A link whose files are named in the configuration, one that is listed, and a folder on the web."""
     random = np.random.default_rng(1)
     content = [
         write_parquet(
             tmp_path / f"{i}.parquet", X_jet=jets(random, 3, 4), am=random.uniform(4, 14, 3)
         ).read_bytes()
-        for i in range(2)
+        for i in range(4)
     ]
     found = CernBox()
     found.links = {
-        "named": {"sub/a.test.parquet": content[0], "other.parquet": content[1]},
-        "listed": {"b.parquet": content[1], "README.txt": b"hello"},
+        "named": {"sub/a.test.parquet": content[0], "other/a.test.parquet": content[1]},
+        "listed": {"b.parquet": content[2], "README.txt": b"hello"},
     }
+    found.folders = {"/cfs/G25/": {"c.parquet": content[3]}}
     yield found
     found.stop()
 
@@ -46,8 +47,9 @@ def run(server, tmp_path):
             "mass_regression": {
                 "source": "cernbox",
                 "cernbox": {
-                    "named": {"token": "named", "files": ["sub/a.test.parquet"]},
+                    "named": {"token": "named", "files": ["sub/a.test.parquet", "other/a.test.parquet"]},
                     "listed": {"token": "listed", "part": "split"},
+                    "web": {"address": f"{server.url}/cfs/G25"},
                 },
             }
         },
@@ -77,13 +79,22 @@ def test_public_links_become_stores(server, run, tmp_path):
     assert status == 0, output
     results = tmp_path / "run/results/public/mass_regression"
     stores = sorted((results / "store").glob("*.parquet"))
-    assert [path.name for path in stores] == ["listed_000.parquet", "named_000.parquet"]
-    assert [store.read_metadata(path).part for path in stores] == [None, "test"]
-    assert [store.read_metadata(path).source for path in stores] == ["b.parquet", "a.test.parquet"]
+    names = ["listed_000.parquet", "named_000.parquet", "named_001.parquet", "web_000.parquet"]
+    assert [path.name for path in stores] == names
+    found = [store.read_metadata(path) for path in stores]
+    assert [metadata.part for metadata in found] == [None, "test", "test", None]
+    assert [metadata.source for metadata in found] == [
+        "b.parquet",
+        "a.test.parquet",
+        "a.test.parquet",
+        "c.parquet",
+    ]
+    assert found[1].source_sha256 != found[2].source_sha256  # of one name, in two folders
     locked = data_lock.read(tmp_path / "data.lock")
-    assert {token: set(files) for token, files in locked.items()} == {
-        "named": {"sub/a.test.parquet"},
+    assert {link: set(files) for link, files in locked.items()} == {
+        "named": {"sub/a.test.parquet", "other/a.test.parquet"},
         "listed": {"b.parquet"},
+        f"{server.url}/cfs/G25": {"c.parquet"},
     }
 
     server.seen.clear()
@@ -92,10 +103,19 @@ def test_public_links_become_stores(server, run, tmp_path):
     assert "Nothing to be done" in output
 
     (results / "downloads/listed/b.parquet").unlink()
-    server.links["listed"]["b.parquet"] = server.links["named"]["other.parquet"][:-8] + b"????PAR1"
+    server.links["listed"]["b.parquet"] = server.links["named"]["other/a.test.parquet"][:-8] + b"????PAR1"
     status, output = run("results/public/mass_regression/downloads/listed/b.parquet")
     assert status != 0
     # Snakemake shows the log, too
     assert len({line.strip() for line in output.splitlines() if line.strip().startswith("error: ")}) == 1
     assert "data.lock says" in output
     assert not (results / "downloads/listed/b.parquet").exists()
+
+
+def test_a_listed_name_that_no_file_can_have_here(server, run):
+    server.links["listed"]["{run}.parquet"] = b"PAR1"
+    status, output = run("results/public/mass_regression/split.parquet")
+    assert status != 0
+    errors = {line.strip() for line in output.splitlines() if line.strip().startswith("error: ")}
+    assert len(errors) == 1
+    assert "'{run}.parquet' is no name to use here: it has braces" in errors.pop()
