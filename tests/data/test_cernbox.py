@@ -5,8 +5,11 @@ import multiprocessing
 import os
 import shutil
 import sys
+import threading
 import time
 from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -349,6 +352,26 @@ def test_jobs_may_write_the_lock_at_the_same_time(tmp_path):
     expected = {f"token{n}": {f"{i}.hdf5": data_lock.Entry(str(n), i) for i in range(20)} for n in range(4)}
     assert data_lock.read(path) == expected
     assert os.listdir(path.parent) == ["data.lock"]
+
+
+def test_threads_may_write_the_lock_at_the_same_time(tmp_path, monkeypatch):
+    """One after the other until the end: their scratch files have one name."""
+    path, writing, most = tmp_path / "data.lock", set(), []
+
+    @contextmanager
+    def slowly(path, whole=data_lock.whole):
+        writing.add(threading.get_ident())
+        most.append(len(writing))
+        with whole(path) as scratch:
+            yield scratch
+        time.sleep(0.05)
+        writing.remove(threading.get_ident())
+
+    monkeypatch.setattr(data_lock, "whole", slowly)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda i: data_lock.enforce(path, "t", f"{i}.h5", data_lock.Entry("0", i)), range(8)))
+    assert most == [1] * 8
+    assert len(data_lock.read(path)["t"]) == 8
 
 
 def test_the_lock_is_sorted_and_readable(tmp_path):

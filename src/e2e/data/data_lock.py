@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -18,6 +19,7 @@ import yaml
 from e2e.errors import E2EError
 from e2e.files import output_path, whole
 
+_ONE_THREAD = threading.Lock()  # of this process, whose scratch files have one name
 HEADER = "# What each public file was when it was first fetched: see docs/how-to/cernbox.md.\n"
 
 
@@ -79,7 +81,7 @@ def _exclusive(path: Path) -> Iterator[None]:
     output_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        with open(path, "a") as file:
+        with _ONE_THREAD, open(path, "a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             if os.fstat(file.fileno()).st_ino == os.stat(path).st_ino:
                 yield
