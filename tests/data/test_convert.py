@@ -251,7 +251,7 @@ BAD_VALUES = {
     ),
     "missing": (
         lambda branches: branches.update(EB_tine=branches.pop("EB_time")),
-        r"no branch EB_time, which task electron_photon reads \(similar: EB_tine.*MLAnalyzer",
+        r"no branch EB_time \(similar: EB_tine.*MLAnalyzer",
     ),
     "scalar": (as_number("EB_energy"), r"branch EB_energy is double; expected one std::vector<float>"),
     "event": (as_number("eventId"), r"branch eventId is double; expected one whole number of 32 or 64 bits"),

@@ -328,7 +328,7 @@ def test_what_no_crop_shows_is_not_looked_at(tmp_path, written):
 def test_missing_last_channels_can_be_left_out(tmp_path):
     fewer = tasks.task("mass_regression", 5)
     write_ntuple(tmp_path / "jets.root", [jets(fewer, 1, [(20, 20)])], task=fewer)
-    with pytest.raises(E2EError, match=r"no branch BPIX_layer1_ECAL_atPV, .* or take the first 5 channels"):
+    with pytest.raises(E2EError, match=r"no branch BPIX_layer1_ECAL_atPV; .* or take the first 5 channels"):
         convert(MASS_REGRESSION, tmp_path / "jets.root", tmp_path / "out.parquet", progress=False)
     metadata = convert(fewer, tmp_path / "jets.root", tmp_path / "out.parquet", progress=False)
     assert metadata.shape == (5, 125, 125)

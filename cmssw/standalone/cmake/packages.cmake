@@ -2,8 +2,9 @@
 # <Subsystem>/<Package>/{interface,src} is a library, with a ROOT dictionary if there is src/classes_def.xml,
 # plugins/ holds <library>s with EDM_PLUGIN, bin/ holds <bin>s, python/ goes to the area's python.
 
-# How the build runs its own tools: leaks of ROOT at their end are not what a sanitizer's build is about.
-set(EDM_RUN ${CMAKE_COMMAND} -E env ASAN_OPTIONS=detect_leaks=0)
+# How the build runs its own tools: leaks of ROOT at their end are not what a sanitizer's build is about. Descriptions
+# of parameters may name data files, which edm::FileInPath must find.
+set(EDM_RUN ${CMAKE_COMMAND} -E env ASAN_OPTIONS=detect_leaks=0 "CMSSW_SEARCH_PATH=${PACKAGES}")
 
 set_property(GLOBAL PROPERTY EDM_PLUGINS "")
 set_property(GLOBAL PROPERTY EDM_PYTHON "")

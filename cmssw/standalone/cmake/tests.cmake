@@ -11,6 +11,7 @@ get_filename_component(TESTS "${TESTS}" ABSOLUTE)
 # What the sanitizers are told. Suppressions name frames of third parties only.
 set(sanitizers "${CMAKE_SOURCE_DIR}/sanitizers")
 set(TEST_ENVIRONMENT
+    "CMSSW_SEARCH_PATH=${PACKAGES}"
     "LSAN_OPTIONS=suppressions=${sanitizers}/leak.supp:print_suppressions=0"
     "UBSAN_OPTIONS=print_stacktrace=1"
     "TSAN_OPTIONS=suppressions=${sanitizers}/thread.supp:print_suppressions=0:second_deadlock_stack=1")

@@ -27,6 +27,10 @@ _KEY = struct.Struct(">ihiIh")
 _BASKET = struct.Struct(">hiiiiB")
 # The header of a compressed block: method, its version, sizes compressed and decompressed, little-endian.
 _BLOCK = struct.Struct("<2sB3s3s")
+# What a std::vector begins with: bytes that follow (and a bit that says so), version, number of values.
+_VECTOR = struct.Struct(">IhI")
+_VECTOR_HEADER = np.dtype([("bytes", ">u4"), ("version", ">i2"), ("values", ">u4")])
+_COUNTED = 0x40000000
 _DECOMPRESS_INTO = {b"ZL": cramjam.zlib.decompress_into, b"ZS": cramjam.zstd.decompress_into}
 
 
@@ -63,7 +67,33 @@ def records(
                 f"{(lengths[i] - header) // item} values; a frame of "
                 f"{shape[0]} x {shape[1]} has {size}"
             )
-        yield data.reshape(-1, stride), first, borders[number], borders[number + 1]
+        found = data.reshape(-1, stride)
+        _check_vectors(path, name, number, found, np.full(count, stride))
+        yield found, first, borders[number], borders[number + 1]
+
+
+def check_vectors(path: str | Path, tree: uproot.TTree, name: str) -> None:
+    """Raises E2EError, naming file and branch, where a vector of a branch says another length than it has."""
+    branch = tree[name]
+    for number in range(branch.num_baskets):
+        with ntuple.reading(path):
+            data, starts, origin = _read(branch, number, _Memory())
+            first = np.frombuffer(starts, ">i4") - origin
+            lengths = np.diff(first, append=len(data))
+            if np.any(lengths < _VECTOR.size):
+                raise ValueError(f"basket {number} of {name} does not hold vectors of numbers")
+            headers = data[first[:, None] + np.arange(_VECTOR.size)]
+        _check_vectors(path, name, number, headers, lengths)
+
+
+def _check_vectors(
+    path: str | Path, name: str, number: int, records: np.ndarray, lengths: np.ndarray
+) -> None:
+    """Raises E2EError unless ``records`` uint8 [n, >= 10] begin as vectors of ``lengths`` [n] bytes do."""
+    stated = np.ascontiguousarray(records[:, : _VECTOR.size]).view(_VECTOR_HEADER)[:, 0]
+    whole = (stated["bytes"] & ~np.uint32(_COUNTED)) + 4 == lengths
+    if not np.all(whole & (4 * stated["values"].astype(np.int64) + _VECTOR.size == lengths)):
+        raise ntuple.damaged(path, ValueError(f"basket {number} of {name} does not hold vectors of numbers"))
 
 
 @cache

@@ -185,7 +185,7 @@ def _mode(contents: Contents, task: Task) -> dict[str, Any]:
     raise E2EError(
         f"{TREE} has no branches {' and '.join(objects['seeds'])}{''.join(near[:1])}, so no "
         f"{task.objects} can be "
-        f"cropped for task {task.name}; write the ntuple with them, for instance by MLAnalyzer"
+        "cropped; write the ntuple with them, for instance by MLAnalyzer"
     )
 
 
@@ -195,15 +195,14 @@ def _image(contents: Contents, channel: Channel, task: Task) -> dict[str, Any]:
         if way["branch"] in contents.branches:
             if "refused" in way:
                 raise E2EError(
-                    f"{way['branch']} cannot serve as {channel.name} [{channel.unit}], which task "
-                    f"{task.name} reads: "
-                    f"it is {way['refused']}{_fewer_channels(contents, task)}"
+                    f"{way['branch']} cannot serve as {channel.name}: it is {way['refused']}"
+                    f"{_fewer_channels(contents, task)}"
                 )
             return way
     branch = ways[0]["branch"]
     near = difflib.get_close_matches(branch, contents.branches, n=3)
     raise E2EError(
-        f"{TREE} has no branch {branch}, which task {task.name} reads"
+        f"{TREE} has no branch {branch}"
         + (f" (similar: {', '.join(near)})" if near else "")
         + "; write the ntuple with it, for instance by MLAnalyzer"
         + _fewer_channels(contents, task)

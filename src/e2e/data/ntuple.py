@@ -194,9 +194,7 @@ def open_tree(path: str | Path) -> Iterator[uproot.TTree]:
         raise E2EError(f"{path}: an HTML page, not a ROOT file; fetch the file behind the link")
     if not header.startswith(b"root"):
         raise E2EError(f"{path}: not a ROOT file (it starts with {header[:4]!r})")
-    expected = _size(header)
-    if size < expected:
-        raise E2EError(f"{path}: truncated ROOT file, {size} of {expected} bytes; fetch or write it again")
+    _check_header(path, header.ljust(64, b"\0"), size)
     with reading(path):
         file = uproot.open(path, **UPROOT_OPTIONS)
     with file:
@@ -270,11 +268,30 @@ def damaged(path: str | Path, error: BaseException) -> E2EError:
     return E2EError(f"{path}: damaged ROOT file ({_one_line(error)}); fetch or write it again")
 
 
-def _size(header: bytes) -> int:
-    """Size a ROOT file says it has: fEND of the TFile header, 8 bytes wide above version 1000000."""
-    header = header.ljust(20, b"\0")
-    (version,) = struct.unpack_from(">i", header, 4)
-    return struct.unpack_from(">q" if version >= 1_000_000 else ">i", header, 12)[0]
+def _check_header(path: Path, header: bytes, size: int) -> None:
+    """Raises E2EError where a file of ``size`` bytes begins with numbers that no whole ROOT file has.
+
+    Positions are 8 bytes wide from version 1000000 on (the header of TFile in ROOT's documentation).
+    """
+    version, begin = struct.unpack_from(">ii", header, 4)
+    if version >= 1_000_000:
+        end, free, free_bytes, _, name_bytes, _, _, info, info_bytes = struct.unpack_from(
+            ">qqiiiBiqi", header, 12
+        )
+    else:
+        end, free, free_bytes, _, name_bytes, _, _, info, info_bytes = struct.unpack_from(
+            ">iiiiiBiii", header, 12
+        )
+    if size < end:
+        raise E2EError(f"{path}: truncated ROOT file, {size} of {end} bytes; fetch or write it again")
+    if size < len(header):
+        raise damaged(path, ValueError("its header is cut off"))
+    if not free or not info:
+        raise E2EError(f"{path}: a ROOT file that was not closed; fetch or write it again")
+    records = ((free, free_bytes), (info, info_bytes))
+    inside = all(0 < at < end and 0 <= length <= end - at for at, length in records)
+    if begin != 100 or not 10 <= name_bytes <= 10_000 or not inside:
+        raise damaged(path, ValueError("its header names records that cannot be"))
 
 
 def _wrong_type(path: str | Path, branch: uproot.TBranch, expected: str) -> None:

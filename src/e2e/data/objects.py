@@ -15,6 +15,7 @@ import numpy as np
 import uproot
 from numpy.typing import NDArray
 
+from e2e.data import baskets
 from e2e.data.layouts import OWN, Layout, Source
 from e2e.data.ntuple import event_name, reading
 from e2e.errors import E2EError
@@ -22,6 +23,7 @@ from e2e.tasks import Task
 
 EVENTS = 2000  # read at once: lists of candidates are long
 TWICE = "listed_twice"
+MOST = 1000  # objects an event: more than any collision has, and as many as fit into memory
 # Direction of a seed: towers of 0.087 in eta from row 28 on, 72 of them around, the first at -10 degrees.
 TOWER_ETA, MIDDLE, AROUND, FIRST = 0.087, 28, 72, 2
 
@@ -59,6 +61,9 @@ def read(
     objects in another order than their seeds that do not fit to them.
     """
     counts: Counter[str] = Counter()
+    order = [layout.order.falling, layout.order.eta, *(layout.order.phi or ())] if layout.order else []
+    for branch in (*layout.seeds, *order):
+        baskets.check_vectors(path, tree, branch)
     pieces = []
     for start in range(0, max(tree.num_entries, 1), EVENTS):
         with reading(path):
@@ -97,6 +102,10 @@ class _Chunk:
         )
         rows, columns = (self._lists(branch) for branch in layout.seeds)
         self.seeds = ak.to_numpy(ak.num(rows))
+        for lists, branch in zip((rows, columns), layout.seeds, strict=True):
+            found = ak.to_numpy(ak.num(lists))
+            for i in np.flatnonzero(found > MOST)[:1]:
+                raise self._error(i, f"{branch} has {found[i]} objects; an event has at most {MOST}")
         for i in np.flatnonzero(self.seeds != ak.to_numpy(ak.num(columns)))[:1]:
             raise self._error(
                 i,

@@ -49,8 +49,13 @@ TEST_CASE("the contract gives names, channels and crop of the model") {
   auto const contract = ModelContract::read(folder / "model.onnx");
   CHECK(contract.input == "frames");
   CHECK(contract.channels == std::vector<std::string>{"EB_energy", "EB_time"});
+  CHECK(contract.tracks.empty());
   CHECK(contract.crop == e2e::Crop{32, 32, 15, 15});
   CHECK(contract.outputs == std::vector<std::string>{"score", "logit"});
+  LinearModel tracks;
+  tracks.tracks = "direction";
+  tracks.save(folder / "tracks.onnx");
+  CHECK(ModelContract::read(folder / "tracks.onnx").tracks == "direction");
 }
 
 TEST_CASE("a model without a valid contract is refused, naming the file") {
@@ -65,7 +70,7 @@ TEST_CASE("a model without a valid contract is refused, naming the file") {
   CHECK(contains(failure(), json + ": "));
   testing::write(json, model.json(sha256(model.onnx() + "another")));
   CHECK(contains(failure(), "belongs to another model"));
-  testing::write(json, R"({"format": 1, "sha256": ")" + sha256(model.onnx()) + R"("})");
+  testing::write(json, R"({"format": 2, "sha256": ")" + sha256(model.onnx()) + R"("})");
   CHECK(contains(failure(), "'input'"));
 
   auto text = model.json(sha256(model.onnx()));
@@ -73,8 +78,12 @@ TEST_CASE("a model without a valid contract is refused, naming the file") {
     auto changed = text;
     return changed.replace(changed.find(from), from.size(), to);
   };
-  testing::write(json, replaced(R"("format": 1)", R"("format": 2)"));
-  CHECK(contains(failure(), "format is 2; this release reads format 1"));
+  testing::write(json, replaced(R"("format": 2)", R"("format": 1)"));
+  CHECK(contains(failure(), "format is 1; this release reads format 2"));
+  testing::write(json, replaced(R"("scalars": null)", R"("scalars": ["pt"])"));
+  CHECK(contains(failure(), R"(scalars is ["pt"]; this release runs models of frames alone)"));
+  testing::write(json, replaced(R"("orientation": null)", R"("orientation": "along phi")"));
+  CHECK(contains(failure(), R"(orientation is "along phi"; this release)"));
   testing::write(json, replaced(R"(["N", 2, 32, 32])", R"(["N", 32, 32, 2])"));
   CHECK(contains(failure(), R"(the shape of the input is ["N",32,32,2])"));
   testing::write(json, replaced(R"("logit", "unit": "1", "shape": ["N"])", R"("logit", "unit": "1", "shape": ["N", 2])"));
@@ -83,7 +92,7 @@ TEST_CASE("a model without a valid contract is refused, naming the file") {
     testing::write(json, replaced(R"("rows": 32)", R"("rows": )" + std::string(rows)));
     CHECK(contains(failure(), json + ": rows is " + (rows == std::string("1e30") ? "1e+30" : rows)));
   }
-  testing::write(json, replaced(R"("format": 1)", R"("format": )" + std::string(100000, '[')));
+  testing::write(json, replaced(R"("format": 2)", R"("format": )" + std::string(100000, '[')));
   CHECK(contains(failure(), json + ": it has more than 32 lists and objects in each other"));
   testing::write(json, replaced(R"({"name": "EB_energy")", R"({"name": 7)"));
   CHECK(contains(failure(), json + ": "));

@@ -99,11 +99,13 @@ namespace testing {
 
   std::string LinearModel::json(std::string const& sha256) const {
     std::ostringstream text;
-    text << R"({"format": 1, "sha256": ")" << sha256 << R"(", "input": {"name": ")" << input << R"(", "shape": ["N", )"
+    text << R"({"format": 2, "sha256": ")" << sha256 << R"(", "input": {"name": ")" << input << R"(", "shape": ["N", )"
          << channels.size() << ", " << crop.rows << ", " << crop.columns << R"(], "channels": [)";
     for (std::size_t i = 0; i < channels.size(); ++i)
       text << (i ? ", " : "") << R"({"name": ")" << channels[i] << R"(", "unit": "GeV"})";
-    text << R"(]}, "crop": {"rows": )" << crop.rows << R"(, "columns": )" << crop.columns << R"(, "seed_row": )"
+    text << R"(], "tracks": )" << (tracks.empty() ? "null" : '"' + tracks + '"')
+         << R"(}, "scalars": null, "orientation": null, "domain": null, "working_points": null)"
+         << R"(, "crop": {"rows": )" << crop.rows << R"(, "columns": )" << crop.columns << R"(, "seed_row": )"
          << crop.seedRow << R"(, "seed_column": )" << crop.seedColumn << R"(}, "outputs": [)";
     for (std::size_t i = 0; i < outputs.size(); ++i)
       text << (i ? ", " : "") << R"({"name": ")" << outputs[i] << R"(", "unit": "1", "shape": ["N"]})";

@@ -49,6 +49,7 @@ namespace testing {
     std::vector<float> weights = std::vector<float>(2 * 32 * 32, 1.f);
     std::string input = "frames";
     std::vector<std::string> outputs{"score", "logit"};
+    std::string tracks;
     std::string batch;  // a number fixes the batch of the graph; empty leaves it open
     std::string external;  // file with the weights, beside the model; empty keeps them inside
 

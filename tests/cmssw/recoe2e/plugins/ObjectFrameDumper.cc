@@ -11,12 +11,15 @@
 #include "FWCore/Utilities/interface/InputTag.h"
 #include "RecoE2E/DataFormats/interface/ObjectFrames.h"
 
-/// Writes the frames of all objects to a file, float32 as they lie in memory: tests compare them with Python's.
+/// Writes the frames of all objects to a file, float32 as they lie in memory: tests compare them with Python's. Another
+/// one, .txt, has a line for each: number of the input file, run, lumi, event, object.
 class ObjectFrameDumper : public edm::one::EDAnalyzer<> {
 public:
   explicit ObjectFrameDumper(edm::ParameterSet const& config)
       : framesToken_(consumes(config.getParameter<edm::InputTag>("frames"))),
-        file_(config.getParameter<std::string>("file"), std::ios::binary) {}
+        fileIndexToken_(consumes(edm::InputTag("source", "fileIndex"))),
+        file_(config.getParameter<std::string>("file"), std::ios::binary),
+        objects_(config.getParameter<std::string>("file") + ".txt") {}
 
   static void fillDescriptions(edm::ConfigurationDescriptions& descriptions) {
     edm::ParameterSetDescription desc;
@@ -27,12 +30,18 @@ public:
 
 private:
   void analyze(edm::Event const& event, edm::EventSetup const&) override {
-    auto const& data = event.get(framesToken_).data();
+    auto const& frames = event.get(framesToken_);
+    auto const& data = frames.data();
     file_.write(reinterpret_cast<char const*>(data.data()), data.size() * sizeof(float));
+    for (auto const object : frames.object())
+      objects_ << event.get(fileIndexToken_) << ' ' << event.id().run() << ' ' << event.id().luminosityBlock() << ' '
+               << event.id().event() << ' ' << object << '\n';
   }
 
   edm::EDGetTokenT<e2e::ObjectFrames> const framesToken_;
+  edm::EDGetTokenT<unsigned int> const fileIndexToken_;
   std::ofstream file_;
+  std::ofstream objects_;
 };
 
 DEFINE_FWK_MODULE(ObjectFrameDumper);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "RecoE2E/DataFormats/interface/Crop.h"
+#include "RecoE2E/DataFormats/interface/FrameOrigin.h"
 
 namespace e2e {
 
@@ -16,7 +17,7 @@ namespace e2e {
    * a model as it stands.
    *
    * object()[i] is the index of the i-th frame's object among the event's candidates; those that were rejected leave
-   * gaps. Values are raw, in the unit of their channel.
+   * gaps. Values are raw, in the unit of their channel. The origin is that of the detector frame.
    */
   class ObjectFrames {
   public:
@@ -26,12 +27,14 @@ namespace e2e {
                  Crop const& crop,
                  std::vector<std::uint32_t> object,
                  std::vector<float> data,
-                 std::uint32_t rejected)
+                 std::uint32_t rejected,
+                 FrameOriginPtr origin = nullptr)
         : channels_(std::move(channels)),
           crop_(crop),
           object_(std::move(object)),
           data_(std::move(data)),
-          rejected_(rejected) {}
+          rejected_(rejected),
+          origin_(std::move(origin)) {}
 
     std::vector<std::string> const& channels() const { return channels_; }
     Crop const& crop() const { return crop_; }
@@ -41,6 +44,7 @@ namespace e2e {
     std::vector<float> const& data() const { return data_; }
     /// Number of objects without a frame, as it would cross the end of the detector.
     std::uint32_t rejected() const { return rejected_; }
+    FrameOriginPtr const& origin() const { return origin_; }
 
   private:
     std::vector<std::string> channels_;
@@ -48,6 +52,7 @@ namespace e2e {
     std::vector<std::uint32_t> object_;
     std::vector<float> data_;
     std::uint32_t rejected_ = 0;
+    FrameOriginPtr origin_;
   };
 
 }  // namespace e2e

@@ -1,6 +1,6 @@
 #include "DataFormats/Common/interface/Wrapper.h"
-#include "RecoE2E/DataFormats/interface/Crop.h"
 #include "RecoE2E/DataFormats/interface/DetectorFrame.h"
+#include "RecoE2E/DataFormats/interface/DetectorImages.h"
 #include "RecoE2E/DataFormats/interface/ObjectFrames.h"
 #include "RecoE2E/DataFormats/interface/ObjectOutputs.h"
 #include "RecoE2E/DataFormats/interface/Seed.h"

@@ -9,14 +9,11 @@
 
 namespace e2e {
 
-  /**
-   * One channel of a frame. Its image has one value for cell x cell cells of the frame, over which it is spread evenly
-   * (an HCAL tower over 5 x 5 crystals), and starts under column shift of the frame, where its last columns wrap around.
-   */
+  /// One channel of a frame. Its image has one value for cell x cell cells of the frame, over which it is spread evenly
+  /// (an HCAL tower over 5 x 5 crystals).
   struct Layer {
     std::string name;
     std::uint32_t cell = 1;
-    std::uint32_t shift = 0;
   };
 
   /// Makes the sparse frame of an event from dense channel images.
@@ -24,17 +21,17 @@ namespace e2e {
   public:
     /**
      * Throws std::invalid_argument for a frame without channels or cells, or one too large for its index, and for a
-     * layer whose cells do not divide the frame or its shift.
+     * layer whose cells do not divide the frame.
      */
     FrameBuilder(std::vector<Layer> layers, std::uint32_t rows, std::uint32_t columns);
 
     /**
-     * images[i] points to the image of layer i: (rows / cell) * (columns / cell) values, row by row; 0 is no hit.
+     * images[i] is the image of layer i: (rows / cell) * (columns / cell) values, row by row; 0 is no hit. Values that
+     * are not finite come into the frame as they are: whoever uses them, refuses them.
      *
-     * Throws std::runtime_error that names the channel for an image of another size, and channel, row and column for a
-     * value that is not finite.
+     * Throws std::runtime_error that names the channel for an image of another size.
      */
-    DetectorFrame build(std::vector<std::vector<float> const*> const& images) const;
+    DetectorFrame build(std::vector<std::vector<float>> const& images, FrameOriginPtr origin = nullptr) const;
 
   private:
     std::vector<Layer> layers_;

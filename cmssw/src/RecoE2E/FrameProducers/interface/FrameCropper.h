@@ -18,7 +18,8 @@ namespace e2e {
      * The frames of all seeds, in their order. Columns wrap around the detector; an object whose crop would cross the
      * first or last row is rejected and counted.
      *
-     * Throws std::invalid_argument for a crop larger than the detector, and for a hit outside it.
+     * Throws std::invalid_argument for a crop larger than the detector, and for a hit outside it; std::runtime_error,
+     * naming branch, row and column, for a hit in a crop that is not finite.
      */
     ObjectFrames cut(DetectorFrame const& frame, SeedCollection const& seeds) const;
 

@@ -1,89 +1,111 @@
 #ifndef RecoE2E_FrameProducers_RHTreeReader_h
 #define RecoE2E_FrameProducers_RHTreeReader_h
 
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "TFile.h"
 
+class TBasket;
 class TBranch;
+class TDirectory;
+class TKey;
 class TLeaf;
 class TTree;
 
 namespace e2e {
 
   /**
-   * One ntuple as the MLAnalyzer writes it: a tree with an entry per event, whose images and seeds are
-   * std::vector<float> branches, and with the integers runId, lumiId and eventId. No other branch is read.
+   * The tree of one ROOT file, whose branches are integers and std::vector<float>. What the file says about its own
+   * sizes is compared with what is there before memory is taken for it.
    *
    * Throws edm::Exception FileOpenError for a file that cannot be opened, FileReadError for one that is no ROOT file,
-   * was not closed, is cut off or damaged, and cms::Exception InvalidNtuple where the tree or a branch is missing or
-   * of another type. All name the file.
+   * was not closed, is cut off or damaged, and cms::Exception InvalidNtuple where it holds another tree or branch than
+   * is asked for. All name the file.
    */
   class RHTreeReader {
   public:
-    struct Branches {
-      std::string tree;
-      std::vector<std::string> images;
-      std::string seedRows;
-      std::string seedColumns;
+    /// A branch with one std::vector<float> an entry.
+    class Vectors {
+    public:
+      std::string const& name() const { return name_; }
+
+    private:
+      friend class RHTreeReader;
+      /// Where the values of an entry begin in the basket in memory, and how many they are.
+      struct Span {
+        std::size_t begin;
+        std::size_t size;
+      };
+      std::string name_;
+      TBranch* branch_ = nullptr;
+      TBasket* basket_ = nullptr;
+      int number_ = -1;
+      std::int64_t first_ = 0;
+      std::vector<Span> spans_;
     };
 
-    struct Identity {
-      std::uint32_t run;
-      std::uint32_t lumi;
-      std::uint64_t event;
+    /// A branch with one integer of 32 or 64 bits an entry.
+    struct Integer {
+      TLeaf* leaf = nullptr;
     };
 
-    /// fileName is whatever TFile::Open understands.
-    RHTreeReader(std::string fileName, Branches const& branches);
+    /// fileName is whatever TFile::Open understands, tree the path of the tree in it.
+    RHTreeReader(std::string fileName, std::string const& tree);
     ~RHTreeReader();
     RHTreeReader(RHTreeReader const&) = delete;
     RHTreeReader& operator=(RHTreeReader const&) = delete;
 
-    std::string const& fileName() const { return fileName_; }
+    /// The file's name for messages: of a local file its path.
+    std::string const& file() const { return name_; }
     std::int64_t entries() const { return entries_; }
+    std::set<std::string> branches() const;
+    /// Title of the TNamed at this path; none where there is nothing of the kind.
+    std::optional<std::string> title(std::string const& path) const;
 
-    Identity identity(std::int64_t entry);
+    Integer integer(std::string const& branch) const;
+    /// purpose: what the branch does, for the message about one that is missing.
+    Vectors vectors(std::string const& branch, std::string const& purpose = "") const;
+    /// Lets ROOT read ahead in these branches of a file that is not of this machine, entry after entry.
+    void readAhead(std::vector<std::string> const& branches) const;
+    /// Tells ROOT, which reads ahead, the entry that is read from now on.
+    void goTo(std::int64_t entry) const;
 
-    /// Reads images and seeds of an entry; what the accessors below return holds until the next call.
-    void load(std::int64_t entry);
-    /// In the order of Branches::images.
-    std::vector<std::vector<float> const*> const& images() const { return images_; }
-    std::vector<float> const& seedRows() const { return *seedRows_; }
-    std::vector<float> const& seedColumns() const { return *seedColumns_; }
+    /// The number as text, and, where it is from 1 to largest, as a number.
+    struct Number {
+      std::string text;
+      std::optional<std::uint64_t> value;
+    };
+    Number read(Integer const& branch, std::int64_t entry, std::uint64_t largest) const;
+    /// Number of values of an entry, for which no memory has been taken yet.
+    std::size_t size(Vectors& branch, std::int64_t entry) const;
+    void read(Vectors& branch, std::int64_t entry, std::vector<float>& values) const;
 
   private:
-    /// A branch and the vector that ROOT reads it into.
-    struct Column {
-      std::vector<float> values;
-      std::vector<float>* address = &values;
-      TBranch* branch = nullptr;
-    };
-
     template <typename F>
-    auto fromRoot(std::string const& what, F&& call) const;
+    auto fromRoot(F&& call) const;
+    [[noreturn]] void throwDamaged(std::string const& why) const;
     void openFile();
-    TBranch* branch(std::string const& name) const;
-    TLeaf* integer(std::string const& name) const;
-    std::vector<float> const* vector(std::string const& name);
-    void read(TBranch* branch, std::int64_t entry) const;
-    std::uint64_t value(TLeaf* leaf, std::int64_t entry, std::uint64_t largest) const;
+    TKey* key(std::string const& path) const;
+    TBranch* branch(std::string const& name, std::string const& purpose = "") const;
+    void checkBaskets(TBranch const& branch) const;
+    TBasket* basket(TBranch& branch, int number) const;
+    Vectors::Span const& span(Vectors& branch, std::int64_t entry) const;
 
     std::string fileName_;
-    // ROOT writes to the columns' addresses as long as the file is open: they are destroyed after it.
-    std::vector<std::unique_ptr<Column>> columns_;
+    std::string name_;
+    bool local_ = false;  // a file of this machine
     std::unique_ptr<TFile> file_;
-    TTree* tree_ = nullptr;
+    std::string treePath_;
+    std::map<std::string, TBranch*> branches_;
+    TTree* tree_ = nullptr;  // owned by the file
     std::int64_t entries_ = 0;
-    TLeaf* run_ = nullptr;
-    TLeaf* lumi_ = nullptr;
-    TLeaf* event_ = nullptr;
-    std::vector<std::vector<float> const*> images_;
-    std::vector<float> const* seedRows_ = nullptr;
-    std::vector<float> const* seedColumns_ = nullptr;
   };
 
 }  // namespace e2e

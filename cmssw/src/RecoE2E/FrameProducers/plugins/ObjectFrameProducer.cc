@@ -1,5 +1,7 @@
 #include <atomic>
 #include <cstdint>
+#include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "FWCore/Framework/interface/Event.h"
@@ -11,6 +13,7 @@
 #include "FWCore/ParameterSet/interface/ParameterSetDescription.h"
 #include "FWCore/Utilities/interface/EDGetToken.h"
 #include "FWCore/Utilities/interface/EDPutToken.h"
+#include "FWCore/Utilities/interface/Exception.h"
 #include "FWCore/Utilities/interface/InputTag.h"
 #include "FWCore/Utilities/interface/StreamID.h"
 #include "RecoE2E/DataFormats/interface/Crop.h"
@@ -54,7 +57,7 @@ ObjectFrameProducer::ObjectFrameProducer(edm::ParameterSet const& config)
 void ObjectFrameProducer::fillDescriptions(edm::ConfigurationDescriptions& descriptions) {
   edm::ParameterSetDescription desc;
   desc.setComment("Cuts the frame of each object out of the detector frame; the defaults are those of a photon.");
-  desc.add<edm::InputTag>("frame", edm::InputTag("source"));
+  desc.add<edm::InputTag>("frame", edm::InputTag("detectorFrame"));
   desc.add<edm::InputTag>("seeds", edm::InputTag("source"));
   desc.add<std::uint32_t>("rows", 32)->setComment("Rows (ieta) of an object's frame.");
   desc.add<std::uint32_t>("columns", 32)->setComment("Columns (iphi) of an object's frame.");
@@ -66,10 +69,16 @@ void ObjectFrameProducer::fillDescriptions(edm::ConfigurationDescriptions& descr
 void ObjectFrameProducer::produce(edm::StreamID, edm::Event& event, edm::EventSetup const&) const {
   auto const& frame = event.get(frameToken_);
   auto const& seeds = event.get(seedsToken_);
-  auto frames = e2e::configured([&] { return cropper_.cut(frame, seeds); });
-  accepted_ += frames.size();
-  rejected_ += frames.rejected();
-  event.emplace(framesToken_, std::move(frames));
+  try {
+    auto frames = e2e::configured([&] { return cropper_.cut(frame, seeds); });
+    accepted_ += frames.size();
+    rejected_ += frames.rejected();
+    event.emplace(framesToken_, std::move(frames));
+  } catch (std::runtime_error const& error) {
+    auto const& id = event.id();
+    throw cms::Exception("InvalidNtuple") << (frame.origin() ? frame.origin()->file + ": " : "") << "event " << id.run()
+                                          << ':' << id.luminosityBlock() << ':' << id.event() << ": " << error.what();
+  }
 }
 
 void ObjectFrameProducer::endJob() {

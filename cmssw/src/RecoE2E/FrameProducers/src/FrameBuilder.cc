@@ -1,6 +1,6 @@
 #include "RecoE2E/FrameProducers/interface/FrameBuilder.h"
 
-#include <cmath>
+#include <cstddef>
 #include <limits>
 #include <stdexcept>
 #include <utility>
@@ -43,51 +43,40 @@ namespace e2e {
       throw std::invalid_argument("a detector frame of " + std::to_string(layers_.size()) + " x " +
                                   size(rows_, columns_) + " cells is too large for an index of 32 bits");
     for (auto const& layer : layers_) {
-      if (layer.cell == 0 || rows_ % layer.cell != 0 || columns_ % layer.cell != 0 || layer.shift % layer.cell != 0 ||
-          layer.shift >= columns_)
-        throw std::invalid_argument(layer.name + " has cells of " + size(layer.cell, layer.cell) + ", shifted by " +
-                                    std::to_string(layer.shift) + ", which do not fit a detector frame of " +
-                                    size(rows_, columns_));
+      if (layer.cell == 0 || rows_ % layer.cell != 0 || columns_ % layer.cell != 0)
+        throw std::invalid_argument(layer.name + " has cells of " + size(layer.cell, layer.cell) +
+                                    ", which do not fit a detector frame of " + size(rows_, columns_));
       channels_.push_back(layer.name);
     }
   }
 
-  DetectorFrame FrameBuilder::build(std::vector<std::vector<float> const*> const& images) const {
+  DetectorFrame FrameBuilder::build(std::vector<std::vector<float>> const& images, FrameOriginPtr origin) const {
     if (images.size() != layers_.size())
       throw std::invalid_argument(std::to_string(images.size()) + " images for a frame of " +
                                   std::to_string(layers_.size()) + " channels");
     std::vector<std::uint32_t> index;
     std::vector<float> value;
     for (std::uint32_t channel = 0; channel < layers_.size(); ++channel) {
-      auto const& layer = layers_[channel];
-      auto const cell = layer.cell;
-      auto const& image = *images[channel];
+      auto const cell = layers_[channel].cell;
+      auto const& image = images[channel];
       std::uint32_t const rows = rows_ / cell, columns = columns_ / cell;
       if (image.size() != std::size_t(rows) * columns)
-        throw std::runtime_error(layer.name + " has " + std::to_string(image.size()) + " values; expected " +
-                                 size(rows, columns));
+        throw std::runtime_error(layers_[channel].name + " has " + std::to_string(image.size()) +
+                                 " values; a frame of " + size(rows, columns) + " has " +
+                                 std::to_string(std::size_t(rows) * columns));
       auto const area = static_cast<float>(cell * cell);
-      std::uint32_t const wrapped = layer.shift / cell;  // so many of the last columns lie under the first of the frame
       for (std::uint32_t frameRow = 0; frameRow < rows_; ++frameRow) {
-        std::uint32_t const row = frameRow / cell;
         auto const first = (channel * rows_ + frameRow) * columns_;
-        auto const add = [&](std::uint32_t from, std::uint32_t to, std::uint32_t place) {
-          forEachHit(&image[row * columns] + from, to - from, [&](std::uint32_t i, float content) {
-            if (not std::isfinite(content))
-              throw std::runtime_error(layer.name + " is " + std::to_string(content) + " at row " + std::to_string(row) +
-                                       ", column " + std::to_string(from + i));
-            auto const share = content / area;
-            for (std::uint32_t part = 0; part < cell; ++part) {
-              index.push_back(place + i * cell + part);
-              value.push_back(share);
-            }
-          });
-        };
-        add(columns - wrapped, columns, first);
-        add(0, columns - wrapped, first + layer.shift);
+        forEachHit(&image[frameRow / cell * columns], columns, [&](std::uint32_t i, float content) {
+          auto const share = content / area;
+          for (std::uint32_t part = 0; part < cell; ++part) {
+            index.push_back(first + i * cell + part);
+            value.push_back(share);
+          }
+        });
       }
     }
-    return DetectorFrame(channels_, rows_, columns_, std::move(index), std::move(value));
+    return DetectorFrame(channels_, rows_, columns_, std::move(index), std::move(value), std::move(origin));
   }
 
 }  // namespace e2e

@@ -1,5 +1,6 @@
 #include "RecoE2E/FrameProducers/interface/FrameCropper.h"
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
@@ -7,6 +8,8 @@
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "RecoE2E/FrameProducers/interface/number.h"
 
 namespace e2e {
 
@@ -35,6 +38,23 @@ namespace e2e {
     std::uint32_t firstColumnOf(Crop const& crop, Seed const& seed, std::uint32_t columns) {
       auto const remainder = (std::int64_t(seed.column) - crop.seedColumn) % columns;
       return static_cast<std::uint32_t>(remainder < 0 ? remainder + columns : remainder);
+    }
+
+    /// Says where a hit that is not finite lies: in the numbering of the branch that it comes from, where there is one.
+    [[noreturn]] void throwNotFinite(DetectorFrame const& frame, std::uint32_t hit, float value) {
+      auto const cells = frame.rows() * frame.columns();
+      auto const channel = frame.index()[hit] / cells;
+      auto row = frame.index()[hit] % cells / frame.columns(), column = frame.index()[hit] % frame.columns();
+      auto name = frame.channels()[channel];
+      if (auto const& origin = frame.origin()) {
+        auto const& written = origin->channels.at(channel);
+        auto const columns = frame.columns() / written.cell;
+        name = written.branch;
+        row /= written.cell;
+        column = (column / written.cell + columns - written.shift % columns) % columns;
+      }
+      throw std::runtime_error(name + " is " + number(value) + " at row " + std::to_string(row) + ", column " +
+                               std::to_string(column) + "; a cell without a hit is 0");
     }
   }  // namespace
 
@@ -73,14 +93,17 @@ namespace e2e {
           for (auto hit = first[detectorRow]; hit < first[detectorRow + 1]; ++hit) {
             auto const detectorColumn = frame.index()[hit] - static_cast<std::uint32_t>(detectorRow) * columns;
             auto const column = detectorColumn - firstColumn + (detectorColumn < firstColumn ? columns : 0);
-            if (column < crop_.columns)
-              row[column] = frame.value()[hit];
+            if (column >= crop_.columns)
+              continue;
+            row[column] = frame.value()[hit];
+            if (not std::isfinite(row[column]))
+              throwNotFinite(frame, hit, row[column]);
           }
         }
       }
     }
     auto const rejected = static_cast<std::uint32_t>(seeds.size() - accepted.size());
-    return ObjectFrames(frame.channels(), crop_, std::move(object), std::move(data), rejected);
+    return ObjectFrames(frame.channels(), crop_, std::move(object), std::move(data), rejected, frame.origin());
   }
 
 }  // namespace e2e

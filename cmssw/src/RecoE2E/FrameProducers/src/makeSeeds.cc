@@ -3,35 +3,47 @@
 #include <cmath>
 #include <cstddef>
 #include <stdexcept>
-#include <string>
+
+#include "RecoE2E/FrameProducers/interface/number.h"
 
 namespace e2e {
 
   namespace {
-    /// The middle cell of the square that is the number-th along its axis of squares.
-    std::int32_t middle(
-        char const* axis, std::size_t object, float number, std::uint32_t squares, std::uint32_t cell) {
-      if (not(number >= 0.f && number < static_cast<float>(squares)) || number != std::trunc(number))
-        throw std::runtime_error(std::string("the seed of object ") + std::to_string(object) + " is in " + axis + " " +
-                                 std::to_string(number) + "; they are numbered 0 to " + std::to_string(squares - 1));
-      return static_cast<std::int32_t>(number) * cell + cell / 2;
+    /// Throws unless all values number one of the squares along an axis.
+    void check(BranchValues const& seeds, std::uint32_t squares, char const* what) {
+      for (auto const seed : seeds.values)
+        if (not(seed >= 0.f && seed < static_cast<float>(squares)) || seed != std::trunc(seed))
+          throw std::runtime_error(seeds.branch + " holds a seed at " + number(seed) + "; " + what +
+                                   " are numbered 0 to " + std::to_string(squares - 1));
     }
   }  // namespace
 
-  SeedCollection makeSeeds(std::vector<float> const& rows,
-                           std::vector<float> const& columns,
+  SeedCollection makeSeeds(BranchValues const& rows,
+                           BranchValues const& columns,
                            std::uint32_t detectorRows,
                            std::uint32_t detectorColumns,
                            std::uint32_t cell) {
-    if (rows.size() != columns.size())
-      throw std::runtime_error(std::to_string(rows.size()) + " seed rows, but " + std::to_string(columns.size()) +
-                               " seed columns");
+    if (rows.values.size() != columns.values.size())
+      throw std::runtime_error(columns.branch + " has " + std::to_string(columns.values.size()) + " objects, " +
+                               rows.branch + " " + std::to_string(rows.values.size()) + "; a seed needs both");
+    char const* const what = cell == 1 ? "crystals" : "towers";
+    check(rows, detectorRows / cell, what);
+    check(columns, detectorColumns / cell, what);
     SeedCollection seeds;
-    seeds.reserve(rows.size());
-    for (std::size_t i = 0; i < rows.size(); ++i)
+    seeds.reserve(rows.values.size());
+    for (std::size_t i = 0; i < rows.values.size(); ++i)
       seeds.push_back({static_cast<std::uint32_t>(i),
-                       middle("row", i, rows[i], detectorRows / cell, cell),
-                       middle("column", i, columns[i], detectorColumns / cell, cell)});
+                       static_cast<std::int32_t>(rows.values[i]),
+                       static_cast<std::int32_t>(columns.values[i])});
+    return seeds;
+  }
+
+  SeedCollection middleCells(SeedCollection seeds, std::uint32_t cell) {
+    auto const size = static_cast<std::int32_t>(cell);
+    for (auto& seed : seeds) {
+      seed.row = seed.row * size + size / 2;
+      seed.column = seed.column * size + size / 2;
+    }
     return seeds;
   }
 

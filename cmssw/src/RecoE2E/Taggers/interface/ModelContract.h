@@ -13,11 +13,12 @@ namespace e2e {
    * What a model takes and gives: model.json, which the export writes beside model.onnx and binds to it by its SHA-256.
    *
    * The model's input is float32 [N, channels, crop.rows, crop.columns] of raw values in the unit of each channel; each
-   * of its outputs is float32 [N].
+   * of its outputs is float32 [N]. tracks says where tracks lay in what it was trained on (see FrameOrigin).
    */
   struct ModelContract {
     std::string input;
     std::vector<std::string> channels;
+    std::string tracks;
     Crop crop;
     std::vector<std::string> outputs;
 

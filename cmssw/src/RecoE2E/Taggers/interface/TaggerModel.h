@@ -21,6 +21,8 @@ namespace e2e {
      */
     TaggerModel(std::string const& path, std::string const& backend);
 
+    ModelContract const& contract() const { return contract_; }
+
     /**
      * What the contract promises for all objects, in their order, from one call of the session; none without objects.
      *

@@ -1,10 +1,14 @@
+#include <cstdint>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <stdexcept>
 #include <string>
 
 #include "FWCore/Framework/interface/Event.h"
 #include "FWCore/Framework/interface/MakerMacros.h"
 #include "FWCore/Framework/interface/stream/EDProducer.h"
+#include "FWCore/MessageLogger/interface/MessageLogger.h"
 #include "FWCore/ParameterSet/interface/ConfigurationDescriptions.h"
 #include "FWCore/ParameterSet/interface/FileInPath.h"
 #include "FWCore/ParameterSet/interface/ParameterSet.h"
@@ -17,14 +21,41 @@
 #include "RecoE2E/DataFormats/interface/ObjectOutputs.h"
 #include "RecoE2E/Taggers/interface/TaggerModel.h"
 
+namespace {
+  /// The model, and the input files for which it was said that their tracks lie elsewhere than those of its training.
+  class SharedTagger {
+  public:
+    SharedTagger(std::string const& path, std::string const& backend) : model_(path, backend) {}
+
+    e2e::TaggerModel const& model() const { return model_; }
+    void compareTracks(e2e::ObjectFrames const& frames) const;
+
+  private:
+    e2e::TaggerModel const model_;
+    mutable std::mutex mutex_;
+    mutable std::set<std::uint32_t> warned_;
+  };
+
+  void SharedTagger::compareTracks(e2e::ObjectFrames const& frames) const {
+    auto const& origin = frames.origin();
+    auto const& wanted = model_.contract().tracks;
+    if (not origin or origin->tracks == wanted)
+      return;
+    std::lock_guard<std::mutex> const lock(mutex_);
+    if (warned_.insert(origin->index).second)
+      edm::LogWarning("E2ETagger") << origin->file << ": tracks lie at " << origin->tracks
+                                   << ", but the model was trained on tracks at " << wanted << "; expect worse scores";
+  }
+}  // namespace
+
 /// Runs a model on all objects of an event in one call of its session, which the streams share.
-class E2ETagger : public edm::stream::EDProducer<edm::GlobalCache<e2e::TaggerModel>> {
+class E2ETagger : public edm::stream::EDProducer<edm::GlobalCache<SharedTagger>> {
 public:
-  E2ETagger(edm::ParameterSet const& config, e2e::TaggerModel const*);
+  E2ETagger(edm::ParameterSet const& config, SharedTagger const*);
 
   static void fillDescriptions(edm::ConfigurationDescriptions& descriptions);
-  static std::unique_ptr<e2e::TaggerModel> initializeGlobalCache(edm::ParameterSet const& config);
-  static void globalEndJob(e2e::TaggerModel const*) {}
+  static std::unique_ptr<SharedTagger> initializeGlobalCache(edm::ParameterSet const& config);
+  static void globalEndJob(SharedTagger const*) {}
 
 private:
   void produce(edm::Event& event, edm::EventSetup const&) override;
@@ -33,7 +64,7 @@ private:
   edm::EDPutTokenT<e2e::ObjectOutputs> const outputsToken_;
 };
 
-E2ETagger::E2ETagger(edm::ParameterSet const& config, e2e::TaggerModel const*)
+E2ETagger::E2ETagger(edm::ParameterSet const& config, SharedTagger const*)
     : framesToken_(consumes(config.getParameter<edm::InputTag>("frames"))),
       outputsToken_(produces()) {}
 
@@ -47,12 +78,12 @@ void E2ETagger::fillDescriptions(edm::ConfigurationDescriptions& descriptions) {
   descriptions.add("e2eTagger", desc);
 }
 
-std::unique_ptr<e2e::TaggerModel> E2ETagger::initializeGlobalCache(edm::ParameterSet const& config) {
+std::unique_ptr<SharedTagger> E2ETagger::initializeGlobalCache(edm::ParameterSet const& config) {
   auto path = config.getParameter<std::string>("model");
   if (path.empty() or path.front() != '/')
     path = edm::FileInPath(path).fullPath();
   try {
-    return std::make_unique<e2e::TaggerModel>(path, config.getParameter<std::string>("backend"));
+    return std::make_unique<SharedTagger>(path, config.getParameter<std::string>("backend"));
   } catch (std::invalid_argument const& error) {
     throw edm::Exception(edm::errors::Configuration) << error.what();
   } catch (std::runtime_error const& error) {
@@ -62,7 +93,9 @@ std::unique_ptr<e2e::TaggerModel> E2ETagger::initializeGlobalCache(edm::Paramete
 
 void E2ETagger::produce(edm::Event& event, edm::EventSetup const&) {
   try {
-    event.emplace(outputsToken_, globalCache()->outputs(event.get(framesToken_)));
+    auto const& frames = event.get(framesToken_);
+    globalCache()->compareTracks(frames);
+    event.emplace(outputsToken_, globalCache()->model().outputs(frames));
   } catch (std::runtime_error const& error) {
     throw cms::Exception("InvalidModel") << error.what();
   }

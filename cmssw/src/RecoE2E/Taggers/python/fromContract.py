@@ -37,15 +37,13 @@ def source(contract):
                 cms.PSet(
                     name=cms.string(channel["name"]),
                     cell=cms.uint32(channel["cell"]),
-                    shift=cms.uint32(channel["shift"]),
                 )
                 for channel in contract["input"]["channels"]
             )
         ),
         "rows": cms.uint32(contract["detector"]["rows"]),
         "columns": cms.uint32(contract["detector"]["columns"]),
-        "seedRows": cms.string(contract["seeds"]["rows"]),
-        "seedColumns": cms.string(contract["seeds"]["columns"]),
+        "object": cms.string(contract["seeds"]["object"]),
         "seedCell": cms.uint32(contract["seeds"]["cell"]),
     }
 

@@ -1,11 +1,12 @@
-"""Mass regression: from the detector frame and the seeds to the mass [GeV] behind each jet.
+"""Mass regression: from the detector's images and the seeds to the mass [GeV] behind each jet.
 
 Set the model, massRegressionTagger.model; its contract says what the source must read (see fromContract).
 """
 
 import FWCore.ParameterSet.Config as cms
+from RecoE2E.FrameProducers.detectorFrame_cfi import detectorFrame
 from RecoE2E.FrameProducers.jetFrames_cfi import jetFrames
 from RecoE2E.Taggers.e2eTagger_cfi import e2eTagger
 
 massRegressionTagger = e2eTagger.clone(frames="jetFrames")
-massRegression = cms.Sequence(jetFrames + massRegressionTagger)
+massRegression = cms.Sequence(detectorFrame + jetFrames + massRegressionTagger)

@@ -14,7 +14,7 @@
 namespace e2e {
 
   namespace {
-    constexpr int kFormat = 1;
+    constexpr int kFormat = 2;
     constexpr int kLevels = 32;              // lists and objects in each other
     constexpr std::uint32_t kLargest = 1000;  // rows or columns of a crop
     constexpr std::size_t kMostChannels = 16;
@@ -56,6 +56,13 @@ namespace e2e {
       contract.input = input.at("name").get<std::string>();
       for (auto const& channel : input.at("channels"))
         contract.channels.push_back(channel.at("name").get<std::string>());
+      if (auto const& tracks = input.at("tracks"); not tracks.is_null())
+        contract.tracks = tracks.get<std::string>();
+      // A model that needs more than its frames, or other ones, would give nonsense without them.
+      for (auto const* unknown : {"scalars", "orientation"})
+        if (not json.at(unknown).is_null())
+          throw std::runtime_error(std::string(unknown) + " is " + json.at(unknown).dump() +
+                                   "; this release runs models of frames alone");
       auto const& crop = json.at("crop");
       contract.crop = {size(crop, "rows"), size(crop, "columns"), size(crop, "seed_row"), size(crop, "seed_column")};
       if (contract.channels.size() > kMostChannels)

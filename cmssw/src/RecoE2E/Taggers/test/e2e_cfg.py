@@ -2,7 +2,7 @@
 
 cmsRun e2e_cfg.py inputFiles=file:ntuple.root model=model.onnx outputFile=scores.root
 
-The model's contract (model.json) says which images and seeds are read and how frames are cut.
+The model's contract (model.json) says what is read of the detector and how frames are cut.
 """
 
 import contextlib
@@ -18,6 +18,7 @@ options.setDefault("outputFile", "scores.root")
 options.setType("outputFile", VarParsing.varType.string)  # no tag for maxEvents in the file's name
 for name, default, kind, description in (
     ("model", "model.onnx", VarParsing.varType.string, "model, with its JSON beside it"),
+    ("hcalColumns", "ecal", VarParsing.varType.string, "columns of HCAL images: ecal, or own in old ntuples"),
     ("backend", "cpu", VarParsing.varType.string, "where the model runs: cpu or cuda"),
     ("numberOfThreads", 1, VarParsing.varType.int, "threads of the job"),
     ("numberOfStreams", 0, VarParsing.varType.int, "events in flight; 0: as many as threads"),
@@ -47,8 +48,10 @@ contract = fromContract.read(options.model)
 process.source = cms.Source(
     "RHTreeSource",
     fileNames=cms.untracked.vstring(inputs),
+    hcalColumns=cms.string(options.hcalColumns),
     **fromContract.source(contract),
 )
+process.load("RecoE2E.FrameProducers.detectorFrame_cfi")
 process.objectFrames = objectFrames.clone(**fromContract.crop(contract))
 process.load("RecoE2E.Taggers.e2eTagger_cfi")
 process.load("RecoE2E.Taggers.e2eScoreWriter_cfi")
@@ -63,4 +66,6 @@ if options.timing:
         enableDQM=cms.untracked.bool(False),
     )
 
-process.path = cms.Path(process.objectFrames + process.e2eTagger + process.e2eScoreWriter)
+process.path = cms.Path(
+    process.detectorFrame + process.objectFrames + process.e2eTagger + process.e2eScoreWriter
+)

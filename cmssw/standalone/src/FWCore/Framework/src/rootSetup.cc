@@ -5,6 +5,7 @@
 #include <string>
 
 #include "TClass.h"
+#include "TDictAttributeMap.h"
 #include "TError.h"
 #include "THashTable.h"
 #include "TROOT.h"
@@ -49,6 +50,11 @@ namespace edm {
         missing.insert(type.className());
         continue;
       }
+      // Of a class that is never written, ROOT need not know the members.
+      auto const* properties = rootClass->GetAttributeMap();
+      if (properties != nullptr && properties->HasKey("persistent") &&
+          std::string("false") == properties->GetPropertyAsString("persistent"))
+        continue;
       THashTable lacking;
       rootClass->GetMissingDictionaries(lacking, true);
       for (TObject const* object : lacking)

@@ -1,0 +1,86 @@
+#ifndef RecoE2E_FrameProducers_RHTreeLayouts_h
+#define RecoE2E_FrameProducers_RHTreeLayouts_h
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace e2e {
+
+  /// What of a tree tells its layout: the names of its branches, and the title of its marker, where there is one.
+  struct RHTreeContents {
+    std::set<std::string> branches;
+    std::optional<std::string> marker;
+  };
+
+  /// How one ntuple writes what is asked of it.
+  struct RHTreeLayout {
+    /// Branches by whose falling order objects are those of the seeds, and of a direction that has to fit to them.
+    struct Order {
+      std::string falling;
+      std::string eta;
+      std::vector<std::string> momentum;  // x and y, or nothing
+    };
+
+    std::string seedRows;
+    std::string seedColumns;
+    std::vector<std::string> images;  // branches of the channels asked for, in their order
+    std::optional<Order> order;       // where objects do not come in the order of their seeds
+    std::string hottest;              // branch of an image that holds energy at every seed; empty for none
+    std::string tracks;               // see FrameOrigin
+  };
+
+  /**
+   * The table of layouts, data/layouts.json: what the analyzers, their modes and their versions write. `e2e convert`
+   * reads the same table.
+   */
+  class RHTreeLayouts {
+  public:
+    /// HCAL images of this project's old ntuples, whose columns are the HCAL's own: how to know and how to read them.
+    struct OwnColumns {
+      std::string image;  // the channel
+      std::uint32_t shift = 0;
+      std::string tracks;
+      std::uint32_t window = 0;
+      std::uint32_t jets = 0;
+      std::uint32_t most = 0;
+    };
+
+    /// Throws std::runtime_error, naming the file, where it cannot be read or is no such table.
+    explicit RHTreeLayouts(std::string const& path);
+
+    std::string const& tree() const { return tree_; }
+    std::string const& marker() const { return marker_; }
+    /// Branches of run, lumi and event.
+    std::vector<std::string> const& identity() const { return identity_; }
+    OwnColumns const& ownColumns() const { return ownColumns_; }
+    /// Whether there is such a kind of object: "photon", "jet".
+    bool knows(std::string const& object) const;
+
+    /**
+     * How the tree with these contents writes the channels, which are quantities, and the seeds of a kind of object.
+     *
+     * Throws std::runtime_error for an analyzer or mode whose images cannot be told to belong to an object, and for
+     * missing branches.
+     */
+    RHTreeLayout find(RHTreeContents const& contents,
+                      std::string const& object,
+                      std::vector<std::string> const& channels,
+                      bool ownColumns) const;
+
+  private:
+    struct Table;
+
+    std::shared_ptr<Table const> table_;
+    std::string tree_;
+    std::string marker_;
+    std::vector<std::string> identity_;
+    OwnColumns ownColumns_;
+  };
+
+}  // namespace e2e
+
+#endif

@@ -1,0 +1,31 @@
+#ifndef RecoE2E_FrameProducers_pairObjects_h
+#define RecoE2E_FrameProducers_pairObjects_h
+
+#include <string>
+#include <vector>
+
+#include "RecoE2E/DataFormats/interface/Seed.h"
+#include "RecoE2E/FrameProducers/interface/makeSeeds.h"
+
+namespace e2e {
+
+  /// Objects that an analyzer lists in the order of generated particles, whereas their seeds come by falling momentum.
+  struct ListedObjects {
+    BranchValues falling;
+    BranchValues eta;
+    std::vector<BranchValues> momentum;  // x and y, or nothing
+    std::string seedRows;                // branch of the seeds, for messages
+  };
+
+  /**
+   * The seeds of an event, which count HCAL towers, without those of a jet that is listed twice: neighbours at one
+   * seed with one momentum.
+   *
+   * Throws std::runtime_error, naming the branch, where the objects are not as many as the seeds, cannot be ordered,
+   * or do not lie at their seeds: a frame must not be taken for that of another object.
+   */
+  SeedCollection pairObjects(SeedCollection const& seeds, ListedObjects const& objects);
+
+}  // namespace e2e
+
+#endif

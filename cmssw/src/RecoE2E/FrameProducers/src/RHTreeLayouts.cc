@@ -1,0 +1,126 @@
+#include "RecoE2E/FrameProducers/interface/RHTreeLayouts.h"
+
+#include <algorithm>
+#include <fstream>
+#include <stdexcept>
+
+#include "nlohmann/json.hpp"
+
+namespace e2e {
+
+  using nlohmann::json;
+
+  namespace {
+    constexpr int kFormat = 1;
+    constexpr char const* kDirection = "direction";
+
+    std::vector<std::string> names(json const& entry, char const* key) {
+      return entry.contains(key) ? entry.at(key).get<std::vector<std::string>>() : std::vector<std::string>{};
+    }
+
+    /// The title of a marker, which is JSON, as an object; an empty optional for anything else.
+    std::optional<json> parsed(std::optional<std::string> const& marker) {
+      auto content = marker ? json::parse(*marker, nullptr, false) : json();
+      return content.is_object() ? std::optional<json>(std::move(content)) : std::nullopt;
+    }
+
+    bool fits(json const& mode, RHTreeContents const& contents, bool marked) {
+      auto const there = [&](std::string const& name) { return contents.branches.count(name) > 0; };
+      auto const has = names(mode, "has"), lacks = names(mode, "lacks");
+      return std::all_of(has.begin(), has.end(), there) && std::none_of(lacks.begin(), lacks.end(), there) &&
+             (marked || not mode.value("marked", false));
+    }
+  }  // namespace
+
+  struct RHTreeLayouts::Table {
+    json content;
+  };
+
+  RHTreeLayouts::RHTreeLayouts(std::string const& path) {
+    std::ifstream file(path);
+    if (not file)
+      throw std::runtime_error(path + ": cannot be read; it is the table of the layouts of ntuples");
+    try {
+      table_ = std::make_shared<Table const>(Table{json::parse(file)});
+      auto const& table = table_->content;
+      if (table.at("format") != kFormat)
+        throw std::runtime_error("format is " + table.at("format").dump() + "; this release reads format " +
+                                 std::to_string(kFormat));
+      tree_ = table.at("tree").get<std::string>();
+      marker_ = table.at("marker").get<std::string>();
+      identity_ = table.at("identity").get<std::vector<std::string>>();
+      if (identity_.size() != 3)
+        throw std::runtime_error("identity does not name run, lumi and event");
+      auto const& own = table.at("own_columns");
+      ownColumns_ = {own.at("image").get<std::string>(),
+                     own.at("shift").get<std::uint32_t>(),
+                     own.at("tracks").get<std::string>(),
+                     own.at("window").get<std::uint32_t>(),
+                     own.at("jets").get<std::uint32_t>(),
+                     own.at("most").get<std::uint32_t>()};
+    } catch (std::exception const& error) {
+      throw std::runtime_error(path + ": is no table of layouts: " + error.what());
+    }
+  }
+
+  bool RHTreeLayouts::knows(std::string const& object) const { return table_->content.at("objects").contains(object); }
+
+  RHTreeLayout RHTreeLayouts::find(RHTreeContents const& contents,
+                                   std::string const& object,
+                                   std::vector<std::string> const& channels,
+                                   bool ownColumns) const {
+    auto const& objects = table_->content.at("objects").at(object);
+    auto const marker = parsed(contents.marker);
+    auto const seeds = names(objects, "seeds");
+    auto const& modes = objects.at("modes");
+    auto const mode =
+        std::find_if(modes.begin(), modes.end(), [&](auto const& mode) { return fits(mode, contents, marker.has_value()); });
+    if (mode == modes.end())
+      throw std::runtime_error(tree_ + " has no branches " + seeds.at(0) + " and " + seeds.at(1) + ", so no " + object +
+                               " can be cropped; write the ntuple with them, for instance by MLAnalyzer");
+    if (mode->contains("refused"))
+      throw std::runtime_error("written by " + mode->at("analyzer").get<std::string>() + ", mode " +
+                               mode->at("name").get<std::string>() + ", which cannot be used: " +
+                               mode->at("refused").get<std::string>());
+
+    RHTreeLayout layout;
+    layout.seedRows = seeds.at(0);
+    layout.seedColumns = seeds.at(1);
+    layout.hottest = objects.value("hottest", "");
+    std::set<std::string> tracks;
+    for (auto const& channel : channels) {
+      json const ways = table_->content.at("images").value(channel, json::array({{{"branch", channel}}}));
+      auto const way = std::find_if(ways.begin(), ways.end(), [&](auto const& candidate) {
+        return contents.branches.count(candidate.at("branch").template get<std::string>()) > 0;
+      });
+      if (way == ways.end())
+        throw std::runtime_error(tree_ + " has no branch " + ways.at(0).at("branch").get<std::string>() +
+                                 "; write the ntuple with it, for instance by MLAnalyzer");
+      layout.images.push_back(way->at("branch").get<std::string>());
+      if (way->contains("refused"))
+        throw std::runtime_error(layout.images.back() + " cannot serve as " + channel + ": it is " +
+                                 way->at("refused").get<std::string>());
+      if (way->contains("tracks"))
+        tracks.insert(way->at("tracks").get<std::string>());
+    }
+    if (not tracks.empty()) {
+      layout.tracks = tracks.size() == 1 ? *tracks.begin() : "mixed";
+      if (ownColumns)
+        layout.tracks = ownColumns_.tracks;
+      else if (layout.tracks == kDirection and marker)  // only the marker tells the point from the direction
+        layout.tracks = marker->value("tracks", kDirection);
+    }
+    if (mode->contains("order")) {
+      auto const& order = mode->at("order");
+      auto const suffix = mode->value("suffix", "");
+      auto momentum = names(order, "phi");
+      for (auto& name : momentum)
+        name += suffix;
+      layout.order = {order.at("falling").get<std::string>() + suffix,
+                      order.at("eta").get<std::string>() + suffix,
+                      std::move(momentum)};
+    }
+    return layout;
+  }
+
+}  // namespace e2e

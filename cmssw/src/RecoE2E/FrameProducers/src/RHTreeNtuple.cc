@@ -1,0 +1,236 @@
+#include "RecoE2E/FrameProducers/interface/RHTreeNtuple.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <limits>
+#include <memory>
+#include <stdexcept>
+#include <utility>
+
+#include "FWCore/Utilities/interface/Exception.h"
+#include "RecoE2E/FrameProducers/interface/pairObjects.h"
+
+namespace e2e {
+
+  namespace {
+    // More than any collision has; frames of so many jets take half a gigabyte.
+    constexpr std::size_t kMostObjects = 1000;
+
+    cms::Exception invalid(std::string const& where, std::string const& what) {
+      return cms::Exception("InvalidNtuple", where + ": " + what);
+    }
+
+    FrameOriginPtr describe(std::string const& file,
+                            std::uint32_t index,
+                            RHTreeNtuple::Request const& request,
+                            RHTreeLayout const& layout,
+                            RHTreeLayouts::OwnColumns const& own) {
+      auto origin = std::make_shared<FrameOrigin>();
+      origin->file = file;
+      origin->index = index;
+      origin->rows = request.rows;
+      origin->columns = request.columns;
+      origin->tracks = layout.tracks;
+      for (std::size_t i = 0; i < request.channels.size(); ++i) {
+        auto const& channel = request.channels[i];
+        bool const shifted = request.ownColumns and channel.name == own.image;
+        origin->channels.push_back({channel.name, channel.cell, layout.images[i], shifted ? own.shift : 0});
+      }
+      return origin;
+    }
+
+    std::string shape(std::uint32_t rows, std::uint32_t columns) {
+      return std::to_string(rows) + " x " + std::to_string(columns);
+    }
+  }  // namespace
+
+  RHTreeNtuple::RHTreeNtuple(std::string const& fileName,
+                             std::uint32_t index,
+                             RHTreeLayouts const& layouts,
+                             Request const& request)
+      : request_(request),
+        reader_(fileName, layouts.tree()),
+        identityNames_(layouts.identity()) {
+    for (auto const& name : identityNames_)
+      identity_.push_back(reader_.integer(name));
+    std::vector<std::string> names;
+    for (auto const& channel : request_.channels)
+      names.push_back(channel.name);
+    try {
+      RHTreeContents const contents{reader_.branches(), reader_.title(layouts.marker())};
+      layout_ = layouts.find(contents, request_.object, names, request_.ownColumns);
+    } catch (std::runtime_error const& error) {
+      throw invalid(reader_.file(), error.what());
+    }
+    origin_ = describe(reader_.file(), index, request_, layout_, layouts.ownColumns());
+
+    std::vector<std::string> read = identityNames_;
+    auto const open = [&](std::string const& name, std::string const& purpose = "") {
+      read.push_back(name);
+      return reader_.vectors(name, purpose);
+    };
+    if (layout_.order) {
+      auto names = layout_.order->momentum;
+      names.insert(names.begin(), {layout_.order->falling, layout_.order->eta});
+      for (auto const& name : names)
+        order_.push_back(open(name, ", which orders the jets"));
+    }
+    seedRows_ = open(layout_.seedRows);
+    seedColumns_ = open(layout_.seedColumns);
+    for (auto const& name : layout_.images)
+      images_.push_back(open(name));
+    reader_.readAhead(read);
+    if (not request_.ownColumns)
+      checkColumns(layouts.ownColumns());
+  }
+
+  RHTreeNtuple::Identity RHTreeNtuple::identity(std::int64_t entry) {
+    constexpr std::uint64_t narrow = std::numeric_limits<std::uint32_t>::max();
+    constexpr std::uint64_t wide = std::numeric_limits<std::uint64_t>::max();
+    constexpr std::array<std::uint64_t, 3> largest{{narrow, narrow, wide}};
+    std::array<std::uint64_t, 3> numbers{};
+    reader_.goTo(entry);
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+      auto const number = reader_.read(identity_[i], entry, largest[i]);
+      if (not number.value)
+        throw invalid(reader_.file(),
+                      identityNames_[i] + " of entry " + std::to_string(entry) + " is " + number.text +
+                          "; CMSSW numbers from 1 to " + std::to_string(largest[i]));
+      numbers[i] = *number.value;
+    }
+    return {static_cast<std::uint32_t>(numbers[0]), static_cast<std::uint32_t>(numbers[1]), numbers[2]};
+  }
+
+  RHTreeNtuple::Event RHTreeNtuple::read(std::int64_t entry) {
+    try {
+      auto seeds = this->seeds(entry);
+      std::vector<std::vector<float>> images;
+      images.reserve(images_.size());
+      for (std::size_t channel = 0; channel < images_.size(); ++channel) {
+        images.push_back(image(channel, entry));
+        if (layout_.images[channel] == layout_.hottest)
+          checkEnergy(seeds, channel, images.back());
+      }
+      return {DetectorImages(origin_, std::move(images)), middleCells(std::move(seeds), request_.seedCell)};
+    } catch (std::runtime_error const& error) {
+      auto const id = identity(entry);
+      throw invalid(reader_.file() + ": event " + std::to_string(id.run) + ':' + std::to_string(id.lumi) + ':' +
+                        std::to_string(id.event),
+                    error.what());
+    }
+  }
+
+  BranchValues RHTreeNtuple::values(RHTreeReader::Vectors& branch, std::int64_t entry) const {
+    auto const size = reader_.size(branch, entry);
+    if (size > kMostObjects)
+      throw std::runtime_error(branch.name() + " has " + std::to_string(size) + " objects; an event has at most " +
+                               std::to_string(kMostObjects));
+    BranchValues values{branch.name(), {}};
+    reader_.read(branch, entry, values.values);
+    return values;
+  }
+
+  /// Squares of seedCell x seedCell cells, of the objects that are not listed before.
+  SeedCollection RHTreeNtuple::seeds(std::int64_t entry) {
+    auto const rows = values(seedRows_, entry), columns = values(seedColumns_, entry);
+    auto const seeds = makeSeeds(rows, columns, request_.rows, request_.columns, request_.seedCell);
+    if (order_.empty())
+      return seeds;
+    ListedObjects objects;  // filled one by one, so that the first fault is the one that is named
+    objects.seedRows = layout_.seedRows;
+    objects.falling = values(order_[0], entry);
+    objects.eta = values(order_[1], entry);
+    for (std::size_t i = 2; i < order_.size(); ++i)
+      objects.momentum.push_back(values(order_[i], entry));
+    return pairObjects(seeds, objects);
+  }
+
+  std::vector<float> RHTreeNtuple::image(std::size_t channel, std::int64_t entry) {
+    auto const& written = origin_->channels[channel];
+    auto const rows = request_.rows / written.cell, columns = request_.columns / written.cell;
+    auto const expected = std::size_t(rows) * columns, found = reader_.size(images_[channel], entry);
+    if (found != expected)
+      throw std::runtime_error(written.branch + " has " + std::to_string(found) + " values; a frame of " +
+                               shape(rows, columns) + " has " + std::to_string(expected));
+    std::vector<float> values;
+    reader_.read(images_[channel], entry, values);
+    if (auto const shift = written.shift % columns)
+      for (auto row = values.begin(); row != values.end(); row += columns)
+        std::rotate(row, row + (columns - shift), row + columns);
+    return values;
+  }
+
+  /// A seed that is the hottest crystal of its object cannot be empty.
+  void RHTreeNtuple::checkEnergy(SeedCollection const& seeds,
+                                 std::size_t channel,
+                                 std::vector<float> const& image) const {
+    auto const cell = request_.channels[channel].cell, columns = request_.columns / cell;
+    for (auto const& seed : seeds) {
+      auto const row = seed.row * request_.seedCell / cell, column = seed.column * request_.seedCell / cell;
+      auto const energy = image[row * columns + column];
+      if (energy > 0)
+        continue;
+      std::array<char, 32> text{};
+      std::snprintf(text.data(), text.size(), "%g", energy);
+      throw std::runtime_error(layout_.hottest + " is " + text.data() + " at the seed in row " +
+                               std::to_string(seed.row) + ", column " + std::to_string(seed.column) +
+                               ", which is the hottest crystal of its object: " + layout_.seedRows +
+                               " counts otherwise (one fork counts in the 280 rows of ECAL_energy, 55 more), or the "
+                               "image is of other events");
+    }
+  }
+
+  /// Towers that lie in columns of their own give themselves away by jets, whose seeds are the hottest of the towers
+  /// around them.
+  void RHTreeNtuple::checkColumns(RHTreeLayouts::OwnColumns const& own) {
+    auto const channel = std::find_if(origin_->channels.begin(), origin_->channels.end(), [&](auto const& written) {
+      return written.name == own.image;
+    });
+    if (channel == origin_->channels.end())
+      return;
+    auto& branch = images_[channel - origin_->channels.begin()];
+    auto const rows = static_cast<int>(request_.rows / channel->cell);
+    auto const columns = static_cast<int>(request_.columns / channel->cell);
+    int const reach = static_cast<int>(own.window) / 2;
+    std::uint32_t jets = 0, here = 0, left = 0;
+    std::vector<float> image;
+    for (std::int64_t entry = 0; entry < entries() and jets < own.most; ++entry) {
+      reader_.goTo(entry);
+      if (reader_.size(branch, entry) != std::size_t(rows) * columns)
+        continue;  // said when the event is read
+      if (reader_.size(seedRows_, entry) > kMostObjects or reader_.size(seedColumns_, entry) > kMostObjects)
+        continue;
+      reader_.read(branch, entry, image);
+      auto const seedRows = values(seedRows_, entry).values, seedColumns = values(seedColumns_, entry).values;
+      for (std::size_t i = 0; i < std::min(seedRows.size(), seedColumns.size()) and jets < own.most; ++i) {
+        if (not(seedRows[i] >= 0 and seedRows[i] < rows and seedColumns[i] >= 0 and seedColumns[i] < columns))
+          continue;
+        int const row = static_cast<int>(seedRows[i]), column = static_cast<int>(seedColumns[i]);
+        std::vector<double> energy(2 * reach + 1, 0.);
+        double sum = 0;
+        for (int away = -reach; away <= reach; ++away) {
+          auto& total = energy[away + reach];
+          for (int r = std::max(row - reach, 0); r <= std::min(row + reach, rows - 1); ++r)
+            total += image[r * columns + (column + away + columns) % columns];
+          sum += total;
+        }
+        if (not(sum > 0))
+          continue;
+        ++jets;
+        int const hottest =
+            static_cast<int>(std::max_element(energy.begin(), energy.end()) - energy.begin()) - reach;
+        here += hottest == 0;
+        left += hottest == -static_cast<int>(own.shift);
+      }
+    }
+    if (jets >= own.jets and left > here)
+      throw invalid(reader_.file(),
+                    branch.name() + " lies " + std::to_string(own.shift) + " towers to the left of the jets (" +
+                        std::to_string(left) + " of " + std::to_string(jets) +
+                        " seeds have their hottest column there): an ntuple of this project from before it wrote "
+                        "towers in the columns of the ECAL, as MLAnalyzer does; say so (--hcal-columns own; "
+                        "hcalColumns=own of cmsRun), or make it again");
+  }
+
+}  // namespace e2e

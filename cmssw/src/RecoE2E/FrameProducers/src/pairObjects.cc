@@ -1,0 +1,74 @@
+#include "RecoE2E/FrameProducers/interface/pairObjects.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <numeric>
+#include <stdexcept>
+
+#include "RecoE2E/FrameProducers/interface/number.h"
+
+namespace e2e {
+
+  namespace {
+    // Towers of 0.087 in eta from row 28 on; 72 of them around, the first at phi = -10 degrees.
+    constexpr double kTowerEta = 0.087, kMiddle = 28, kAround = 72, kFirst = 2;
+    // A seed is the hottest of the 7 x 7 towers around the jet's axis; one more for what the jet's momentum differs.
+    constexpr double kReach = 4.5;
+
+    void checkLength(BranchValues const& branch, std::size_t seeds, ListedObjects const& objects, char const* why) {
+      if (branch.values.size() != seeds)
+        throw std::runtime_error(branch.branch + " has " + std::to_string(branch.values.size()) + " objects, " +
+                                 objects.seedRows + " " + std::to_string(seeds) + why);
+    }
+
+    bool liesAt(Seed const& seed, ListedObjects const& objects, std::size_t object) {
+      if (not(std::abs(objects.eta.values[object] / kTowerEta + kMiddle - (seed.row + 0.5)) <= kReach))
+        return false;
+      if (objects.momentum.empty())
+        return true;
+      auto const phi =
+          std::atan2(double(objects.momentum[1].values[object]), double(objects.momentum[0].values[object]));
+      auto const away = kAround * phi / (2 * M_PI) + kFirst - (seed.column + 0.5);
+      return std::abs(std::remainder(away, kAround)) <= kReach;
+    }
+
+    std::string names(ListedObjects const& objects) {
+      auto text = objects.eta.branch;
+      for (auto const& momentum : objects.momentum)
+        text += " and " + momentum.branch;
+      return text;
+    }
+  }  // namespace
+
+  SeedCollection pairObjects(SeedCollection const& seeds, ListedObjects const& objects) {
+    constexpr char const* kOrder = "; its order tells which jet has which seed";
+    auto const& falling = objects.falling.values;
+    checkLength(objects.falling, seeds.size(), objects, kOrder);
+    for (auto const value : falling)
+      if (not std::isfinite(value))
+        throw std::runtime_error(objects.falling.branch + " is " + number(value) + kOrder);
+    checkLength(objects.eta, seeds.size(), objects, "");
+    for (auto const& momentum : objects.momentum)
+      checkLength(momentum, seeds.size(), objects, "");
+
+    std::vector<std::size_t> order(seeds.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return falling[a] > falling[b]; });
+
+    SeedCollection paired;
+    for (std::size_t i = 0; i < seeds.size(); ++i) {
+      auto const& seed = seeds[i];
+      if (not liesAt(seed, objects, order[i]))
+        throw std::runtime_error("the jet with " + objects.falling.branch + " in this place does not lie at its seed (row " +
+                                 std::to_string(seed.row) + ", column " + std::to_string(seed.column) + "), as " +
+                                 names(objects) + " say; jets and seeds cannot be told to belong together");
+      bool const again = i > 0 && seed.row == seeds[i - 1].row && seed.column == seeds[i - 1].column &&
+                         falling[order[i]] == falling[order[i - 1]];
+      if (not again)
+        paired.push_back(seed);
+    }
+    return paired;
+  }
+
+}  // namespace e2e
