@@ -214,6 +214,8 @@ class State:
             header = build(_Header, parse(str(arrays["header"])))
             best = [arrays[f"best {i}"] for i in range(len(self.model.weights))]
             variables = [arrays[f"variable {i}"] for i in range(len(self.variables))]
+            if not all(isinstance(array, np.ndarray) for array in (*best, *variables)):
+                raise ValueError("a record that is no array")
         except (BadZipFile, OSError, ValueError, KeyError, EOFError, RuntimeError, TypeError, MemoryError):
             print(f"{path}: cannot be read; training starts afresh", file=sys.stderr)
             return
