@@ -39,6 +39,7 @@ rule cmsrun:
         mem_mb=memory(4000),
     params:
         settings=backend_settings,
+        hcal_columns=hcal_columns,
     script:
         "../workflow/scripts/cmsrun.py"
 

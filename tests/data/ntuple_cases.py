@@ -121,6 +121,12 @@ def generated(events: list = TOWERS) -> Branches:
     return found
 
 
+def of_sc_analyzer(branches: Branches) -> None:
+    """It writes neither run nor lumi."""
+    del branches["runId"], branches["lumiId"]
+    branches["SC_energy0"] = lists(lambda i, k: 1.0, CRYSTALS)
+
+
 ONES = lists(lambda i, k: 1.0)
 PT = {"jetPt": lists(lambda i, k: 100.0 - 10 * k), "jetM": ONES}
 NESTED = [[[1.0] for _ in event] for event in TOWERS]
@@ -227,7 +233,7 @@ MODES = [
     Case(
         "photon: SCAnalyzer",
         "electron_photon",
-        tree(photons(), replaced(SC_energy0=lists(lambda i, k: 1.0, CRYSTALS))),
+        tree(photons(), of_sc_analyzer),
         refused="written by SCAnalyzer, mode SCAnalyzer, which cannot be used: it writes",
         mode=("photon", "SCAnalyzer"),
     ),

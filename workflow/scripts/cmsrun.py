@@ -17,6 +17,7 @@ with logged(snakemake.log[0]):
                 f"outputFile={scores.resolve()}",
                 f"timing={timing.resolve()}",
                 f"numberOfThreads={snakemake.threads}",
+                f"hcalColumns={snakemake.params.hcal_columns}",
             ],
             log=Path(snakemake.log[0]),
             settings=snakemake.params.settings,

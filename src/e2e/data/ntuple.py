@@ -54,16 +54,16 @@ def check(path: str | Path, task: Task, own_columns: bool = False) -> Ntuple:
     """
     with open_tree(path) as tree, reading(path):
         contents = contents_of(tree)
+        try:
+            layout = layouts.recognise(contents, task, own_columns)
+        except E2EError as error:
+            raise E2EError(f"{path}: {error}") from None
         for branch in IDENTITY:
             if branch not in contents.branches:
                 raise E2EError(f"{path}: {TREE} has no branch {branch}; write the ntuple with it")
             kind = tree[branch].interpretation
             if not (isinstance(kind, uproot.AsDtype) and kind.to_dtype.str[1:] in ("u4", "u8", "i4", "i8")):
                 _wrong_type(path, tree[branch], "one whole number of 32 or 64 bits")
-        try:
-            layout = layouts.recognise(contents, task, own_columns)
-        except E2EError as error:
-            raise E2EError(f"{path}: {error}") from None
         images = [image.branch for image in layout.images.values()]
         vectors = [branch for branch in _vectors(task, layout) if branch in contents.branches]
         if layout.order:

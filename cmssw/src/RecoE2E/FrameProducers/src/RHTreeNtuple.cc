@@ -52,8 +52,6 @@ namespace e2e {
       : request_(request),
         reader_(fileName, layouts.tree()),
         identityNames_(layouts.identity()) {
-    for (auto const& name : identityNames_)
-      identity_.push_back(reader_.integer(name));
     std::vector<std::string> names;
     for (auto const& channel : request_.channels)
       names.push_back(channel.name);
@@ -63,6 +61,8 @@ namespace e2e {
     } catch (std::runtime_error const& error) {
       throw invalid(reader_.file(), error.what());
     }
+    for (auto const& name : identityNames_)
+      identity_.push_back(reader_.integer(name));
     origin_ = describe(reader_.file(), index, request_, layout_, layouts.ownColumns());
 
     std::vector<std::string> read = identityNames_;
