@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from e2e import __version__
 from e2e.errors import E2EError, Stopped, of_the_machine, stoppable
 from e2e.files import local_path
-from e2e.tasks import TASKS, task
+from e2e.tasks import CONVERTED, TASKS, task
 
 if TYPE_CHECKING:
     from e2e.data.store import Metadata
@@ -135,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "convert", help="RHTree ntuples (ROOT) or public image files to the sample store (parquet)"
     )
-    command.add_argument("--task", required=True, choices=sorted(TASKS))
+    command.add_argument("--task", required=True, choices=sorted(CONVERTED))
     command.add_argument("--channels", type=int, metavar="N", help="the task's first N (default: all)")
     command.add_argument("--sample", help="name of the sample in the store (default: the file's stem)")
     command.add_argument(

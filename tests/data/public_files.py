@@ -20,7 +20,7 @@ def sparse(random: np.random.Generator, shape: tuple[int, ...], occupancy: float
 def jets(random: np.random.Generator, count: int, channels: int = 3) -> np.ndarray:
     """Images [N, C, 125, 125] of which the HCAL's channel, if there is one, is made of towers."""
     images = sparse(random, (count, channels, 125, 125))
-    tower = {3: 2, 8: 4}.get(channels)
+    tower = {3: 2, 5: 4, 8: 4, 9: 4}.get(channels)
     if tower is not None:
         images[:, tower] = sparse(random, (count, 25, 25), 0.2).repeat(5, axis=1).repeat(5, axis=2) / 25
     return images

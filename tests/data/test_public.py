@@ -12,9 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from e2e.cli import main
 from e2e.data import public, store
 from e2e.errors import E2EError
-from e2e.tasks import task
+from e2e.tasks import HCAL, PIXELS, Channel, task
 
 sys.path.insert(0, str(Path(__file__).parent))  # pytest does not, in its import mode
 from public_files import PEAK, electron_photon, jets, quark_gluon, sparse, write_hdf5, write_parquet
@@ -23,6 +24,9 @@ ELECTRON_PHOTON = task("electron_photon")
 QUARK_GLUON = task("quark_gluon")
 MASS = task("mass_regression")
 FOUR = task("mass_regression", channels=4)
+FIVE = task("mass_regression", channels=5)
+SELF_SUPERVISED = task("self_supervised")
+BPIX_4 = Channel("BPIX_layer4", "hits")  # which no task has
 
 
 def converted(wanted, source, folder, **arguments):
@@ -84,7 +88,7 @@ def test_batches_join_without_a_seam(tmp_path, monkeypatch):
     np.testing.assert_array_equal(samples.event, np.arange(50))
     images = np.moveaxis(content["X_jets"][:, :1], 1, -1).repeat(8, -1).astype(np.float32)
     source = write_hdf5(tmp_path / "jet.h5", "lzf", (16, 25, 25, 8), jet=images)
-    samples, _ = converted(MASS, source, tmp_path)
+    samples, _ = converted(SELF_SUPERVISED, source, tmp_path)
     np.testing.assert_array_equal(samples.images(), np.moveaxis(images, -1, 1))
 
 
@@ -127,9 +131,20 @@ def test_channels_in_another_order_are_refused(tmp_path):
         converted(QUARK_GLUON, source, tmp_path)
 
 
-@pytest.mark.parametrize(("channels", "wanted"), [(4, FOUR), (8, FOUR), (8, MASS)])
+@pytest.mark.parametrize(
+    ("channels", "wanted", "left_out"),
+    [
+        (4, FOUR, []),
+        (5, FOUR, [HCAL]),
+        (5, FIVE, []),
+        (8, FOUR, [HCAL, *PIXELS]),
+        (8, MASS, []),
+        (9, FIVE, [*PIXELS, BPIX_4]),
+        (9, MASS, [BPIX_4]),
+    ],
+)
 @pytest.mark.parametrize("target", ["am", "m"])
-def test_mass_files(tmp_path, channels, wanted, target):
+def test_mass_files(tmp_path, channels, wanted, left_out, target):
     random = np.random.default_rng(channels)
     images = jets(random, 6, channels)
     mass = np.array([3.6, 0, 14.8, 5, 6, 7])
@@ -144,6 +159,10 @@ def test_mass_files(tmp_path, channels, wanted, target):
     np.testing.assert_array_equal(samples.target, np.where(mass == 0, np.nan, mass).astype(np.float32))
     assert metadata.channels == wanted.channels
     assert metadata.notes["target"] == f"{target} [GeV]"
+    assert metadata.tracks == "direction"
+    note = f"(left out: {', '.join(channel.name for channel in left_out)})"
+    assert (note in metadata.notes["channels"]) == bool(left_out)
+    assert ("left out" in metadata.notes["channels"]) == bool(left_out)
     for name, column in (("a_pt", "apt"), ("jetPt", "pt")):
         expected = extra.get(column, np.full(6, np.nan)).astype(np.float32)
         np.testing.assert_array_equal(samples.kinematics[name], expected)
@@ -156,12 +175,100 @@ def test_self_supervised_files(tmp_path, labelled):
     columns = {"Y": np.arange(9) % 2, "m": random.uniform(85, 500, 9), "pT": random.uniform(400, 1000, 9)}
     source = write_hdf5(tmp_path / "Dataset_Specific.h5", jet=images, **(columns if labelled else {}))
     assert public.layout(source) == "self_supervised"
-    samples, _ = converted(MASS, source, tmp_path)
+    samples, metadata = converted(SELF_SUPERVISED, source, tmp_path)
     np.testing.assert_array_equal(samples.images(), np.moveaxis(images, -1, 1))
     unknown = np.full(9, np.nan)
-    np.testing.assert_array_equal(samples.target, (columns["m"] if labelled else unknown).astype(np.float32))
-    expected = (columns["pT"] if labelled else unknown).astype(np.float32)
-    np.testing.assert_array_equal(samples.kinematics["jetPt"], expected)
+    np.testing.assert_array_equal(samples.target, columns["Y"] if labelled else unknown)
+    for name, column in (("jetPt", "pT"), ("jetM", "m")):
+        expected = (columns[column] if labelled else unknown).astype(np.float32)
+        np.testing.assert_array_equal(samples.kinematics[name], expected)
+    assert metadata.tracks == "direction"
+    assert set(metadata.classes) == {"class 0 (meaning unknown)", "class 1 (meaning unknown)"}
+    assert ("nobody says what its classes 0 and 1 are" in metadata.notes["target"]) == labelled
+    assert ("its makers do not say what it is" in metadata.notes.get("jetM", "")) == labelled
+    (tmp_path / "store.parquet").unlink()
+    _refused(tmp_path, MASS, source, "belongs to task self_supervised, not mass_regression")
+
+
+def test_a_class_of_unknown_meaning_is_shown_as_such(tmp_path, capsys):
+    images = np.moveaxis(jets(np.random.default_rng(5), 9, 8), 1, -1).astype(np.float32)
+    source = write_hdf5(tmp_path / "G25.h5", jet=images, Y=np.arange(9) % 2, m=np.ones(9), pT=np.ones(9))
+    assert main(["convert", "--task", "self_supervised", str(source), str(tmp_path / "G25.parquet")]) == 0
+    assert "nobody says what its classes 0 and 1 are" in capsys.readouterr().out
+    arguments = [str(tmp_path / "G25.parquet"), "--picture", str(tmp_path / "G25.png")]
+    assert main(["inspect", *arguments]) == 0
+    said = capsys.readouterr().out
+    assert "5 class 0 (meaning unknown), 4 class 1 (meaning unknown)" in said
+    assert "its makers do not say what it is" in said
+    assert "a_m" not in said
+
+
+def crops_with_seed(count, *place):
+    """Crops [N, 32, 32, 2] of showers whose hottest crystal is at a place, in nearly all of them."""
+    random = np.random.default_rng(1)
+    crops = sparse(random, (count, 32, 32, 2), 0.05).astype(np.float32) / 100
+    crops[:, *place, 0] += random.uniform(0.5, 1, count).astype(np.float32)
+    crops[:, place[0] - 1, place[1], 0] += random.uniform(0, 0.6, count).astype(np.float32)
+    return crops
+
+
+@pytest.mark.parametrize("place", [(15, 15), (15, 16), (16, 15), (16, 16)])
+def test_crops_come_to_lie_with_their_seed_where_the_task_has_it(tmp_path, place):
+    crops = crops_with_seed(200, *place)
+    source = write_hdf5(tmp_path / "a.hdf5", "lzf", X=crops, y=np.arange(200) % 2)
+    samples, metadata = converted(ELECTRON_PHOTON, source, tmp_path)
+    rows, columns = (by - 15 for by in place)
+    expected = np.zeros((200, 2, 32, 32), np.float32)
+    there = np.moveaxis(crops, -1, 1)[:, :, rows:, columns:]
+    expected[:, :, : 32 - rows, : 32 - columns] = there * np.float32(50)
+    np.testing.assert_array_equal(samples.images(), expected)
+    assert np.unravel_index(samples.images()[:, 0].mean(0).argmax(), (32, 32)) == (15, 15)
+    note = metadata.notes["seed"]
+    assert note.startswith(f"at row {place[0]}, column {place[1]} of the mean of the first 200 images")
+    assert ("the first row is left out" in note) == (rows == 1)
+    assert ("the first column is left out" in note) == (columns == 1)
+    assert metadata.tracks is None
+
+
+def test_a_seed_that_the_mean_image_does_not_tell(tmp_path):
+    crops = crops_with_seed(200, 16, 16)
+    crops[:, 15, 16, 0] = crops[:, 16, 16, 0][::-1]  # as bright in the mean
+    source = write_hdf5(tmp_path / "a.hdf5", X=crops, y=np.arange(200) % 2)
+    samples, metadata = converted(ELECTRON_PHOTON, source, tmp_path)
+    np.testing.assert_array_equal(samples.images(), np.moveaxis(crops, -1, 1) * np.float32(50))
+    assert metadata.notes["seed"] == "at row 15, column 15, as documented: the mean image does not tell"
+
+
+def test_crops_around_something_else(tmp_path):
+    source = write_hdf5(tmp_path / "a.hdf5", X=crops_with_seed(200, 14, 16), y=np.arange(200) % 2)
+    _refused(tmp_path, ELECTRON_PHOTON, source, "brightest at row 14, column 16", "seed at 15 or 16")
+
+
+def test_tracks_of_quark_gluon_files_are_at_the_vertex(tmp_path):
+    source, _ = quark_gluon(tmp_path / "x.parquet")
+    assert converted(QUARK_GLUON, source, tmp_path)[1].tracks == "vertex"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
+def test_kinematics_that_are_not_finite_are_null_and_counted(tmp_path, value):
+    mass = np.random.default_rng(1).uniform(1, 2, 12)
+    mass[::2] += 10  # y = 0 is gluon
+    mass[3], mass[6] = value, value
+    source, _ = quark_gluon(tmp_path / "x.parquet", m0=mass)
+    samples, metadata = converted(QUARK_GLUON, source, tmp_path)
+    known = np.arange(12)[~np.isin(np.arange(12), (3, 6))]
+    assert np.isnan(samples.kinematics["jetM"]).sum() == 2
+    np.testing.assert_array_equal(samples.kinematics["jetM"][known], mass[known].astype(np.float32))
+    assert metadata.notes["jetM that is not finite"] == "null for 2 objects"
+    assert "jetPt that is not finite" not in metadata.notes
+    assert metadata.notes["target"].startswith("y = 0 is gluon, y = 1 is quark, by the mean m0")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
+def test_a_target_that_is_not_finite_is_refused(tmp_path, value):
+    images = jets(np.random.default_rng(1), 3, 4)
+    source = write_parquet(tmp_path / "x.parquet", X_jet=images, am=np.array([4, value, 5]))
+    _refused(tmp_path, FOUR, source, "am is ", "at row 1", "expected a number")
 
 
 @pytest.mark.parametrize(
@@ -241,7 +348,6 @@ def test_a_value_that_is_not_finite_is_named(tmp_path, value):
         ({"X_jets": pa.array([[1.0, 2.0]] * 12)}, ["X_jets is list", "[channels][rows][columns]"]),
         ({"X_jets": pa.array(["a"] * 12)}, ["X_jets is string"]),
         ({"pt": pa.array(["a"] * 12)}, ["pt is string"]),
-        ({"m0": pa.array([1.0] * 11 + [None])}, ["m0 is nan at row 11"]),
         ({"X_jets": _with(np.zeros((12, 3, 125, 125)), (3, 2, 1, 0), 1e300)}, ["inf at row 3, channel 2"]),
         ({"X_jets": _with(np.zeros((12, 3, 125, 125)), (3, 2, 1, 0), np.nan)}, ["nan at row 3, channel 2"]),
     ],

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 
+import h5py
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from fuzz import Kind, digest
 
-from e2e import models
+from e2e import models, tasks
 from e2e.data import parquet, split, store
 from e2e.data.scores import read_scores
+from e2e.data.sources import convert_file
 from e2e.data.store import Metadata, Samples
 from e2e.data.stream import Stream
 from e2e.errors import E2EError
@@ -157,6 +161,58 @@ def read_records(folder: Path) -> str:
     return digest(metrics, history.to_csv())
 
 
+# Public image files.
+
+
+def make_crops(folder: Path) -> None:
+    """HDF5 in chunks packed by lzf and by gzip, in one piece, and in the format of newer versions."""
+    random = np.random.default_rng(1)
+    crops = random.exponential(0.1, (24, 32, 32, 2)) * (random.random((24, 32, 32, 2)) < 0.05)
+    crops[:, 15, 15, 0] += 1
+    storages = {
+        "lzf.h5": {"compression": "lzf"},
+        "gzip.h5": {"compression": "gzip", "chunks": (10, 16, 32, 2)},
+        "whole.h5": {},
+        "new.h5": {"compression": "gzip", "chunks": (5, 32, 32, 1), "maxshape": (None, 32, 32, 2)},
+    }
+    for name, storage in storages.items():
+        with h5py.File(folder / name, "w", libver="latest" if name == "new.h5" else None) as file:
+            file.create_dataset("X", data=crops.astype(np.float32), **storage)
+            file["y"] = (np.arange(24) % 2).astype(np.float32)
+
+
+def make_jets(folder: Path) -> None:
+    """Nested lists in parquet, a row group a jet and all in one."""
+    random = np.random.default_rng(1)
+    images = random.exponential(1, (3, 3, 125, 125)) * (random.random((3, 3, 125, 125)) < 0.01)
+    lists = pa.array(images.reshape(-1))
+    for size in reversed(images.shape[1:]):
+        ends = pa.array(np.arange(0, len(lists) + 1, size), pa.int32())
+        lists = pa.ListArray.from_arrays(ends, lists)
+    table = pa.table({"X_jets": lists, "pt": random.random(3), "m0": random.random(3), "y": [0.0, 1.0, 0.0]})
+    pq.write_table(table, folder / "single.parquet", row_group_size=1, compression="snappy")
+    pq.write_table(table, folder / "together.parquet", compression="snappy")
+
+
+def converted(task: str):
+    """Reads all files of a folder as `e2e convert` does; only the SHA-256 of a file may differ."""
+
+    def read(folder: Path) -> str:
+        found = []
+        for path in sorted(folder.iterdir()):
+            public = asdict(
+                convert_file(tasks.task(task), path, folder / "out" / "store.parquet", progress=False)
+            )
+            public.pop("source_sha256")
+            objects = store.read(folder / "out" / "store.parquet")
+            found += [public, objects.target, objects.offsets, objects.index, objects.value]
+            found += objects.kinematics.values()
+            shutil.rmtree(folder / "out")
+        return digest(*found)
+
+    return read
+
+
 # Trained networks and checkpoints.
 
 
@@ -281,6 +337,10 @@ def sign_model(folder: Path) -> None:
 
 
 KINDS = {
+    "crops in HDF5": Kind(
+        make_crops, converted("electron_photon"), ["lzf.h5", "gzip.h5", "whole.h5", "new.h5"]
+    ),
+    "jets in parquet": Kind(make_jets, converted("quark_gluon"), ["single.parquet", "together.parquet"]),
     "stores": Kind(make_store, read_store, ["a.parquet"], checked=True, foreign=FOREIGN),
     "stores with new checksums": Kind(make_store, read_store, ["a.parquet"], resign=sign_store),
     "splits": Kind(make_split, read_split, ["split.parquet"], checked=True),

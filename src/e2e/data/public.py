@@ -2,17 +2,17 @@
 
 They come from CERNBox (docs/how-to/cernbox.md) in four layouts, told apart by their columns:
 
-===============  =======  ================================================  ======================
+===============  =======  ================================================  =================================
 layout           format   images                                            other columns
-===============  =======  ================================================  ======================
+===============  =======  ================================================  =================================
 electron_photon  HDF5     ``X`` [N, 32, 32, 2] in units of 50 GeV, 50 ns    ``y``
 quark_gluon      parquet  ``X_jets`` [3][125][125]                          ``pt``, ``m0``, ``y``
-mass             parquet  ``X_jet`` [4 or 8][125][125]                      ``am`` or ``m``; optional
-                                                                            ``apt``, ``pt``, ``m0``
-self_supervised  HDF5     ``jet`` [N, 125, 125, 8]                          optional ``m``, ``pT``
-===============  =======  ================================================  ======================
+mass             parquet  ``X_jet`` [4, 5, 8 or 9][125][125]                ``am`` or ``m``; optional ``apt``,
+                                                                            ``pt``, ``m0``
+self_supervised  HDF5     ``jet`` [N, 125, 125, 8]                          optional ``Y``, ``m``, ``pT``
+===============  =======  ================================================  =================================
 
-Other columns (``ieta``, ``iphi``, the ``y`` and ``Y`` of jets with a mass) have no place in the store.
+Other columns (``ieta``, ``iphi``, the ``y`` of jets with a mass) have no place in the store.
 """
 
 from __future__ import annotations
@@ -24,14 +24,17 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from e2e.data import image_files, ntuple, store
+from e2e.data import image_files, layouts, ntuple, store
 from e2e.data.image_files import ImageFile
 from e2e.data.store import Metadata, Samples
 from e2e.errors import E2EError
 from e2e.files import sha256
-from e2e.tasks import Task
+from e2e.tasks import ECAL, HCAL, JETS, TRACK_PT, TRACKS, Task
 
-SIGNIFICANT = 3  # standard errors between two mean masses that tell quarks from gluons
+SIGNIFICANT = (
+    3  # standard errors between two means that tell quarks from gluons, or a seed from its neighbours
+)
+SEEDS = (15, 16)  # rows and columns of the seed in crops of electrons and photons
 MANY = 20  # different values in blocks of equal pixels: fewer could be a coincidence
 
 
@@ -40,35 +43,72 @@ class Layout:
     """How one kind of public file holds the objects of ``task``.
 
     ``image`` is the column of images, whose number of channels is one of ``channels`` and whose values
-    times ``factors`` are in the units of the task's channels. The target is the first of the columns
-    ``targets`` that is there, which one has to be if the layout is ``labelled``. ``kinematics`` maps
-    columns to quantities of the task; those in ``required`` are never missing.
+    times ``factors`` are in the units of the task's channels. ``holds`` names all channels that such a
+    file may have. The target is the first of the columns ``targets`` that is there, which one has to be if
+    the layout is ``labelled``. ``kinematics`` maps columns to quantities of the task; those in ``required``
+    are never missing. ``tracks``: where tracks lie, see ``Metadata``. ``notes`` go into the metadata.
     """
 
     name: str
     task: str
     image: str
     channels: tuple[int, ...]
+    holds: tuple[str, ...]
     targets: tuple[str, ...]
     labelled: bool = True
     factors: tuple[float, ...] = ()
     kinematics: dict[str, str] = field(default_factory=dict)
     required: tuple[str, ...] = ()
+    tracks: str | None = None
+    notes: dict[str, str] = field(default_factory=dict)
 
 
 JET = {"pt": "jetPt", "m0": "jetM"}
+JET_LAYERS = (*(channel.name for channel in JETS.channels), "BPIX_layer4")
 LAYOUTS = (
-    Layout("electron_photon", "electron_photon", "X", (2,), ("y",), factors=(50.0, 50.0)),
-    Layout("quark_gluon", "quark_gluon", "X_jets", (3,), ("y",), kinematics=JET, required=("pt", "m0")),
-    Layout("mass", "mass_regression", "X_jet", (4, 8), ("am", "m"), kinematics={**JET, "apt": "a_pt"}),
     Layout(
-        "self_supervised",
-        "mass_regression",
-        "jet",
-        (8,),
-        ("m",),
+        name="electron_photon",
+        task="electron_photon",
+        image="X",
+        channels=(2,),
+        holds=("EB_energy", "EB_time"),
+        targets=("y",),
+        factors=(50.0, 50.0),
+    ),
+    Layout(
+        name="quark_gluon",
+        task="quark_gluon",
+        image="X_jets",
+        channels=(3,),
+        holds=(TRACK_PT.name, ECAL.name, HCAL.name),
+        targets=("y",),
+        kinematics=JET,
+        required=("pt", "m0"),
+        tracks=layouts.VERTEX,
+    ),
+    Layout(
+        name="mass",
+        task="mass_regression",
+        image="X_jet",
+        channels=(4, 5, 8, 9),
+        holds=JET_LAYERS,
+        targets=("am", "m"),
+        kinematics={**JET, "apt": "a_pt"},
+        tracks=layouts.DIRECTION,
+    ),
+    Layout(
+        name="self_supervised",
+        task="self_supervised",
+        image="jet",
+        channels=(8,),
+        holds=JET_LAYERS,
+        targets=("Y",),
         labelled=False,
-        kinematics={"pT": "jetPt"},
+        kinematics={"pT": "jetPt", "m": "jetM"},
+        tracks=layouts.DIRECTION,
+        notes={
+            "jetM": "m, which those who use the set call the jet's mass: its makers do not say what it is"
+        },
     ),
 )
 
@@ -114,14 +154,17 @@ def convert(
 
     An object's identity is (SHA-256 of the file, 0, 0, row, 0): a file is the same under any name.
     Of its images the first channels are taken, as many as the task has. Values are rounded to float32
-    in the channel's unit; a hit is a value that is then not 0. Quantities that the file has not are NaN.
+    in the channel's unit; a hit is a value that is then not 0. Quantities that the file has not, or that are
+    not finite there, are NaN. Crops of electrons and photons whose seed, the brightest crystal of the mean
+    image, has another place than the task's are moved there.
     ``sample`` names the sample (default: the file's name up to the first dot). ``part`` is the part of
     the split that all objects belong to: by default ``test`` for a file that came as one (".test." in
     its name), else none; ``split`` divides those, too.
 
-    The ``notes`` of the returned metadata say how labels and channels were told apart. Raises E2EError,
-    naming file, column and row, for a file of another layout or task, a missing column, images of the
-    wrong shape, values that are not finite, and damage.
+    The ``notes`` of the returned metadata say how labels and channels were told apart, where seeds were
+    found, what was left out, and how many kinematics are not finite. Raises E2EError, naming file, column
+    and row, for a file of another layout or task, a missing column, images of the wrong shape, pixels and
+    targets that are not finite, and damage.
     """
     source = Path(source)
     file = image_files.open_file(source)
@@ -135,7 +178,9 @@ def convert(
         names = [name for name in found.targets if name in file.names][:1]
         names += [name for name in found.kinematics if name in file.names]
         columns = {name: _column(file, found, name) for name in names}
-        target, labels = _target(file, found, columns)
+        kinematics, unknown = _kinematics(found, task, columns, file.rows(found.image))
+        target, labels = _target(file, found, columns, kinematics)
+        moved, seed = _seed(file, found, task)
         metadata = Metadata(
             task=task.name,
             sample=sample or source.name.split(".")[0],
@@ -149,15 +194,17 @@ def convert(
             origin=ntuple.SIMULATION,
             rejected={},
             part=_part(source, part),
-            notes={"layout": found.name, "target": labels, "channels": _channel_order(file, found, task)},
+            tracks=found.tracks if set(TRACKS) & set(task.channels) else None,
+            notes={
+                "layout": found.name,
+                "target": labels,
+                "channels": _channel_order(file, found, task),
+                **seed,
+                **{name: note for name, note in found.notes.items() if np.isfinite(kinematics[name]).any()},
+                **unknown,
+            },
         )
-        kinematics = {quantity.name: np.full(len(target), np.nan, np.float32) for quantity in task.kinematics}
-        kinematics |= {
-            found.kinematics[name]: column.astype(np.float32)
-            for name, column in columns.items()
-            if name in found.kinematics
-        }
-        pieces = _samples(file, found, task, metadata.source_sha256, target, kinematics, progress)
+        pieces = _samples(file, found, task, metadata.source_sha256, target, kinematics, moved, progress)
         store.write(output, pieces, metadata)
     return metadata
 
@@ -214,12 +261,14 @@ def _check(file: ImageFile, task: Task) -> Layout:
 
 
 def _column(file: ImageFile, found: Layout, name: str) -> np.ndarray:
-    """A column of finite numbers beside the images."""
+    """A column of numbers beside the images; targets are finite, as float32 too."""
     values = file.numbers(name)
     rows = file.rows(found.image)
     if len(values) != rows:
         raise E2EError(f"{file.path}: {name} has {len(values)} rows, {found.image} {rows}; fetch it again")
-    _require(file, name, values, np.isfinite(values), "a number")
+    if name in found.targets:
+        with np.errstate(over="ignore"):
+            _require(file, name, values, np.isfinite(values.astype(np.float32)), "a number")
     return values
 
 
@@ -228,7 +277,9 @@ def _require(file: ImageFile, name: str, values: np.ndarray, good: np.ndarray, m
         raise E2EError(f"{file.path}: {name} is {values[row]:g} at row {row}; expected {meaning}")
 
 
-def _target(file: ImageFile, found: Layout, columns: dict[str, np.ndarray]) -> tuple[np.ndarray, str]:
+def _target(
+    file: ImageFile, found: Layout, columns: dict[str, np.ndarray], kinematics: dict[str, np.ndarray]
+) -> tuple[np.ndarray, str]:
     """Target of each object, float32 with NaN where there is none, and where it comes from."""
     name = next((name for name in found.targets if name in columns), None)
     if name is None:
@@ -237,15 +288,17 @@ def _target(file: ImageFile, found: Layout, columns: dict[str, np.ndarray]) -> t
     if found.task == "mass_regression":
         return np.where(values > 0, values, np.nan).astype(np.float32), f"{name} [GeV]"
     _require(file, name, values, np.isin(values, (0, 1)), "0 or 1")
+    if found.name == "self_supervised":
+        return values.astype(np.float32), f"{name}, of which nobody says what its classes 0 and 1 are"
     if found.name == "quark_gluon":
-        return _quark_or_gluon(values, columns["m0"])
+        return _quark_or_gluon(values, kinematics["jetM"].astype(np.float64))
     return values.astype(np.float32), "y = 0 is photon, y = 1 is electron, as documented"
 
 
 def _quark_or_gluon(label: np.ndarray, mass: np.ndarray) -> tuple[np.ndarray, str]:
     """Target 0 for gluons, 1 for quarks. Sources disagree on the labels, but gluon jets are heavier."""
     gluon, reason = 0, "as documented: one label alone does not tell"
-    masses = [mass[label == code] for code in (0, 1)]
+    masses = [mass[(label == code) & np.isfinite(mass)] for code in (0, 1)]
     if min(map(len, masses)) > 1:
         means = [float(np.mean(values)) for values in masses]
         error = np.hypot(*(np.std(values) / np.sqrt(len(values)) for values in masses))
@@ -256,12 +309,79 @@ def _quark_or_gluon(label: np.ndarray, mass: np.ndarray) -> tuple[np.ndarray, st
     return (label != gluon).astype(np.float32), f"y = {gluon} is gluon, y = {1 - gluon} is quark, {reason}"
 
 
+def _kinematics(
+    found: Layout, task: Task, columns: dict[str, np.ndarray], count: int
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The task's quantities, float32 [``count``], NaN where unknown; and how many of them are not finite."""
+    kinematics = {quantity.name: np.full(count, np.nan, np.float32) for quantity in task.kinematics}
+    notes = {}
+    for column, name in found.kinematics.items():
+        if column in columns:
+            kinematics[name], bad = store.known(columns[column])
+            if bad:
+                notes[f"{name} that is not finite"] = f"null for {bad} objects"
+    return kinematics, notes
+
+
+def _seed(file: ImageFile, found: Layout, task: Task) -> tuple[tuple[int, int], dict[str, str]]:
+    """By how many rows and columns crops are to be moved, and what the first images tell of their seed.
+
+    The converter of the public crops cuts them so that it lies at row and column 16, that of later ones at
+    15. Jets, whose towers show their place, come as they should. Raises E2EError for any other place.
+    """
+    if task.seed_cell > 1:
+        return (0, 0), {}
+    wanted = task.crop.seed_row, task.crop.seed_column
+    energy = next(file.images(found.image, 1)).reshape(-1, task.crop.rows * task.crop.columns)
+    energy[~np.isfinite(energy)] = 0  # which is said later, with its place
+    first, second = np.argsort(energy.mean(axis=0))[-2:][::-1]
+    ahead = energy[:, first] - energy[:, second]
+    if len(energy) < 2 or ahead.mean() <= SIGNIFICANT * ahead.std() / np.sqrt(len(energy)):
+        return (0, 0), {
+            "seed": f"at row {wanted[0]}, column {wanted[1]}, as documented: the mean image does not tell"
+        }
+    place = divmod(int(first), task.crop.columns)
+    if not {*place} <= {*SEEDS}:
+        raise E2EError(
+            f"{file.path}: the mean image is brightest at row {place[0]}, column {place[1]}, but crops have "
+            f"their seed at {' or '.join(map(str, SEEDS))}; cut them around the seed"
+        )
+    moved = wanted[0] - place[0], wanted[1] - place[1]
+    note = f"at row {place[0]}, column {place[1]} of the mean of the first {len(energy)} images"
+    if any(moved):
+        note += f"; moved to {wanted[0]}, {wanted[1]}: " + " and ".join(
+            f"the first {axis} is left out, the last one empty"
+            for axis, by in zip(("row", "column"), moved, strict=True)
+            if by
+        )
+    return moved, {"seed": note}
+
+
+def _moved(images: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Images [N, C, H, W] moved by rows and columns; what leaves them is lost, what comes in is 0."""
+    if not (rows or columns):
+        return images
+    moved = np.zeros_like(images)
+    to, there = zip(
+        *(_overlap(by, size) for by, size in zip((rows, columns), images.shape[2:], strict=True)), strict=True
+    )
+    moved[:, :, to[0], to[1]] = images[:, :, there[0], there[1]]
+    return moved
+
+
+def _overlap(by: int, size: int) -> tuple[slice, slice]:
+    """Where what is left of an axis moved ``by`` comes to lie, and where it was."""
+    return slice(max(by, 0), size + min(by, 0)), slice(max(-by, 0), size - max(by, 0))
+
+
 def _channel_order(file: ImageFile, found: Layout, task: Task) -> str:
     """What the first images tell of the order of channels: HCAL towers are blocks of equal pixels.
 
     Raises E2EError when other channels show them than those of the task that should.
     """
     order = f"{', '.join(channel.name for channel in task.channels)}, as documented"
+    if left_out := found.holds[len(task.channels) : file.shape(found.image)[0]]:
+        order += f" (left out: {', '.join(left_out)})"
     towers = [number for number, channel in enumerate(task.channels) if channel.cell > 1]
     if not towers:
         return order
@@ -293,9 +413,10 @@ def _samples(
     digest: str,
     target: np.ndarray,
     kinematics: dict[str, np.ndarray],
+    moved: tuple[int, int],
     progress: bool,
 ) -> Iterator[Samples]:
-    """The objects of a file, a batch at a time."""
+    """The objects of a file, a batch at a time, with their crops ``moved`` by rows and columns."""
     factors = np.array(found.factors[: len(task.channels)], np.float32).reshape(-1, 1, 1)
     start = 0
     label = f"Converting {file.path.name}"
@@ -305,7 +426,7 @@ def _samples(
                 images *= factors
             _check_finite(file, found, images, start)
             rows = slice(start, start + len(images))
-            offsets, index, value = _hits(images)
+            offsets, index, value = _hits(_moved(images, *moved))
             yield Samples(
                 sample=np.full(len(images), digest),
                 run=np.zeros(len(images), np.uint32),
