@@ -142,8 +142,8 @@ JET_MODES: dict[str, Branches] = {
     "tau_classification": {**generated(), **ones("jet_IsTau", "gen_Prongs")},
     "qcd": {**generated(), **ones("jet_IsTau", "jet_IsEle")},
     "boostedTop": {
-        "jet_Pt": PT["jetPt"],
-        "jet_Eta": ONES,
+        "jet_Pt": generated()["jet_Pt"],
+        "jet_Eta": generated()["jet_Eta"],
         "jet_IsTau": lists(lambda i, k: 0.0),
         "seljet_genpart_pdgid": NESTED,
     },
@@ -158,7 +158,7 @@ JET_MODES: dict[str, Branches] = {
     "particles of a mass": {**PT, **ones("a_m")},
     "dijet_gg_qq": {**PT, **ones("jetIsQuark"), "jetPdgIds": [[*event, 21.0] for event in ONES]},
     "dijet of Top Gun": {**PT, **ones("jetEta", "seljet_px", "seljet_py", "seljet_pz")},
-    "dijet_ditau": ones("jetpT", "jetM", "jetIsSignal"),
+    "dijet_ditau": {"jetpT": PT["jetPt"], **ones("jetM", "jetIsSignal")},
     "dijet": {**PT, **ones("jetEta", "jetPhi", "jet_truthLabel")},
     "jets without truth": {},
 }
@@ -333,7 +333,10 @@ def twice(branches: Branches) -> None:
     for name in ("jetSeed_ieta", "jetSeed_iphi"):
         branches[name][0] = [branches[name][0][0], *branches[name][0]]
     for name in ("jet_Pt", "jet_Eta", "jet_Px", "jet_Py", "jet_IsTau", "gen_Prongs"):
-        branches[name][0] = [*branches[name][0], branches[name][0][-1]]
+        if name in branches:
+            branches[name][0] = [*branches[name][0], branches[name][0][-1]]
+    if "jetpT" in branches:
+        branches["jetpT"][0] = [branches["jetpT"][0][0], *branches["jetpT"][0]]
 
 
 def swapped(branches: Branches) -> None:
@@ -505,6 +508,12 @@ VALUES = [
         ((102, 0),),
     ),
     Case("jet listed twice", "tau", tree(TAU, twice), ((101, 0), (101, 2), *JETS[2:]), channels=5),
+    Case(
+        "jet listed twice, without direction",
+        "quark_gluon",
+        tree(jets() | JET_MODES["dijet_ditau"], twice),
+        ((101, 0), (101, 2), *JETS[2:]),
+    ),
     Case("momenta of other jets", "tau", tree(TAU, swapped), refused=LIES_ELSEWHERE, channels=5),
     Case(
         "no momenta",

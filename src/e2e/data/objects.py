@@ -61,7 +61,7 @@ def read(
     objects in another order than their seeds that do not fit to them.
     """
     counts: Counter[str] = Counter()
-    order = [layout.order.falling, layout.order.eta, *(layout.order.phi or ())] if layout.order else []
+    order = [layout.order.falling, *layout.order.direction] if layout.order else []
     for branch in (*layout.seeds, *order):
         baskets.check_vectors(path, tree, branch)
     pieces = []

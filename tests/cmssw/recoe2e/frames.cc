@@ -178,12 +178,13 @@ namespace {
 
   /// Jets in the middle of towers, as an analyzer lists them, with these momenta.
   e2e::ListedObjects listed(std::vector<std::pair<int, int>> const& towers, std::vector<float> momenta) {
-    e2e::ListedObjects objects{{"jet_Pt", momenta}, {"jet_Eta", {}}, {{"jet_Px", {}}, {"jet_Py", {}}}, "jetSeed_ieta"};
+    e2e::ListedObjects objects{
+        "jetSeed_ieta", {"jet_Pt", momenta}, {{"jet_Eta", {}}, {"jet_Px", {}}, {"jet_Py", {}}}};
     for (std::size_t i = 0; i < towers.size(); ++i) {
       auto const phi = kTower * (towers[i].second + 0.5 - 2);
-      objects.eta.values.push_back(static_cast<float>(0.087 * (towers[i].first + 0.5 - 28)));
-      objects.momentum[0].values.push_back(static_cast<float>(momenta[i] * std::cos(phi)));
-      objects.momentum[1].values.push_back(static_cast<float>(momenta[i] * std::sin(phi)));
+      objects.direction[0].values.push_back(static_cast<float>(0.087 * (towers[i].first + 0.5 - 28)));
+      objects.direction[1].values.push_back(static_cast<float>(momenta[i] * std::cos(phi)));
+      objects.direction[2].values.push_back(static_cast<float>(momenta[i] * std::sin(phi)));
     }
     return objects;
   }
@@ -199,7 +200,7 @@ TEST_CASE("jets that are listed in another order belong to the seeds in the orde
   CHECK(contains(message([&] { e2e::pairObjects(seeds, listed({{43, 0}, {30, 71}, {12, 35}}, {20.f, 90.f, 50.f})); }),
                  "(row 12, column 40)"));
   auto nowhere = listed({{30, 71}, {12, 40}, {43, 0}}, {90.f, 50.f, 20.f});
-  nowhere.eta.values[1] = std::nanf("");
+  nowhere.direction[0].values[1] = std::nanf("");
   CHECK(contains(message([&] { e2e::pairObjects(seeds, nowhere); }), "(row 12, column 40)"));
 }
 
@@ -209,6 +210,12 @@ TEST_CASE("a jet that is listed twice goes in once, and the others keep their nu
   REQUIRE(paired.size() == 2);
   CHECK(paired[0].object == 0);
   CHECK(paired[1].object == 2);
+  // with less of a direction, or none, too
+  auto objects = listed({{43, 0}, {30, 71}, {30, 71}}, {20.f, 90.f, 90.f});
+  objects.direction.resize(1);
+  CHECK(e2e::pairObjects(seeds, objects).size() == 2);
+  objects.direction.clear();
+  CHECK(e2e::pairObjects(seeds, objects).size() == 2);
   // two jets at one seed are two
   CHECK(e2e::pairObjects(seeds, listed({{43, 0}, {30, 71}, {30, 71}}, {20.f, 90.f, 80.f})).size() == 3);
 }
@@ -226,7 +233,7 @@ TEST_CASE("jets that cannot be ordered are refused") {
   bad.falling.values = {90.f, std::numeric_limits<float>::infinity()};
   CHECK(text(bad) == "jet_Pt is inf; its order tells which jet has which seed");
   bad = good;
-  bad.momentum[1].values.pop_back();
+  bad.direction[2].values.pop_back();
   CHECK(text(bad) == "jet_Py has 1 objects, jetSeed_ieta 2");
 }
 

@@ -326,8 +326,11 @@ TEST_CASE("the layout tells branches, order and the place of tracks") {
   layout = layouts().find({with(kJets, {"jet_IsTau", "gen_Prongs"}), std::nullopt}, "jet", kTracks, false);
   REQUIRE(layout.order);
   CHECK(layout.order->falling == "jet_Pt");
-  CHECK(layout.order->eta == "jet_Eta");
-  CHECK(layout.order->momentum == std::vector<std::string>{"jet_Px", "jet_Py"});
+  CHECK(layout.order->direction == std::vector<std::string>{"jet_Eta", "jet_Px", "jet_Py"});
+  layout = layouts().find({with(kJets, {"jetIsSignal"}), std::nullopt}, "jet", kTracks, false);
+  REQUIRE(layout.order);
+  CHECK(layout.order->falling == "jetpT");
+  CHECK(layout.order->direction.empty());
 }
 
 TEST_CASE("analyzers and modes that cannot be used are refused with the reason") {

@@ -18,17 +18,17 @@ namespace e2e {
 
   /// How one ntuple writes what is asked of it.
   struct RHTreeLayout {
-    /// Branches by whose falling order objects are those of the seeds, and of a direction that has to fit to them.
+    /// Branches by whose falling order objects are those of the seeds, and of a direction that has to fit to them: eta
+    /// and the momentum's x and y, eta alone, or nothing.
     struct Order {
       std::string falling;
-      std::string eta;
-      std::vector<std::string> momentum;  // x and y, or nothing
+      std::vector<std::string> direction;
     };
 
     std::string seedRows;
     std::string seedColumns;
     std::vector<std::string> images;  // branches of the channels asked for, in their order
-    std::optional<Order> order;       // where objects do not come in the order of their seeds
+    std::optional<Order> order;       // where objects come in another order than their seeds, or twice
     std::string hottest;              // branch of an image that holds energy at every seed; empty for none
     std::string tracks;               // see FrameOrigin
   };

@@ -72,7 +72,7 @@ namespace e2e {
     std::vector<RHTreeReader::Vectors> images_;
     RHTreeReader::Vectors seedRows_;
     RHTreeReader::Vectors seedColumns_;
-    std::vector<RHTreeReader::Vectors> order_;  // falling, eta, and x and y of the momentum where they are there
+    std::vector<RHTreeReader::Vectors> order_;  // of the layout: falling, and the direction
   };
 
 }  // namespace e2e

@@ -11,10 +11,9 @@ namespace e2e {
 
   /// Objects that an analyzer lists in the order of generated particles, whereas their seeds come by falling momentum.
   struct ListedObjects {
+    std::string seedRows;  // branch of the seeds, for messages
     BranchValues falling;
-    BranchValues eta;
-    std::vector<BranchValues> momentum;  // x and y, or nothing
-    std::string seedRows;                // branch of the seeds, for messages
+    std::vector<BranchValues> direction;  // eta and the momentum's x and y, eta alone, or nothing
   };
 
   /**

@@ -113,12 +113,11 @@ namespace e2e {
     if (mode->contains("order")) {
       auto const& order = mode->at("order");
       auto const suffix = mode->value("suffix", "");
-      auto momentum = names(order, "phi");
-      for (auto& name : momentum)
-        name += suffix;
-      layout.order = {order.at("falling").get<std::string>() + suffix,
-                      order.at("eta").get<std::string>() + suffix,
-                      std::move(momentum)};
+      layout.order = {order.at("falling").get<std::string>() + suffix, {}};
+      if (order.contains("eta"))
+        layout.order->direction.push_back(order.at("eta").get<std::string>() + suffix);
+      for (auto const& name : names(order, "phi"))
+        layout.order->direction.push_back(name + suffix);
     }
     return layout;
   }

@@ -71,8 +71,8 @@ namespace e2e {
       return reader_.vectors(name, purpose);
     };
     if (layout_.order) {
-      auto names = layout_.order->momentum;
-      names.insert(names.begin(), {layout_.order->falling, layout_.order->eta});
+      auto names = layout_.order->direction;
+      names.insert(names.begin(), layout_.order->falling);
       for (auto const& name : names)
         order_.push_back(open(name, ", which orders the jets"));
     }
@@ -140,9 +140,8 @@ namespace e2e {
     ListedObjects objects;  // filled one by one, so that the first fault is the one that is named
     objects.seedRows = layout_.seedRows;
     objects.falling = values(order_[0], entry);
-    objects.eta = values(order_[1], entry);
-    for (std::size_t i = 2; i < order_.size(); ++i)
-      objects.momentum.push_back(values(order_[i], entry));
+    for (std::size_t i = 1; i < order_.size(); ++i)
+      objects.direction.push_back(values(order_[i], entry));
     return pairObjects(seeds, objects);
   }
 

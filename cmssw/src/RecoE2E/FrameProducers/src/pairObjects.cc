@@ -23,20 +23,22 @@ namespace e2e {
     }
 
     bool liesAt(Seed const& seed, ListedObjects const& objects, std::size_t object) {
-      if (not(std::abs(objects.eta.values[object] / kTowerEta + kMiddle - (seed.row + 0.5)) <= kReach))
-        return false;
-      if (objects.momentum.empty())
+      auto const& direction = objects.direction;
+      if (direction.empty())
         return true;
-      auto const phi =
-          std::atan2(double(objects.momentum[1].values[object]), double(objects.momentum[0].values[object]));
+      if (not(std::abs(direction[0].values[object] / kTowerEta + kMiddle - (seed.row + 0.5)) <= kReach))
+        return false;
+      if (direction.size() < 3)
+        return true;
+      auto const phi = std::atan2(double(direction[2].values[object]), double(direction[1].values[object]));
       auto const away = kAround * phi / (2 * M_PI) + kFirst - (seed.column + 0.5);
       return std::abs(std::remainder(away, kAround)) <= kReach;
     }
 
     std::string names(ListedObjects const& objects) {
-      auto text = objects.eta.branch;
-      for (auto const& momentum : objects.momentum)
-        text += " and " + momentum.branch;
+      std::string text;
+      for (auto const& branch : objects.direction)
+        text += (text.empty() ? "" : " and ") + branch.branch;
       return text;
     }
   }  // namespace
@@ -48,9 +50,8 @@ namespace e2e {
     for (auto const value : falling)
       if (not std::isfinite(value))
         throw std::runtime_error(objects.falling.branch + " is " + number(value) + kOrder);
-    checkLength(objects.eta, seeds.size(), objects, "");
-    for (auto const& momentum : objects.momentum)
-      checkLength(momentum, seeds.size(), objects, "");
+    for (auto const& branch : objects.direction)
+      checkLength(branch, seeds.size(), objects, "");
 
     std::vector<std::size_t> order(seeds.size());
     std::iota(order.begin(), order.end(), 0);
