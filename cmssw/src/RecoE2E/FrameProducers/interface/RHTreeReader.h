@@ -16,7 +16,6 @@ class TBasket;
 class TBranch;
 class TDirectory;
 class TKey;
-class TLeaf;
 class TTree;
 
 namespace e2e {
@@ -53,7 +52,9 @@ namespace e2e {
 
     /// A branch with one integer of 32 or 64 bits an entry.
     struct Integer {
-      TLeaf* leaf = nullptr;
+      TBranch* branch = nullptr;
+      std::size_t size = 0;  // bytes
+      bool isSigned = false;
     };
 
     /// fileName is whatever TFile::Open understands, tree the path of the tree in it.
@@ -96,6 +97,7 @@ namespace e2e {
     TBranch* branch(std::string const& name, std::string const& purpose = "") const;
     void checkBaskets(TBranch const& branch) const;
     TBasket* basket(TBranch& branch, int number) const;
+    std::int64_t count(TBranch const& branch, int number) const;
     Vectors::Span const& span(Vectors& branch, std::int64_t entry) const;
 
     std::string fileName_;

@@ -350,14 +350,15 @@ namespace e2e {
   }
 
   RHTreeReader::Integer RHTreeReader::integer(std::string const& name) const {
-    constexpr std::array<std::string_view, 4> types{{"uint32_t", "uint64_t", "int32_t", "int64_t"}};
-    auto const* branch = this->branch(name);
+    constexpr std::array<std::string_view, 4> types{{"uint32_t", "int32_t", "uint64_t", "int64_t"}};
+    auto* branch = this->branch(name);
     auto const type = typeOf(*branch);
-    if (std::find(types.begin(), types.end(), type) == types.end() or branch->GetNleaves() != 1)
+    auto const found = std::find(types.begin(), types.end(), type) - types.begin();
+    if (found == 4 or branch->GetNleaves() != 1)
       throw cms::Exception(kInvalidNtuple) << name_ << ": branch " << name << " is " << type
                                            << "; expected one whole number of 32 or 64 bits an event";
     checkBaskets(*branch);
-    return {static_cast<TLeaf*>(const_cast<TBranch*>(branch)->GetListOfLeaves()->First())};
+    return {branch, found < 2 ? sizeof(std::uint32_t) : sizeof(std::uint64_t), found % 2 == 1};
   }
 
   RHTreeReader::Vectors RHTreeReader::vectors(std::string const& name, std::string const& purpose) const {
@@ -429,15 +430,29 @@ namespace e2e {
     }
   }  // namespace
 
+  /// Number of entries that a basket has by what its branch says.
+  std::int64_t RHTreeReader::count(TBranch const& branch, int number) const {
+    auto const* first = branch.GetBasketEntry() + number;
+    return (number < branch.GetWriteBasket() ? first[1] : entries_) - first[0];
+  }
+
   RHTreeReader::Number RHTreeReader::read(Integer const& integer, std::int64_t entry, std::uint64_t largest) const {
-    auto& branch = *integer.leaf->GetBranch();
-    basket(branch, basketOf(branch, entry));
-    if (fromRoot([&] { return branch.GetEntry(entry); }) <= 0)
-      throwDamaged("entry " + std::to_string(entry) + " of " + branch.GetName() + " cannot be read");
-    auto const number = integer.leaf->GetValueLong64();
-    auto const magnitude = static_cast<std::uint64_t>(number);
-    bool const negative = number < 0 and not integer.leaf->IsUnsigned();
-    Number result{negative ? std::to_string(number) : std::to_string(magnitude), std::nullopt};
+    auto& branch = *integer.branch;
+    auto const number = basketOf(branch, entry);
+    auto* basket = this->basket(branch, number);
+    auto const* buffer = basket->GetBufferRef();
+    auto const bytes = std::int64_t(basket->GetLast()) - basket->GetKeylen();
+    auto const entries = count(branch, number);
+    if (buffer == nullptr or basket->GetKeylen() < 0 or basket->GetLast() > buffer->BufferSize() or
+        bytes != entries * static_cast<std::int64_t>(integer.size))
+      throwDamaged("basket " + std::to_string(number) + " of " + branch.GetName() + " does not hold " +
+                   std::to_string(entries) + " numbers");
+    auto const* at = buffer->Buffer() + basket->GetKeylen() + (entry - branch.GetBasketEntry()[number]) * integer.size;
+    bool const narrow = integer.size == sizeof(std::uint32_t);
+    std::uint64_t const magnitude = narrow ? bigEndian<std::uint32_t>(at) : bigEndian<std::uint64_t>(at);
+    auto const number64 = narrow ? static_cast<std::int32_t>(magnitude) : static_cast<std::int64_t>(magnitude);
+    bool const negative = integer.isSigned and number64 < 0;
+    Number result{negative ? std::to_string(number64) : std::to_string(magnitude), std::nullopt};
     if (not negative and magnitude > 0 and magnitude <= largest)
       result.value = magnitude;
     return result;
@@ -452,14 +467,14 @@ namespace e2e {
     if (basket != vectors.basket_ or number != vectors.number_) {
       vectors.basket_ = nullptr;
       vectors.spans_.clear();
-      auto const* first = branch.GetBasketEntry() + number;
-      auto const count = (number < branch.GetWriteBasket() ? first[1] : entries_) - first[0];
+      auto const count = this->count(branch, number);
       auto const* buffer = basket->GetBufferRef();
       auto const damaged = [&] {
         throwDamaged("basket " + std::to_string(number) + " of " + branch.GetName() + " does not hold " +
                      std::to_string(count) + " vectors of numbers");
       };
-      if (buffer == nullptr or basket->GetLast() < basket->GetKeylen() or basket->GetLast() > buffer->BufferSize())
+      if (buffer == nullptr or basket->GetKeylen() < 0 or basket->GetLast() < basket->GetKeylen() or
+          basket->GetLast() > buffer->BufferSize())
         damaged();
       std::size_t at = basket->GetKeylen();
       std::size_t const end = basket->GetLast();
@@ -478,7 +493,7 @@ namespace e2e {
         damaged();
       vectors.basket_ = basket;
       vectors.number_ = number;
-      vectors.first_ = first[0];
+      vectors.first_ = branch.GetBasketEntry()[number];
     }
     return vectors.spans_[entry - vectors.first_];
   }
