@@ -34,6 +34,7 @@ namespace e2e {
     constexpr std::int64_t kLargestRecord = std::int64_t(1) << 28;
     constexpr std::size_t kVectorHeader = 10;  // of a std::vector in a basket: bytes that follow, version, size
     constexpr int kDeepest = 20;               // folders in folders of a file
+    constexpr int kShortestKey = 45, kLongestKey = 1024;  // of a basket: what is always there, and three names
 
     template <typename T>
     T bigEndian(char const* bytes) {
@@ -408,13 +409,23 @@ namespace e2e {
     auto const* there = branch.GetListOfBaskets();
     if (number >= there->GetSize() or there->UncheckedAt(number) == nullptr) {
       std::int64_t const position = branch.GetBasketSeek(number), size = branch.GetBasketBytes()[number];
-      std::array<char, 10> header{};  // of a record: bytes in the file, version, bytes in memory
-      if (position <= 0 or size <= 0 or position + size > file_->GetEND() or
-          fromRoot([&] { return file_->ReadBuffer(header.data(), position, header.size()); }))
+      std::array<char, kLongestKey> header{};
+      auto const length = static_cast<int>(std::min<std::int64_t>(size, kLongestKey));
+      if (position <= 0 or size < kShortestKey or position + size > file_->GetEND() or
+          fromRoot([&] { return file_->ReadBuffer(header.data(), position, length); }))
         throwDamaged(what + " lies outside the file");
+      // Of a record: bytes in the file, version, bytes in memory, date, bytes of its key; whose last are, of a basket,
+      // the number of entries, where their data end (the key counted), and a flag.
       auto const inMemory = static_cast<std::int32_t>(bigEndian<std::uint32_t>(header.data() + 6));
+      auto const key = static_cast<int>(bigEndian<std::uint16_t>(header.data() + 14));
       if (inMemory < 0 or inMemory > kLargestRecord)
         throwDamaged(what + " has " + std::to_string(inMemory) + " bytes");
+      if (key < kShortestKey or key > length)
+        throwDamaged(what + " has a key of " + std::to_string(key) + " bytes");
+      auto const entries = bigEndian<std::uint32_t>(header.data() + key - 9);
+      auto const end = static_cast<std::int32_t>(bigEndian<std::uint32_t>(header.data() + key - 5));
+      if (entries != count(branch, number) or end < key or end > std::int64_t(key) + inMemory)
+        throwDamaged(what + " does not hold " + std::to_string(count(branch, number)) + " entries");
     }
     auto* basket = fromRoot([&] { return branch.GetBasket(number); });
     if (basket == nullptr)
