@@ -17,7 +17,8 @@ import torch
 from fuzz import Kind, digest
 
 from e2e import models, tasks
-from e2e.data import parquet, split, store
+from e2e.data import layouts, parquet, split, store
+from e2e.data.ntuple_writer import Event, write_ntuple
 from e2e.data.scores import read_scores
 from e2e.data.sources import convert_file
 from e2e.data.store import Metadata, Samples
@@ -336,11 +337,53 @@ def sign_model(folder: Path) -> None:
     write_json(folder / "model.json", content | {"sha256": sha256(folder / "model.onnx")})
 
 
+# Ntuples: of photons, and of jets with all kinds of channels, each object's seed and truth.
+
+
+def make_ntuples(folder: Path) -> None:
+    random = np.random.default_rng(1)
+    for task, seeds in ((TASK, (60, 100)), (tasks.task("mass_regression", 5), (25, 30))):
+        events = []
+        for number in range(1, 5):
+            frames = {}
+            for channel in task.channels:
+                frame = random.exponential(1, task.frame_shape(channel)).astype(np.float32)
+                frames[channel.name] = np.where(random.random(frame.shape) < 0.01, frame, np.float32(0))
+            first = task.channels[0] if task is TASK else tasks.HCAL
+            frames[first.name][seeds] = 50
+            objects = dict.fromkeys((q.name for q in task.kinematics), np.ones(1, np.float32))
+            table = layouts.TABLE["objects"][task.objects]["seeds"]
+            objects |= {name: np.full(1, seed, np.float32) for name, seed in zip(table, seeds, strict=True)}
+            truth = {"gen_pdgId": [22.0]} if task is TASK else {"a_m": [8.0]}
+            objects |= {name: np.array(values, np.float32) for name, values in truth.items()}
+            events.append(Event(1, 1, number, frames, objects))
+        write_ntuple(folder / f"{task.objects}.root", events, task=task)
+
+
+def read_ntuples(folder: Path) -> str:
+    found = []
+    for task in (TASK, tasks.task("mass_regression", 5)):
+        convert_file(task, folder / f"{task.objects}.root", folder / "out.parquet", progress=False)
+        of = store.read(folder / "out.parquet")
+        found += [
+            of.run,
+            of.lumi,
+            of.event,
+            of.object,
+            of.target,
+            *of.kinematics.values(),
+            of.index,
+            of.value,
+        ]
+    return digest(*found)
+
+
 KINDS = {
     "crops in HDF5": Kind(
         make_crops, converted("electron_photon"), ["lzf.h5", "gzip.h5", "whole.h5", "new.h5"]
     ),
     "jets in parquet": Kind(make_jets, converted("quark_gluon"), ["single.parquet", "together.parquet"]),
+    "ntuples": Kind(make_ntuples, read_ntuples, ["photon.root", "jet.root"]),
     "stores": Kind(make_store, read_store, ["a.parquet"], checked=True, foreign=FOREIGN),
     "stores with new checksums": Kind(make_store, read_store, ["a.parquet"], resign=sign_store),
     "splits": Kind(make_split, read_split, ["split.parquet"], checked=True),
