@@ -47,7 +47,7 @@ def test_a_wrong_response_is_noticed() -> None:
 
 def test_separation_of_classes() -> None:
     numbers = dict.fromkeys(jet_validation.SINGLE_NUMBERS, np.array([1.0, 2.0, 3.0, 4.0, 9.0]))
-    jets = pd.DataFrame({"truth": [21.0, 21.0, 1.0, 3.0, 0.0], **numbers})
+    jets = pd.DataFrame({"target": [0.0, 0.0, 1.0, 1.0, np.nan], **numbers})
     assert set(jet_validation.separation(tasks.QUARK_GLUON, jets).values()) == {1.0}
     assert jet_validation.separation(tasks.QUARK_GLUON, jets[:2]) == {}
     assert jet_validation.separation(tasks.MASS_REGRESSION, jets) == {}

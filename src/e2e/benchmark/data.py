@@ -376,7 +376,10 @@ def converting(source: Path, task: Task, folder: Path, sizes: Sizes) -> list[Com
     conversion(source, task, folder)
     file = pq.ParquetFile(folder / "converted.parquet")
     groups = [file.read_row_group(group) for group in range(file.num_row_groups)]
-    floor = partial(conversion_floor, source, ntuple.check(source, task).read, groups, folder)
+    checked = ntuple.check(source, task)
+    images = [image.branch for image in checked.layout.images.values()]
+    read = [*ntuple.IDENTITY, *checked.branches, *images]
+    floor = partial(conversion_floor, source, read, groups, folder)
     loop = partial(conversion_by_event, source, task, folder, sizes.slow_events)
     return [
         Comparison(

@@ -80,7 +80,7 @@ def prepare(
         first = next(iter(ntuples))
         raise E2EError(f"none of the {len(reference)} scored objects is in the ntuples ({first}, ...)")
     source = folder / "events.root"
-    write_ntuple(source, (event.with_objects(i, slice(None)) for i, event in enumerate(found)), task=task)
+    write_ntuple(source, (event.with_objects(i, slice(None)) for i, event in enumerate(found, 1)), task=task)
     convert(task, source, source.with_suffix(".parquet"), progress=False)
     images = store.read(source.with_suffix(".parquet")).images()
     first = np.cumsum([0, *(len(event.values) for event in found)])  # image of each event's first object
@@ -108,7 +108,8 @@ def _test_events(
     scored = dict(iter(reference.groupby(EVENT)[["object", "value"]]))
     share = -(-most // len(ntuples))
     for path, sample in ntuples.items():
-        ntuple.check(path, task)
+        layout = ntuple.check(path, task).layout
+        images = [layout.images[channel.name].branch for channel in task.channels]
         with ntuple.open_tree(path) as tree:
             identity = zip(
                 *(tree[name].array(library="np").tolist() for name in ntuple.IDENTITY), strict=True
@@ -117,13 +118,15 @@ def _test_events(
             entries = ((entry, key) for entry, key in enumerate(keys) if key in scored)
             for entry, key in islice(entries, share):
                 branches = tree.arrays(
-                    ntuple.vector_branches(task), entry_start=entry, entry_stop=entry + 1, library="np"
+                    [*images, *layout.seeds], entry_start=entry, entry_stop=entry + 1, library="np"
                 )
-                frames = {channel.name: branches.pop(channel.name)[0] for channel in task.channels}
                 rows = scored[key]["object"].to_numpy()
                 yield TestEvent(
-                    {name: _hits(frame) for name, frame in frames.items()},
-                    {name: values[0][rows] for name, values in branches.items()},
+                    {
+                        channel.name: _hits(branches[image][0])
+                        for channel, image in zip(task.channels, images, strict=True)
+                    },
+                    {name: branches[name][0][rows] for name in layout.seeds},
                     scored[key]["value"].to_numpy(),
                 )
 

@@ -166,7 +166,7 @@ def _columns(path: str | Path, tree: uproot.TTree, layout: Layout, task: Task) -
             "energy there"
         }
     here, left = found.count(0), found.count(-OWN["shift"])
-    if left > here:
+    if left > here and 2 * left >= len(found):
         raise E2EError(
             f"{path}: {names['image']} lies {OWN['shift']} towers to the left of the jets ({left} of "
             f"{len(found)} seeds have "

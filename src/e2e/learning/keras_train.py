@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -169,7 +169,7 @@ class _Header:
     """What a checkpoint says in JSON."""
 
     fingerprint: str
-    rows: list[dict[str, float]]
+    rows: list[dict[str, Any]]  # of numbers; whole ones stay whole
     seconds: float
 
 
@@ -212,6 +212,8 @@ class State:
             with np.load(path, allow_pickle=False) as file:
                 arrays = dict(file)
             header = build(_Header, parse(str(arrays["header"])))
+            if not all(type(number) in (int, float) for row in header.rows for number in row.values()):
+                raise ValueError("a row of the history is not of numbers")
             best = [arrays[f"best {i}"] for i in range(len(self.model.weights))]
             variables = [arrays[f"variable {i}"] for i in range(len(self.variables))]
             if not all(isinstance(array, np.ndarray) for array in (*best, *variables)):

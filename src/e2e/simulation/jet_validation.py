@@ -226,6 +226,8 @@ def validate(task: str, ntuples: Sequence[str | Path], record: str | Path, figur
 
 def separation(task: tasks.Task, jets: pd.DataFrame) -> dict[str, float]:
     """max(AUC, 1 - AUC) of single numbers between the classes of a task; empty without two classes."""
+    if not task.classes:
+        return {}
     jets = jets[jets.target.notna()]
     target = jets.target
     if target.nunique() != 2:

@@ -223,7 +223,7 @@ namespace e2e {
         left += hottest == -static_cast<int>(own.shift);
       }
     }
-    if (jets >= own.jets and left > here)
+    if (jets >= own.jets and left > here and 2 * left >= jets)
       throw invalid(reader_.file(),
                     branch.name() + " lies " + std::to_string(own.shift) + " towers to the left of the jets (" +
                         std::to_string(left) + " of " + std::to_string(jets) +
