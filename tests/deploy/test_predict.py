@@ -146,14 +146,15 @@ def test_the_commands_of_the_page_about_an_own_ntuple_work_one_after_the_other(
     """And none of them takes the output of another one away."""
     page = (Path(__file__).parents[2] / "docs/how-to/my-own-ntuple.md").read_text()
     commands = re.findall(r"^e2e ([^#\n]*)", page, re.MULTILINE)
-    assert [command.split()[0] for command in commands] == ["predict", "inspect", "convert", "inspect"]
+    assert [command.split()[0] for command in commands] == ["inspect", "predict", "convert", "inspect"]
     monkeypatch.chdir(tmp_path)
     shutil.copy(ntuple, "IN.root")
     for command in commands:
         words = [str(model) if word.endswith("model.onnx") else word for word in command.split()]
         assert main(words) == 0
+        out = capsys.readouterr().out
         if words[0] == "predict":
-            said = capsys.readouterr().out
+            said = out
     table = pd.read_parquet("SCORES.parquet")
     low, high = table["score"].min(), table["score"].max()
     rejected = r"rejected: 1 [\w ]+"

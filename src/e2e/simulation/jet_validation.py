@@ -282,9 +282,8 @@ def _read_file(task: tasks.Task, path: Path) -> Iterator[pd.DataFrame]:
     with ntuple.open_tree(path) as tree:
         missing = [name for name in PARTICLE_JETS if name not in tree]
         if missing or layout.truth is None:
-            raise E2EError(
-                f"{path}: no {missing[0] if missing else 'truth'}; validate ntuples of `e2e simulate`"
-            )
+            lacking = f"branch {missing[0]}" if missing else "truth"
+            raise E2EError(f"{path}: no {lacking}; validate ntuples of `e2e simulate`")
         for start in range(0, min(tree.num_entries, EVENTS_PER_FILE), _CHUNK):
             stop = min(start + _CHUNK, EVENTS_PER_FILE)
             yield _measure(task, layout, tree.arrays(library="np", entry_start=start, entry_stop=stop))
