@@ -383,7 +383,7 @@ KINDS = {
         make_crops, converted("electron_photon"), ["lzf.h5", "gzip.h5", "whole.h5", "new.h5"]
     ),
     "jets in parquet": Kind(make_jets, converted("quark_gluon"), ["single.parquet", "together.parquet"]),
-    "ntuples": Kind(make_ntuples, read_ntuples, ["photon.root", "jet.root"]),
+    "ntuples": Kind(make_ntuples, read_ntuples, ["photon.root", "jet.root"], checked=True),
     "stores": Kind(make_store, read_store, ["a.parquet"], checked=True, foreign=FOREIGN),
     "stores with new checksums": Kind(make_store, read_store, ["a.parquet"], resign=sign_store),
     "splits": Kind(make_split, read_split, ["split.parquet"], checked=True),

@@ -16,7 +16,6 @@ UNCHECKED = (
     "crops in HDF5",
     "jets in parquet",
     "models with a new checksum",
-    "ntuples",
     "records",
     "stores with new checksums",
 )  # no checksum tells other values
@@ -24,6 +23,7 @@ CHECKED = (
     "checkpoints",
     "checkpoints of Keras",
     "models",
+    "ntuples",
     "scores",
     "splits",
     "stores",
