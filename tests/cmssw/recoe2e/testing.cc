@@ -54,7 +54,8 @@ namespace testing {
       for (auto n : shape)
         dimensions += field(1, static_cast<std::uint64_t>(n));
       std::string raw(values.size() * sizeof(T), '\0');
-      std::memcpy(raw.data(), values.data(), raw.size());
+      if (not values.empty())
+        std::memcpy(raw.data(), values.data(), raw.size());
       return dimensions + field(2, static_cast<std::uint64_t>(type)) + field(8, name) + field(9, raw);
     }
 
