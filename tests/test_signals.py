@@ -183,3 +183,33 @@ def test_cmsrun_is_stopped_and_waited_for(e2e, tmp_path, number):
     assert len(group(int(measured))) >= 3  # measured.py, cmsRun, sleep
     stop(process, number, tmp_path, left=["cmsRun.log", "results"])
     gone(int(measured))
+
+
+DROPPED = """
+import os, signal, time
+from e2e.errors import Stopped, stoppable
+
+class Deleted:
+    def __del__(self):
+        os.kill(os.getpid(), signal.{name})
+        time.sleep(0.1)
+
+try:
+    with stoppable():
+        Deleted()
+        time.sleep(60)
+        print("went on")
+except Stopped as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_a_signal_is_not_dropped_with_what_python_drops(number):
+    ended = subprocess.run(
+        [sys.executable, "-c", DROPPED.format(name=number.name)],
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY / "src")},
+        capture_output=True,
+        text=True,
+    )
+    assert (ended.stdout, ended.stderr) == (f"stopped by {number.name}\n", "")

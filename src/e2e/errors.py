@@ -2,6 +2,7 @@
 
 import errno
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -42,16 +43,29 @@ class Stopped(BaseException):
 def stoppable() -> Iterator[None]:
     """Let SIGTERM unwind the block as Ctrl-C does, so that no scratch file stays; both leave it as `Stopped`.
 
-    For the main thread of a process. A signal that the process was told to ignore stays so.
+    For the main thread of a process. A signal that the process was told to ignore stays so. Python drops what
+    is raised in a ``__del__`` or in a callback of the garbage collector, of which Dask has one; a signal that
+    came there is raised again a moment later.
     """
     received = []
+    unraisable = sys.unraisablehook
 
     def stop(number: int, _: object) -> None:
-        received.append(number)
-        raise KeyboardInterrupt if number == signal.SIGINT else Stopped(number)
+        if number != signal.SIGALRM:
+            received.append(number)
+        raise KeyboardInterrupt if received[0] == signal.SIGINT else Stopped(received[0])
+
+    def dropped(what: "sys.UnraisableHookArgs") -> None:
+        if received and isinstance(what.exc_value, KeyboardInterrupt | Stopped):
+            signal.signal(signal.SIGALRM, stop)
+            signal.setitimer(signal.ITIMER_REAL, 0.01)
+        else:
+            unraisable(what)
 
     numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
     before = {number: signal.signal(number, stop) for number in numbers}
+    before[signal.SIGALRM] = signal.getsignal(signal.SIGALRM)
+    sys.unraisablehook = dropped
     try:
         yield
     except BaseException:
@@ -59,5 +73,7 @@ def stoppable() -> Iterator[None]:
             raise Stopped(received[0]) from None
         raise
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        sys.unraisablehook = unraisable
         for number, handler in before.items():
             signal.signal(number, handler)

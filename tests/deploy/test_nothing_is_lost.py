@@ -275,13 +275,17 @@ while time.monotonic() < end and not os.path.exists(os.environ["LOOKED_UP"]):
 
 
 def test_onnx_runtime_neither_looks_up_its_maker_nor_leaves_a_trace(tmp_path):
-    """Without the setting it does both, some 9 s after its import (1.31): else this test could not fail."""
+    """Without the setting it does both, some 9 s after its import (1.31): else this test could not fail.
+
+    Not where a variable such as CI or JENKINS_URL is set, so it gets next to none.
+    """
     (tmp_path / "shim.c").write_text(SHIM)
     subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "shim.so", tmp_path / "shim.c"], check=True)
     jobs = []
-    for setting, seconds in (("off", "20"), ("on", "60")):
+    for setting, seconds in (("off", "20"), ("on", "120")):
         (tmp_path / setting).mkdir()
-        environment = {name: value for name, value in os.environ.items() if name not in SETTINGS} | {
+        environment = {
+            "PATH": os.environ["PATH"],
             "PYTHONPATH": str(LIBRARY),
             "HOME": str(tmp_path / setting),
             "LD_PRELOAD": str(tmp_path / "shim.so"),
