@@ -115,7 +115,12 @@ def test_every_mode_of_the_table_has_a_case():
 def test_cmsrun_and_convert_cut_the_same_frames(case, taken, tmp_path):
     path, objects, frames = taken[case.name]
     assert [tuple(row) for row in objects[:, 2:].tolist()] == list(case.objects)
-    convert(task_of(case), path, tmp_path / "x.parquet", progress=False, own_columns=case.own_columns)
+    metadata = convert(
+        task_of(case), path, tmp_path / "x.parquet", progress=False, own_columns=case.own_columns
+    )
+    assert {about for about, note in metadata.notes.items() if note.startswith("not read")} == set(
+        case.unread
+    )
     samples = store.read(tmp_path / "x.parquet")
     assert samples.identity()[list(OBJECT[1:])].to_numpy().tolist() == objects.tolist()
     np.testing.assert_array_equal(samples.images(), frames)

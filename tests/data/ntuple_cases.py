@@ -40,7 +40,8 @@ class Case:
     """A file that ``make`` writes, and what must come of it when it is read for ``task``.
 
     ``objects`` are (event, object) of those that go in. A file that is ``refused`` has none: then this is how
-    the first line of the message goes on after the file's name.
+    the first line of the message goes on after the file's name. ``unread`` are branches of kinematics and
+    truth that `e2e convert` says it has not read, which cmsRun never does.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Case:
     channels: int | None = None
     own_columns: bool = False
     mode: tuple[str, str] | None = None  # kind of object and name in the table
+    unread: tuple[str, ...] = ()
 
 
 # --- whole files
@@ -328,6 +330,17 @@ def scalar(name: str, kind: type, value: float | None = None) -> Change:
     return change
 
 
+def of_doubles(*names: str) -> Change:
+    return lambda branches: branches.update(
+        {name: [np.array(values, np.float64) for values in branches[name]] for name in names}
+    )
+
+
+def one_number(*names: str) -> Change:
+    """Branches of one number an event instead of vectors."""
+    return lambda branches: branches.update({name: np.ones(len(TOWERS), np.float32) for name in names})
+
+
 def twice(branches: Branches) -> None:
     """The first jet of the first event, matched by two generated particles."""
     for name in ("jetSeed_ieta", "jetSeed_iphi"):
@@ -553,6 +566,70 @@ VALUES = [
 ]
 
 
+# --- kinematics and truth of other types: they are optional, and cmsRun does not look at them
+
+CANDIDATES = {name: NESTED for name in ("jetPFCandPx", "jetPFCandPy", "jetPFCandPz")}
+SUBJETS = {f"subJet{i}_P{axis}": ONES for i in range(2) for axis in "xyz"}
+OPTIONAL = [
+    Case(
+        "kinematics and truth of doubles",
+        "quark_gluon",
+        tree(jets() | JET_MODES["dijet"], of_doubles("jetPt", "jetEta", "jetPhi", "jetM", "jet_truthLabel")),
+        JETS,
+    ),
+    Case(
+        "kinematics of numbers",
+        "electron_photon",
+        tree(photons() | PHOTON_MODES["photon candidates"], one_number("pho_pT", "pho_eta")),
+        PHOTONS,
+        unread=("pho_pT", "pho_eta"),
+    ),
+    Case(
+        "kinematics in lists of lists",
+        "quark_gluon",
+        tree(jets() | JET_MODES["dijet"], replaced(jetPt=NESTED, jetEta=NESTED)),
+        JETS,
+        unread=("jetPt", "jetEta"),
+    ),
+    Case(
+        "candidates of numbers",
+        "quark_gluon",
+        tree(jets() | CANDIDATES, replaced(jetPFCandPy=ONES, jetPFCandPz=np.ones(3, np.float32))),
+        JETS,
+        unread=("jetPFCandPy", "jetPFCandPz"),
+    ),
+    Case(
+        "subjets in lists of lists",
+        "quark_gluon",
+        tree(jets() | SUBJETS, replaced(subJet1_Px=NESTED)),
+        JETS,
+        unread=("subJet1_Px",),
+    ),
+    Case(
+        "truth of numbers",
+        "quark_gluon",
+        tree(jets() | JET_MODES["dijet"], one_number("jet_truthLabel")),
+        JETS,
+        unread=("jet_truthLabel",),
+    ),
+    Case(
+        "masses of an unknown number of jets",
+        "mass_regression",
+        tree(jets() | JET_MODES["dijet_tau_massregression"], one_number("jetPdgIds")),
+        JETS,
+        channels=5,
+        unread=("jetPdgIds",),
+    ),
+    Case(
+        "an order of doubles",
+        "tau",
+        tree(TAU, of_doubles("jet_Pt")),
+        refused="branch jet_Pt is std::vector<double>; expected one std::vector<float> an event",
+        channels=5,
+    ),
+]
+
+
 # --- files
 
 
@@ -701,4 +778,4 @@ FILES = [
     ),
 ]
 
-CASES = [*MODES, *FORKS, *VALUES, *FILES]
+CASES = [*MODES, *FORKS, *VALUES, *OPTIONAL, *FILES]

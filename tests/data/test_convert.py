@@ -260,8 +260,8 @@ BAD_VALUES = {
         r"branch runId is uint16_t; expected one whole number of 32 or 64 bits",
     ),
     "vector of doubles": (
-        lambda branches: branches.update(pho_E=[np.ones(1), np.ones(1)]),
-        r"branch pho_E is std::vector<double>; expected one std::vector<float>",
+        lambda branches: branches.update(EB_time=[values.astype(float) for values in branches["EB_time"]]),
+        r"branch EB_time is std::vector<double>; expected one std::vector<float>",
     ),
     "event 0": (
         lambda branches: branches.update(eventId=np.array([1, 0], np.uint64)),
@@ -283,6 +283,27 @@ def test_bad_content(broken, tmp_path, change, message):
     assert str(caught.value).startswith(str(source))
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.glob("out/*"))
+
+
+@pytest.mark.filterwarnings("error")
+def test_kinematics_and_truth_of_other_types(broken, tmp_path):
+    """Doubles are read as they are; what is not one number an object is null, and said."""
+
+    def change(branches):
+        branches["pho_E"] = [np.array([70.0]), np.array([1e300])]
+        branches["pho_pT"] = np.array([1.5, 2.5])
+        branches["gen_pdgId"] = np.array([11, 22], np.int32)
+
+    metadata = convert(TASK, broken(change), tmp_path / "out.parquet", progress=False)
+    samples = store.read(tmp_path / "out.parquet")
+    np.testing.assert_array_equal(samples.kinematics["pho_E"], np.array([70, np.nan], np.float32))
+    assert np.isfinite(samples.kinematics["pho_eta"]).all()
+    assert np.isnan(samples.kinematics["pho_pT"]).all()
+    assert np.isnan(samples.target).all()
+    assert metadata.notes["pho_E that is not finite"] == "null for 1 objects"
+    expected = "expected one std::vector<float> an event"
+    assert metadata.notes["pho_pT"] == f"not read, as it is double; {expected}"
+    assert metadata.notes["gen_pdgId"] == f"not read, as it is int32_t; {expected}"
 
 
 def test_another_tree(broken, tmp_path):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import count, takewhile
 from pathlib import Path
 
 import awkward as ak
@@ -14,7 +16,7 @@ import numpy as np
 import uproot
 
 from e2e.data import layouts
-from e2e.data.layouts import IDENTITY, MARKER, OWN, TREE, Contents, Layout
+from e2e.data.layouts import IDENTITY, MARKER, OWN, TREE, Contents, Layout, Source
 from e2e.errors import E2EError
 from e2e.tasks import Task
 
@@ -24,6 +26,10 @@ UPROOT_OPTIONS = {"array_cache": None, "handler": uproot.MemmapSource}
 
 BASKET_LIMIT = 1 << 28  # bytes: more than any basket has, so a larger one is a damaged number
 COLLISION_RUNS = 100_000  # CMS has numbered runs with collisions above it since 2009; simulation has run 1
+# What kinematics and truth are: one number an object, or lists of them; ANY: with numbers of other types.
+NUMBERS, LISTS = "std::vector<float>", "std::vector<std::vector<float>>"
+_ANY = r"(bool|float|double|u?int(8|16|32|64)_t)"
+ANY = {kind: kind.replace("float", _ANY) for kind in (NUMBERS, LISTS)}
 SIMULATED_HERE, SIMULATION, DATA, UNKNOWN = "e2e simulation", "simulation", "detector data", "unknown"
 
 
@@ -64,23 +70,22 @@ def check(path: str | Path, task: Task, own_columns: bool = False) -> Ntuple:
             kind = tree[branch].interpretation
             if not (isinstance(kind, uproot.AsDtype) and kind.to_dtype.str[1:] in ("u4", "u8", "i4", "i8")):
                 _wrong_type(path, tree[branch], "one whole number of 32 or 64 bits")
+        layout, notes = _readable(tree, layout, task)
         images = [image.branch for image in layout.images.values()]
         vectors = [branch for branch in _vectors(task, layout) if branch in contents.branches]
-        if layout.order:
-            for branch in (layout.order.falling, *layout.order.direction):
-                if branch not in contents.branches:
-                    raise E2EError(
-                        f"{path}: {TREE} has no branch {branch}, which orders the jets; write the "
-                        "ntuple with it"
-                    )
-        for branch in dict.fromkeys((*layout.seeds, *images, *vectors)):
-            if tree[branch].typename != "std::vector<float>":
-                _wrong_type(path, tree[branch], "one std::vector<float>")
+        for branch in _order(layout):
+            if branch not in contents.branches:
+                raise E2EError(
+                    f"{path}: {TREE} has no branch {branch}, which orders the jets; write the ntuple with it"
+                )
+        for branch in dict.fromkeys((*layout.seeds, *images, *_order(layout))):
+            if tree[branch].typename != NUMBERS:
+                _wrong_type(path, tree[branch], f"one {NUMBERS}")
         for branch in (*IDENTITY, *layout.seeds, *images, *vectors):
             _check_baskets(tree, branch)
         rows = ak.to_numpy(ak.flatten(tree[layout.seeds[0]].array()))
         runs = tree[IDENTITY[0]].array(library="np")
-        notes = {"ntuple": str(layout)}
+        notes = {"ntuple": str(layout), **notes}
         if OWN["image"] in layout.images:
             notes |= _columns(path, tree, layout, task)
         return Ntuple(
@@ -107,10 +112,48 @@ def contents_of(tree: uproot.TTree) -> Contents:
     return Contents(frozenset(tree.keys(recursive=False)), marker)
 
 
-def _vectors(task: Task, layout: Layout) -> Iterator[str]:
-    """Branches with one number an object, beside seeds, that are read where they are there."""
+def _readable(tree: uproot.TTree, layout: Layout, task: Task) -> tuple[Layout, dict[str, str]]:
+    """A layout without the kinematics and the truth whose branches are of types that are not read; notes.
+
+    Such a file is taken: a model looks at images alone, and cmsRun does not even open these branches.
+    """
+    notes: dict[str, str] = {}
+
+    def known(branch: str | None, expected: str = NUMBERS) -> bool:
+        if branch is None or branch not in tree or re.fullmatch(ANY[expected], tree[branch].typename):
+            return True
+        notes[branch] = f"not read, as it is {tree[branch].typename}; expected one {expected} an event"
+        return False
+
+    def all_known(source: Source) -> bool:
+        found = [known(source.complete)]
+        for name in source.branches:
+            if source.kind == "subjets":
+                numbered = takewhile(tree.__contains__, (name.format(number) for number in count()))
+                found += map(known, numbered)
+            else:
+                found.append(known(name, LISTS if source.kind == "sum" else NUMBERS))
+        return all(found)
+
+    kinematics = {
+        quantity.name: tuple(filter(all_known, layout.kinematics.get(quantity.name, ())))
+        for quantity in task.kinematics
+    }
+    truth = layout.truth
+    if truth and not all([known(truth.branch), known(truth.complete)]):
+        truth = None
+    return replace(layout, kinematics=kinematics, truth=truth), notes
+
+
+def _order(layout: Layout) -> Iterator[str]:
+    """Branches that order the objects."""
     if layout.order:
         yield from (layout.order.falling, *layout.order.direction)
+
+
+def _vectors(task: Task, layout: Layout) -> Iterator[str]:
+    """Branches with one number an object, beside seeds, that are read where they are there."""
+    yield from _order(layout)
     for truth in [layout.truth] if layout.truth else []:
         yield from filter(None, (truth.branch, truth.complete))
     for quantity in task.kinematics:

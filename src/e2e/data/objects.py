@@ -229,7 +229,8 @@ class _Chunk:
         there = fits[self.owner]
         if self.sorter is not None:
             lists = ak.mask(lists, fits)[ak.mask(self.sorter, fits)]
-        values[there] = ak.to_numpy(ak.flatten(lists[fits]))
+        with np.errstate(over="ignore"):  # of doubles: infinite, and so null
+            values[there] = ak.to_numpy(ak.flatten(lists[fits]))
         return values, there
 
     def _complete(self, branch: str | None) -> NDArray[np.bool_]:
