@@ -71,6 +71,22 @@ def output_path(path: str | Path, *inputs: str | Path) -> Path:
     return target
 
 
+def ordinary(path: str | Path) -> str | Path:
+    """The path of an input; raises E2EError for a pipe or a device, which may never give a byte, or end."""
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+        raise E2EError(f"{path}: cannot be opened (no ordinary file); copy what it gives into one")
+    return path
+
+
+def beginning(path: str | Path, length: int) -> tuple[bytes, int]:
+    """The first ``length`` bytes of an input, and how many it has; raises E2EError if it cannot be opened."""
+    try:
+        with open(ordinary(path), "rb") as file:
+            return file.read(length), os.fstat(file.fileno()).st_size
+    except OSError as error:
+        raise E2EError(f"{path}: cannot be opened ({error.strerror})") from None
+
+
 @contextmanager
 def whole(path: str | Path) -> Iterator[Path]:
     """Yield a scratch path beside ``path`` that is renamed to it when the block succeeds.

@@ -7,9 +7,11 @@ outcome and in the first line of what they say.
 from __future__ import annotations
 
 import math
+import os
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -441,6 +443,15 @@ VALUES = [
         tree(photons(), at("EB_time", 1, np.zeros(100, np.float32))),
         refused="event 3:7:102: EB_time has 100 values; a frame of 170 x 360 has 61200",
     ),
+    *(
+        Case(
+            f"short image of an event without {what}",
+            "electron_photon",
+            tree(photons([*CRYSTALS, event]), at("EB_time", 3, np.zeros(100, np.float32)), per_basket=1),
+            refused="event 3:7:104: EB_time has 100 values; a frame of 170 x 360 has 61200",
+        )
+        for what, event in (("objects", []), ("a crop", [(3, 9)]))
+    ),
     Case(
         "image of the whole ECAL",
         "electron_photon",
@@ -693,6 +704,12 @@ def of_bytes(change: Callable[[bytes], bytes], **options: Any) -> Callable[[Path
     return make
 
 
+def in_directory(content: bytes, at: int) -> bytes:
+    """Another number in the directory that follows the file's key and names."""
+    at += 100 + struct.unpack_from(">i", content, 28)[0]
+    return content[:at] + b"\x7f\xff\xff\xf0" + content[at + 4 :]
+
+
 def patched(content: bytes, old: bytes, new: bytes) -> bytes:
     assert content.count(old) >= 1
     assert len(old) == len(new)
@@ -726,6 +743,13 @@ FILES = [
         refused="cannot be opened (No such file or directory)",
     ),
     Case("a folder", "electron_photon", Path.mkdir, refused="cannot be opened (Is a directory)"),
+    Case("a pipe", "electron_photon", os.mkfifo, refused="cannot be opened (no ordinary file)"),
+    Case(
+        "a device",
+        "electron_photon",
+        lambda path: path.symlink_to("/dev/zero"),
+        refused="cannot be opened (no ordinary file)",
+    ),
     Case("empty file", "electron_photon", Path.touch, refused="empty file; fetch or write it again"),
     Case(
         "web page",
@@ -752,6 +776,31 @@ FILES = [
         "electron_photon",
         lambda path: unclosed(path, saved=True),
         refused="a ROOT file that was not closed",
+    ),
+    *(
+        Case(
+            f"other {what}",
+            "electron_photon",
+            of_bytes(lambda content, at=at: content[:at] + b"\x7f\xff\xff\xf0" + content[at + 4 :]),
+            refused="damaged ROOT file (its header names records that cannot be)",
+        )
+        for what, at in {
+            "begin": 8,
+            "place of the free records": 20,
+            "bytes of the name": 28,
+            "bytes of the streamers": 41,
+            "bytes of the file's key": 114,
+            "class of the file": 126,
+        }.items()
+    ),
+    *(
+        Case(
+            f"other {what} of the keys",
+            "electron_photon",
+            of_bytes(partial(in_directory, at=at)),
+            refused="damaged ROOT file (its header names records that cannot be)",
+        )
+        for what, at in {"bytes": 10, "place": 26}.items()
     ),
     Case("damaged images", "electron_photon", of_bytes(middle), refused=DAMAGED),
     Case(

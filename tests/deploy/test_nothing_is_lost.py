@@ -1,5 +1,6 @@
 """Whatever a user types after `e2e`: nothing of theirs is lost, and what cannot be done is one sentence."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -178,6 +179,33 @@ def test_files_elsewhere_are_refused_by_their_own_name(words, tmp_path, capsys, 
     ]
     assert main(given) == 1
     assert capsys.readouterr().err.startswith(f"e2e: error: {url}: only files of this machine")
+
+
+EACH = "import json, sys; from e2e.cli import main; print([main(words) for words in json.loads(sys.argv[1])])"
+
+
+def test_pipes_are_no_inputs(words, tmp_path):
+    """Nobody writes to them: to read one is to wait for ever."""
+    commands = [words(command, tmp_path / f"out{SUFFIX[command]}") for command in WRITERS[:3]]
+    in_parquet = str(tmp_path / "in.parquet")
+    commands += [["inspect", in_parquet], [*commands[2][:3], in_parquet, *commands[2][4:]]]
+    (tmp_path / "in.root").unlink()
+    for name in ("in.root", "in.parquet"):
+        os.mkfifo(tmp_path / name)
+    before = sorted(tmp_path.iterdir())
+    ended = subprocess.run(
+        [sys.executable, "-c", EACH, json.dumps(commands)],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(e2e.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert ended.stdout == f"{[1] * len(commands)}\n", ended.stderr
+    ending = "cannot be opened (no ordinary file); copy what it gives into one"
+    sources = [tmp_path / "in.root"] * 3 + [in_parquet] * 2
+    assert ended.stderr.splitlines() == [f"e2e: error: {source}: {ending}" for source in sources]
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_names_that_are_not_utf_8_are_one_sentence(refused, tmp_path):

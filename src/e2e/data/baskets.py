@@ -17,7 +17,7 @@ import numpy as np
 import uproot
 from uproot.compression import decompress
 
-from e2e.data import crops, ntuple
+from e2e.data import crops, ntuple, root_file
 from e2e.errors import E2EError
 
 # ROOT's TKey, which every record of a file starts with: bytes of the record, version, bytes when
@@ -35,15 +35,20 @@ _DECOMPRESS_INTO = {b"ZL": cramjam.zlib.decompress_into, b"ZS": cramjam.zstd.dec
 
 
 def records(
-    path: str | Path, tree: uproot.TTree, name: str, shape: tuple[int, int], entries: np.ndarray
+    path: str | Path,
+    tree: uproot.TTree,
+    name: str,
+    shape: tuple[int, int],
+    entries: np.ndarray,
+    events: range,
 ) -> Iterator[tuple[np.ndarray, int, int, int]]:
     """Records of the frames of each basket that holds some of ``entries`` [N], which ascend.
 
     Also the entry of the first record, and which of ``entries`` lie in this basket: first and last + 1.
-    The next records overwrite them.
+    The next records overwrite them. ``events`` are those that ``entries`` are among.
 
-    Raises E2EError, naming file, branch and event, for a frame in such a basket that has not
-    rows x columns (``shape``) values, and for a basket that cannot be read.
+    Raises E2EError, naming file, branch and event, for a frame that has not rows x columns (``shape``)
+    values, and for a basket that cannot be read; also in baskets of ``events`` that hold none of ``entries``.
     """
     branch = tree[name]
     header, item = branch.interpretation.header_bytes, crops.BIG_ENDIAN.itemsize
@@ -52,12 +57,13 @@ def records(
     firsts = np.asarray(branch.entry_offsets)
     borders = np.searchsorted(entries, firsts)
     memory = _Memory()
-    for number in np.flatnonzero(np.diff(borders)).tolist():
+    overlap = (firsts[:-1] < events.stop) & (firsts[1:] > events.start)
+    for number in np.flatnonzero(overlap).tolist():
         first = int(firsts[number])
         try:
             data, starts, origin = _read(branch, number, memory)
         except Exception as error:  # damaged bytes can make uproot fail in any way
-            raise ntuple.damaged(path, error) from None
+            raise root_file.damaged(path, error) from None
         count = int(firsts[number + 1]) - first
         if starts != _evenly(count, stride, origin) or len(data) != count * stride:
             lengths = np.diff(np.frombuffer(starts, ">i4"), append=origin + len(data))
@@ -69,7 +75,8 @@ def records(
             )
         found = data.reshape(-1, stride)
         _check_vectors(path, name, number, found, np.full(count, stride))
-        yield found, first, borders[number], borders[number + 1]
+        if borders[number] < borders[number + 1]:
+            yield found, first, borders[number], borders[number + 1]
 
 
 def check_vectors(path: str | Path, tree: uproot.TTree, name: str) -> None:
@@ -93,7 +100,9 @@ def _check_vectors(
     stated = np.ascontiguousarray(records[:, : _VECTOR.size]).view(_VECTOR_HEADER)[:, 0]
     whole = (stated["bytes"] & ~np.uint32(_COUNTED)) + 4 == lengths
     if not np.all(whole & (4 * stated["values"].astype(np.int64) + _VECTOR.size == lengths)):
-        raise ntuple.damaged(path, ValueError(f"basket {number} of {name} does not hold vectors of numbers"))
+        raise root_file.damaged(
+            path, ValueError(f"basket {number} of {name} does not hold vectors of numbers")
+        )
 
 
 @cache

@@ -26,7 +26,7 @@ from coffea.nanoevents import BaseSchema
 from coffea.processor.executor import WorkItem
 from tqdm import tqdm
 
-from e2e.data import baskets, crops, ntuple, objects, store
+from e2e.data import baskets, crops, ntuple, objects, root_file, store
 from e2e.data.layouts import Layout
 from e2e.data.objects import Objects
 from e2e.data.store import Metadata, Samples
@@ -68,8 +68,7 @@ def convert(
 
     Raises E2EError, naming file and branch, for a file that is no whole ROOT file, an analyzer or mode that
     cannot be used, a missing branch, seeds outside the detector or without energy, objects that
-    cannot be told to belong to their seeds, or a value that is not finite. Frames
-    are checked where an object is kept; baskets without one are not even read.
+    cannot be told to belong to their seeds, a frame of another size, or a value that is not finite in a crop.
     """
     source = Path(source)
     checked = ntuple.check(source, task, own_columns)
@@ -226,7 +225,7 @@ def _one_error(path: Path) -> Iterator[None]:
             ) from error
         if not str(error).startswith(("Failed to open file", "Failed creating nanoevents")):
             raise
-        raise ntuple.damaged(path, error.__cause__ or error) from None
+        raise root_file.damaged(path, error.__cause__ or error) from None
 
 
 class CropCutter(processor.ProcessorABC):
@@ -261,7 +260,8 @@ class CropCutter(processor.ProcessorABC):
         rows, columns, entry = found.row[here], found.column[here], found.entry[here]
         kept = _inside(task, rows)
         crops_here = _Crops(entry, rows, columns, kept)
-        cutters = [self._cut(tree, channel, crops_here) for channel in task.channels]
+        events_here = range(first, first + len(events))
+        cutters = [self._cut(tree, channel, crops_here, events_here) for channel in task.channels]
         offsets, index, value = crops.interleave(cutters, task.crop)
         owner = entry[kept] - first
         return Samples(
@@ -278,8 +278,8 @@ class CropCutter(processor.ProcessorABC):
             shape=task.shape,
         )
 
-    def _cut(self, tree: uproot.TTree, channel: Channel, objects: _Crops) -> crops.Cutter:
-        """Cut the objects whose crop lies in the detector out of one channel."""
+    def _cut(self, tree: uproot.TTree, channel: Channel, objects: _Crops, events: range) -> crops.Cutter:
+        """Cut the objects whose crop lies in the detector out of one channel of ``events``."""
         task, image = self.task, self.layout.images[channel.name]
         kept = objects.kept
         top = first_cells(task, objects.row[kept], 0).astype(np.int64)
@@ -289,7 +289,7 @@ class CropCutter(processor.ProcessorABC):
         entries = objects.entry if hottest else cutter.entries  # every seed is looked at
         before = np.concatenate([[0], np.cumsum(kept)]) if hottest else np.arange(len(entries) + 1)
         for records, first, start, stop in baskets.records(
-            self.source, tree, image.branch, cutter.frame, entries
+            self.source, tree, image.branch, cutter.frame, entries, events
         ):
             if hottest:
                 self._check_seeds(tree, records, first, objects, slice(start, stop))

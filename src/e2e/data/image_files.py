@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from e2e.errors import E2EError
+from e2e.files import beginning
 
 BATCH_BYTES = 32 * 2**20  # of images as the file holds them; a few copies of a batch are in memory at once
 CHUNK_BYTES = 2 * 2**30  # of unpacked chunks in memory at once: as much as the largest public file of crops
@@ -73,11 +74,7 @@ def open_file(path: str | Path) -> ImageFile | None:
     Raises E2EError for a file that cannot be opened, or that is cut off.
     """
     path = Path(path)
-    try:
-        with open(path, "rb") as raw:
-            magic = raw.read(8)
-    except OSError as error:
-        raise E2EError(f"{path}: cannot be opened ({error.strerror})") from None
+    magic, _ = beginning(path, 8)
     if magic.startswith(b"PAR1"):
         return Parquet(path)
     if magic.startswith(b"root"):

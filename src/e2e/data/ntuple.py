@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,7 +14,7 @@ import awkward as ak
 import numpy as np
 import uproot
 
-from e2e.data import layouts
+from e2e.data import layouts, root_file
 from e2e.data.layouts import IDENTITY, MARKER, OWN, TREE, Contents, Layout, Source
 from e2e.errors import E2EError
 from e2e.tasks import Task
@@ -225,19 +224,7 @@ def _columns(path: str | Path, tree: uproot.TTree, layout: Layout, task: Task) -
 def open_tree(path: str | Path) -> Iterator[uproot.TTree]:
     """The tree ``fevt/RHTree`` of a ROOT file; raises E2EError for another file, or one that is cut off."""
     path = Path(path)
-    try:
-        size = path.stat().st_size
-        with open(path, "rb") as raw:
-            header = raw.read(64)
-    except OSError as error:
-        raise E2EError(f"{path}: cannot be opened ({error.strerror})") from None
-    if size == 0:
-        raise E2EError(f"{path}: empty file; fetch or write it again")
-    if header.lstrip().startswith(b"<"):
-        raise E2EError(f"{path}: an HTML page, not a ROOT file; fetch the file behind the link")
-    if not header.startswith(b"root"):
-        raise E2EError(f"{path}: not a ROOT file (it starts with {header[:4]!r})")
-    _check_header(path, header.ljust(64, b"\0"), size)
+    root_file.check(path)
     with reading(path):
         file = uproot.open(path, **UPROOT_OPTIONS)
     with file:
@@ -262,7 +249,7 @@ def reading(path: str | Path) -> Iterator[None]:
         raise
     except Exception as error:
         _forget(known)
-        raise damaged(path, error) from error
+        raise root_file.damaged(path, error) from error
 
 
 def _classes() -> dict[str, tuple[type, dict | None]]:
@@ -306,41 +293,5 @@ def event_name(tree: uproot.TTree, entry: int) -> str:
     return ":".join(map(str, numbers))
 
 
-def damaged(path: str | Path, error: BaseException) -> E2EError:
-    """The error of a file that says it is whole, but cannot be read because of ``error``."""
-    return E2EError(f"{path}: damaged ROOT file ({_one_line(error)}); fetch or write it again")
-
-
-def _check_header(path: Path, header: bytes, size: int) -> None:
-    """Raises E2EError where a file of ``size`` bytes begins with numbers that no whole ROOT file has.
-
-    Positions are 8 bytes wide from version 1000000 on (the header of TFile in ROOT's documentation).
-    """
-    version, begin = struct.unpack_from(">ii", header, 4)
-    if version >= 1_000_000:
-        end, free, free_bytes, _, name_bytes, _, _, info, info_bytes = struct.unpack_from(
-            ">qqiiiBiqi", header, 12
-        )
-    else:
-        end, free, free_bytes, _, name_bytes, _, _, info, info_bytes = struct.unpack_from(
-            ">iiiiiBiii", header, 12
-        )
-    if size < end:
-        raise E2EError(f"{path}: truncated ROOT file, {size} of {end} bytes; fetch or write it again")
-    if size < len(header):
-        raise damaged(path, ValueError("its header is cut off"))
-    if not free or not info:
-        raise E2EError(f"{path}: a ROOT file that was not closed; fetch or write it again")
-    records = ((free, free_bytes), (info, info_bytes))
-    inside = all(0 < at < end and 0 <= length <= end - at for at, length in records)
-    if begin != 100 or not 10 <= name_bytes <= 10_000 or not inside:
-        raise damaged(path, ValueError("its header names records that cannot be"))
-
-
 def _wrong_type(path: str | Path, branch: uproot.TBranch, expected: str) -> None:
     raise E2EError(f"{path}: branch {branch.name} is {branch.typename}; expected {expected} an event")
-
-
-def _one_line(error: BaseException) -> str:
-    """First line of what an error says, or its type where it says nothing."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

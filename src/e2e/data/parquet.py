@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from e2e.errors import E2EError
-from e2e.files import whole
+from e2e.files import ordinary, whole
 
 KEY = "e2e_checksums"
 ATTRS = "PANDAS_ATTRS"  # where pandas keeps the ``attrs`` of a table
@@ -84,7 +84,7 @@ class File:
     def __init__(self, path: str | Path, remedy: str, bulk: int = 0):
         self.path, self.remedy = Path(path), remedy
         try:
-            self._content = pa.memory_map(str(path)).read_buffer()
+            self._content = pa.memory_map(str(ordinary(path))).read_buffer()
         except FileNotFoundError:
             raise E2EError(f"{path}: no such file") from None
         except (pa.ArrowException, OSError) as error:
@@ -178,7 +178,7 @@ def _edges(metadata: pq.FileMetaData, cuts: Sequence[int], footer: int) -> list[
 
 def _put_checksums(path: Path, bulk: int) -> None:
     """Replace the zeros that ``write`` has put where the checksums belong."""
-    content = memoryview(pa.memory_map(str(path)).read_buffer())
+    content = memoryview(pa.memory_map(str(ordinary(path))).read_buffer())
     first, place, zeros = _footer(content)
     metadata = pq.read_metadata(path)
     edges = _edges(metadata, _cuts(metadata.num_columns, bulk), first)

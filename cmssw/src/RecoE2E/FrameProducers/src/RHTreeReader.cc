@@ -148,6 +148,9 @@ namespace e2e {
       constexpr std::size_t length = 64, longest = 11000;  // of a header, and of the names and the directory after it
       std::string bytes(longest, '\0');
       struct stat status {};
+      if (stat(path.c_str(), &status) == 0 and not S_ISREG(status.st_mode) and not S_ISDIR(status.st_mode))  // a pipe may never give a byte
+        throw edm::Exception(edm::errors::FileOpenError)
+            << path << ": cannot be opened (no ordinary file); copy what it gives into one";
       int const descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
       auto const count = descriptor < 0 or fstat(descriptor, &status) != 0 ? -1 : read(descriptor, bytes.data(), longest);
       int const error = errno;
