@@ -68,7 +68,7 @@ clean:  ## remove all that results/ holds, of every run, downloads too, and Snak
 	@[ ! -d results ] || find -H results -mindepth 1 -delete  # -H: results may be a link to a larger disk
 	@rm -rf .snakemake
 
-REQUIREMENTS := requirements/base.txt requirements/$(RUNTIME).txt $(KERAS)
+REQUIREMENTS := $(patsubst %,requirements/%.txt,base workflow dev $(RUNTIME)) $(KERAS)
 PACKAGES := $(REQUIREMENTS:%=-r %) -c requirements/constraints.txt
 
 .venv/started:

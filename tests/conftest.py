@@ -67,8 +67,10 @@ def read_only(tmp_path) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def twins():
-    """Function (frames, **numbers) -> a ``resnet`` whose batch normalisations have seen the frames, and the
-    ``keras_cnn`` with the same weights."""
+    """Function (frames, **numbers) -> a ``resnet``, and the ``keras_cnn`` with the same weights.
+
+    The batch normalisations of the ``resnet`` have seen the frames.
+    """
     import torch
     from torch import nn
 

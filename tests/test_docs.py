@@ -11,7 +11,10 @@ import pytest
 from e2e.cli import _parser
 
 REPOSITORY = Path(__file__).parents[1]
-PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
+PAGES = [
+    *(REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *sorted((REPOSITORY / "docs").rglob("*.md")),
+]
 # Targets of networks that a reader has yet to write: their own test is in tests/learning.
 OWN = re.compile(r"/(mlp|particlenet_tuned)/")
 
@@ -35,6 +38,24 @@ def commands(tool, inline=True):
                 found[f"{page.name}: {command}"] = shlex.split(command)
     assert found
     return [pytest.param(words, id=name) for name, words in found.items()]
+
+
+def anchors(page):
+    """Of the headings of a page, as the sites that show it make them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    text = re.sub(r"^ *```.*?^ *```", "", page.read_text(), flags=re.M | re.S)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        path, _, anchor = link.partition("#")
+        if re.match(r"[a-z]+:", link):
+            continue
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
 
 
 @pytest.mark.parametrize("words", commands("e2e", inline=False))

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from e2e import __version__
 from e2e.errors import E2EError, Stopped, of_the_machine, stoppable
 from e2e.files import local_path
 from e2e.tasks import CONVERTED, TASKS, task
+from e2e.version import version
 
 if TYPE_CHECKING:
     from e2e.data.store import Metadata
@@ -92,6 +92,8 @@ def _predict(arguments: argparse.Namespace) -> None:
 
 def _cmssw_settings(arguments: argparse.Namespace) -> tuple[str, Path, dict]:
     """Backend, its area, and the `cmssw` part of the configuration."""
+    if not (REPOSITORY / "cmssw").is_dir():
+        raise E2EError("e2e cmssw builds a clone's cmssw/: install e2e from the clone, by pip install -e")
     from e2e.config import read
 
     config = read(arguments.config)
@@ -127,9 +129,17 @@ def _add_hcal_columns(command: argparse.ArgumentParser) -> None:
     )
 
 
+class _Version(argparse.Action):
+    """Asks git only where the version is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print(f"e2e {version()}")
+        parser.exit()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="e2e", description=__doc__)
-    parser.add_argument("--version", action="version", version=f"e2e {__version__}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="version, and commits since, and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     command = commands.add_parser(

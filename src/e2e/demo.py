@@ -21,12 +21,16 @@ SHARE = 0.01  # of the test objects: what rounding on another processor may do t
 
 
 class Key(NamedTuple):
+    """Which number of which model."""
+
     task: str
     model: str
     quantity: str
 
 
 class Number(NamedTuple):
+    """What was measured, and how far another run may be from it."""
+
     value: float
     tolerance: float
 

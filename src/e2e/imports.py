@@ -10,7 +10,7 @@ LIBRARY = Path(__file__).parent
 # Much faster than Python's own parser, and every process of a workflow asks.
 _IMPORT = re.compile(r"^\s*(?:from (e2e[\w.]*) import (\([^)]*\)|.*)|import (e2e[\w.]*))", re.MULTILINE)
 # The number of the version, how errors are said, and how files are written change no result.
-_WITHOUT = {LIBRARY / name for name in ("__init__.py", "errors.py", "files.py")}
+_WITHOUT = {LIBRARY / name for name in ("__init__.py", "version.py", "errors.py", "files.py")}
 
 
 def imported(*modules: str) -> list[str]:

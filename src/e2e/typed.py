@@ -37,8 +37,10 @@ def parse(text: str | bytes, record: Callable[[dict[str, Any]], Any] | None = No
 
 
 def build(kind: type[T], content: Any, where: str = "") -> T:
-    """``content`` as a ``kind``: bool, int, float, str, ``Any``, a list, tuple or dict of such, one of these
-    ``| None``, or a dataclass of such, whose fields are all there but those with a default, and no others.
+    """``content`` as a ``kind``.
+
+    That is bool, int, float, str, ``Any``, a list, tuple or dict of such, one of these ``| None``, or a
+    dataclass of such, whose fields are all there but those with a default, and no others.
 
     Raises ValueError, which says where in the content what is not of its type.
     """

@@ -33,13 +33,13 @@ from e2e.data import ntuple, split, store
 from e2e.data.convert import convert
 from e2e.data.store import Metadata, Samples
 from e2e.data.stream import Stream
-from e2e.deploy.contract import git_revision
 from e2e.errors import E2EError
 from e2e.files import output_path, temporary_folder, write_json
 from e2e.learning import data
 from e2e.plots.benchmark_data import draw
 from e2e.simulation import electron_photon, jets
 from e2e.tasks import QUARK_GLUON, Channel, Task
+from e2e.version import git_revision
 
 BATCH = 64  # jets
 OCCUPANCIES = (0.01, 0.1)
@@ -58,9 +58,11 @@ Side = Callable[[], int]  # does the work once, and returns for how many objects
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured: jets of the synthetic stores; objects of each ntuple whose conversion is timed,
-    about as many as a file of the default configuration holds; what the slow patterns are timed on; and
-    repeats of each side."""
+    """How much is measured.
+
+    Jets of the synthetic stores; objects of each ntuple whose conversion is timed, about as many as a file of
+    the default configuration holds; what the slow patterns are timed on; and repeats of each side.
+    """
 
     jets: int = 2048
     objects: int = 6000
@@ -211,6 +213,7 @@ def nested(image: np.ndarray) -> pa.Array:
 
 
 def public_row(image: pa.Array, target: float) -> pa.Table:
+    """One jet as the public parquet files hold it: its image, and its target."""
     return pa.table({"X_jets": image, "y": pa.array([float(target)])})
 
 
@@ -578,6 +581,7 @@ def _say(what: str) -> None:
 
 
 def main() -> int:
+    """Measure all comparisons, and write and draw their record."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("record", type=Path, metavar="RECORD.json")
     parser.add_argument("figure", type=Path, metavar="FIGURE.png")

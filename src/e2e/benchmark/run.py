@@ -20,12 +20,13 @@ from e2e.benchmark.machine import machine
 from e2e.benchmark.statistics import band, line, percentiles
 from e2e.benchmark.ways import BARE, FRAMEWORK, KERAS, PER_EVENT, CmsRun, in_cmsrun, in_python
 from e2e.data.scores import read_scores
-from e2e.deploy.contract import Contract, git_revision, load_contract
+from e2e.deploy.contract import Contract, load_contract
 from e2e.deploy.runtime import CPU, CUDA, session
 from e2e.errors import E2EError
 from e2e.files import sha256, temporary_folder, whole, whole_folder, write_json
 from e2e.plots import style
 from e2e.plots.benchmark import draw
+from e2e.version import git_revision
 
 PROVIDERS = {"CPU": CPU, "CUDA": CUDA}
 THREADS_BATCH = 8  # threads are compared at the batch size nearest to this

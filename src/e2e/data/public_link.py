@@ -167,6 +167,7 @@ class _Session(requests.Session):
 
 
 def session() -> requests.Session:
+    """A session that says who asks, and takes files as they are, uncompressed."""
     found = _Session()
     # A compressed body has another length than the file, and no ranges of it
     found.headers.update({"User-Agent": f"e2e/{__version__}", "Accept-Encoding": "identity"})

@@ -105,13 +105,12 @@ class Stream:
             yield self.samples(np.arange(start, min(start + objects, len(self))))
 
     def order(self, permutation: NDArray[np.integer]) -> NDArray[np.integer]:
-        """A shuffled order of all positions, fit for reading: ``permutation`` itself where all hits fit in
-        memory.
+        """A shuffled order of all positions, fit for reading.
 
-        Otherwise row groups are taken in the order in which ``permutation`` comes to them, the samples
-        in turn according to their numbers; each object then comes, at the place that
-        ``permutation`` gives it, while its row group is one of ``window`` that pass by. So a batch is a
-        mixture of ``window`` row groups, and each of them is read about once.
+        It is ``permutation`` itself where all hits fit in memory. Otherwise row groups are taken in the order
+        in which ``permutation`` comes to them, the samples in turn according to their numbers; each object
+        then comes, at the place that ``permutation`` gives it, while its row group is one of ``window`` that
+        pass by. So a batch is a mixture of ``window`` row groups, and each of them is read about once.
         """
         if self.window == len(self._groups):
             return permutation

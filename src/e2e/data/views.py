@@ -66,8 +66,10 @@ class PointCloud:
 
     @property
     def coordinates(self) -> NDArray[np.float32]:
-        """(eta, phi) [N, k, 2] relative to the seed, by the pitch of the barrel; in the endcaps the
-        rows of a frame lie further apart in eta than that."""
+        """(eta, phi) [N, k, 2] relative to the seed, by the pitch of the barrel.
+
+        In the endcaps the rows of a frame lie further apart in eta than that.
+        """
         return (self.cells * CELL).astype(np.float32)
 
 

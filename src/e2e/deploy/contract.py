@@ -6,7 +6,6 @@ docs/model-contract.md describes both files. The C++ tagger reads the same JSON.
 from __future__ import annotations
 
 import hashlib
-import subprocess
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -14,7 +13,6 @@ from typing import Any, get_type_hints
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-import e2e
 from e2e import tasks
 from e2e.errors import E2EError
 from e2e.tasks import Task
@@ -187,19 +185,3 @@ def load_contract(model_onnx: str | Path) -> Contract:
             "save the model with all of its weights inside, or export it anew"
         )
     return contract
-
-
-def git_revision() -> str:
-    """Commit that this library was run from, with ``-dirty`` after it where tracked files have changed.
-
-    ``unknown`` where the library is not part of a git checkout (installed, or an archive).
-    """
-    package = Path(e2e.__file__)
-    git = ["git", "-C", str(package.parent)]
-    try:
-        # A checkout of something else may lie around an installed library.
-        subprocess.run([*git, "ls-files", "--error-unmatch", package.name], check=True, capture_output=True)
-        describe = [*git, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-        return subprocess.run(describe, check=True, capture_output=True, text=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"

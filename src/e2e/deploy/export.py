@@ -16,7 +16,7 @@ from onnx import version_converter
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 
 from e2e.deploy import keras_export
-from e2e.deploy.contract import INPUT, Contract, git_revision, outputs
+from e2e.deploy.contract import INPUT, Contract, outputs
 from e2e.deploy.network import Deployed, deployed
 from e2e.deploy.runtime import run, session
 from e2e.deploy.ties import allowed, near_ties
@@ -24,6 +24,7 @@ from e2e.errors import E2EError
 from e2e.files import sha256, whole, write_json
 from e2e.models.keras_network import KerasNetwork
 from e2e.tasks import Channel, Task
+from e2e.version import git_revision
 
 BATCHES = (0, 1, 2, 7, 64)  # sizes at which the exported graph must agree with the network
 

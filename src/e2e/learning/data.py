@@ -51,11 +51,12 @@ def stream(stores: Sequence[str | Path], split_path: str | Path, part: str, task
 
 
 def identity(stores: Sequence[str | Path], objects: int) -> dict[str, Any]:
-    """What a model was trained on: ``sha256``, number of ``objects``, the ``origin`` of its events, and where
-    ``tracks`` lie in its channels (see ``store.Metadata``; ``mixed`` where these differ).
+    """What a model was trained on: ``sha256``, number of ``objects``, ``origin`` and ``tracks``.
 
-    The checksum covers the sorted checksums of the ntuples behind the stores, the part that a file keeps
-    to, and the rule of the split, so it does not depend on names, order or place of the files.
+    ``origin`` is that of its events, and ``tracks`` where they lie in its channels (see
+    ``store.Metadata``; ``mixed`` where these differ). The checksum covers the sorted checksums of the
+    ntuples behind the stores, the part that a file keeps to, and the rule of the split, so it does not
+    depend on names, order or place of the files.
     """
     metadata = [store.read_metadata(path) for path in stores]
     content = {

@@ -14,8 +14,10 @@ _REACHED, _MISSED, _NO_AIM = "#5790fc", "#e42536", "#9c9ca1"
 
 
 def draw(comparisons: Sequence[Mapping[str, Any]], path: str | Path) -> None:
-    """Draw the comparisons of a record (docs/benchmark.md) from top to bottom: the median ratio as a bar,
-    its 16-84 % range, and a mark at the ratio aimed at."""
+    """Draw the comparisons of a record (docs/benchmark.md) from top to bottom.
+
+    Each has its median ratio as a bar, its 16-84 % range, and a mark at the ratio aimed at.
+    """
     figure, axes = style.figure(width=13.0, height=1.2 + 0.42 * len(comparisons))
     place = np.arange(len(comparisons))
     ratios = [entry["ratio"] for entry in comparisons]
