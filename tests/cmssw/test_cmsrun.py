@@ -258,8 +258,8 @@ def test_the_contract_sets_channels_and_crop(ntuples, scores, tmp_path):
 def test_source_and_frames_have_the_defaults_of_a_photon(ntuples, model, scores, tmp_path):
     cfg = cfg_with(
         tmp_path,
-        "from RecoE2E.FrameProducers.objectFrames_cfi import objectFrames",
-        "from RecoE2E.FrameProducers.detectorFrame_cfi import detectorFrame",
+        "from RecoE2E.Taggers.objectFrames_cfi import objectFrames",
+        "from RecoE2E.RHTree.detectorFrame_cfi import detectorFrame",
         'process.source = cms.Source("RHTreeSource", fileNames=process.source.fileNames)',
         "process.detectorFrame = detectorFrame",
         "process.objectFrames = objectFrames",

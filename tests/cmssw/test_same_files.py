@@ -23,8 +23,8 @@ CFG = """
 import FWCore.ParameterSet.Config as cms
 
 process = cms.Process("FRAMES")
-process.load("RecoE2E.FrameProducers.detectorFrame_cfi")
-process.load("RecoE2E.FrameProducers.objectFrames_cfi")
+process.load("RecoE2E.RHTree.detectorFrame_cfi")
+process.load("RecoE2E.Taggers.objectFrames_cfi")
 process.source = cms.Source("RHTreeSource",
     fileNames=cms.untracked.vstring({files}),
     channels=cms.VPSet({channels}),

@@ -9,11 +9,11 @@
 
 #include "doctest/doctest.h"
 
-#include "RecoE2E/FrameProducers/interface/FrameBuilder.h"
-#include "RecoE2E/FrameProducers/interface/FrameCropper.h"
-#include "RecoE2E/FrameProducers/interface/makeSeeds.h"
-#include "RecoE2E/FrameProducers/interface/number.h"
-#include "RecoE2E/FrameProducers/interface/pairObjects.h"
+#include "RecoE2E/FrameTools/interface/FrameBuilder.h"
+#include "RecoE2E/FrameTools/interface/FrameCropper.h"
+#include "RecoE2E/FrameTools/interface/number.h"
+#include "RecoE2E/RHTree/interface/makeSeeds.h"
+#include "RecoE2E/RHTree/interface/pairObjects.h"
 #include "testing.h"
 
 using testing::contains;

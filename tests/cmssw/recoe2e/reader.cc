@@ -14,9 +14,9 @@
 
 #include "FWCore/Utilities/interface/EDMException.h"
 #include "FWCore/Utilities/interface/FileInPath.h"
-#include "RecoE2E/FrameProducers/interface/RHTreeLayouts.h"
-#include "RecoE2E/FrameProducers/interface/RHTreeNtuple.h"
-#include "RecoE2E/FrameProducers/interface/RHTreeReader.h"
+#include "RecoE2E/RHTree/interface/RHTreeLayouts.h"
+#include "RecoE2E/RHTree/interface/RHTreeNtuple.h"
+#include "RecoE2E/RHTree/interface/RHTreeReader.h"
 #include "testing.h"
 
 using e2e::RHTreeLayouts;
@@ -29,7 +29,7 @@ namespace {
   RHTreeNtuple::Request const kPhotons{"photon", {{"EB_energy"}, {"EB_time"}}, 170, 360, 1, false};
 
   RHTreeLayouts const& layouts() {
-    static RHTreeLayouts const table(edm::FileInPath("RecoE2E/FrameProducers/data/layouts.json").fullPath());
+    static RHTreeLayouts const table(edm::FileInPath("RecoE2E/RHTree/data/layouts.json").fullPath());
     return table;
   }
 

@@ -4,8 +4,8 @@ Set the model, massRegressionTagger.model; its contract says what the source mus
 """
 
 import FWCore.ParameterSet.Config as cms
-from RecoE2E.FrameProducers.detectorFrame_cfi import detectorFrame
-from RecoE2E.FrameProducers.jetFrames_cfi import jetFrames
+from RecoE2E.RHTree.detectorFrame_cfi import detectorFrame
+from RecoE2E.Taggers.jetFrames_cfi import jetFrames
 from RecoE2E.Taggers.e2eTagger_cfi import e2eTagger
 
 massRegressionTagger = e2eTagger.clone(frames="jetFrames")

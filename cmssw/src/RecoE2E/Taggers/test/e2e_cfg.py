@@ -10,7 +10,7 @@ import os
 
 import FWCore.ParameterSet.Config as cms
 from FWCore.ParameterSet.VarParsing import VarParsing
-from RecoE2E.FrameProducers.objectFrames_cfi import objectFrames
+from RecoE2E.Taggers.objectFrames_cfi import objectFrames
 from RecoE2E.Taggers import files, fromContract
 
 options = VarParsing("analysis")
@@ -51,7 +51,7 @@ process.source = cms.Source(
     hcalColumns=cms.string(options.hcalColumns),
     **fromContract.source(contract),
 )
-process.load("RecoE2E.FrameProducers.detectorFrame_cfi")
+process.load("RecoE2E.RHTree.detectorFrame_cfi")
 process.objectFrames = objectFrames.clone(**fromContract.crop(contract))
 process.load("RecoE2E.Taggers.e2eTagger_cfi")
 process.load("RecoE2E.Taggers.e2eScoreWriter_cfi")

@@ -1,5 +1,5 @@
-#ifndef RecoE2E_FrameProducers_RHTreeLayouts_h
-#define RecoE2E_FrameProducers_RHTreeLayouts_h
+#ifndef RecoE2E_RHTree_RHTreeLayouts_h
+#define RecoE2E_RHTree_RHTreeLayouts_h
 
 #include <cstdint>
 #include <memory>

@@ -1,5 +1,5 @@
-#ifndef RecoE2E_FrameProducers_RHTreeNtuple_h
-#define RecoE2E_FrameProducers_RHTreeNtuple_h
+#ifndef RecoE2E_RHTree_RHTreeNtuple_h
+#define RecoE2E_RHTree_RHTreeNtuple_h
 
 #include <cstddef>
 #include <cstdint>
@@ -9,10 +9,10 @@
 #include "RecoE2E/DataFormats/interface/DetectorImages.h"
 #include "RecoE2E/DataFormats/interface/FrameOrigin.h"
 #include "RecoE2E/DataFormats/interface/Seed.h"
-#include "RecoE2E/FrameProducers/interface/FrameBuilder.h"
-#include "RecoE2E/FrameProducers/interface/RHTreeLayouts.h"
-#include "RecoE2E/FrameProducers/interface/RHTreeReader.h"
-#include "RecoE2E/FrameProducers/interface/makeSeeds.h"
+#include "RecoE2E/FrameTools/interface/FrameBuilder.h"
+#include "RecoE2E/RHTree/interface/RHTreeLayouts.h"
+#include "RecoE2E/RHTree/interface/RHTreeReader.h"
+#include "RecoE2E/RHTree/interface/makeSeeds.h"
 
 namespace e2e {
 

@@ -12,6 +12,7 @@
 #include "FWCore/ParameterSet/interface/ParameterSet.h"
 #include "FWCore/ParameterSet/interface/ParameterSetDescription.h"
 #include "FWCore/Utilities/interface/EDGetToken.h"
+#include "FWCore/Utilities/interface/EDMException.h"
 #include "FWCore/Utilities/interface/EDPutToken.h"
 #include "FWCore/Utilities/interface/Exception.h"
 #include "FWCore/Utilities/interface/InputTag.h"
@@ -20,9 +21,19 @@
 #include "RecoE2E/DataFormats/interface/DetectorFrame.h"
 #include "RecoE2E/DataFormats/interface/ObjectFrames.h"
 #include "RecoE2E/DataFormats/interface/Seed.h"
-#include "RecoE2E/FrameProducers/interface/FrameCropper.h"
+#include "RecoE2E/FrameTools/interface/FrameCropper.h"
 
-#include "configured.h"
+namespace {
+  /// The result of call, whose std::invalid_argument is for the framework an error of the configuration.
+  template <typename F>
+  auto configured(F&& call) {
+    try {
+      return call();
+    } catch (std::invalid_argument const& error) {
+      throw edm::Exception(edm::errors::Configuration) << error.what();
+    }
+  }
+}  // namespace
 
 /// Cuts the frames of an event's objects out of its detector frame.
 class ObjectFrameProducer : public edm::global::EDProducer<> {
@@ -47,7 +58,7 @@ ObjectFrameProducer::ObjectFrameProducer(edm::ParameterSet const& config)
     : frameToken_(consumes(config.getParameter<edm::InputTag>("frame"))),
       seedsToken_(consumes(config.getParameter<edm::InputTag>("seeds"))),
       framesToken_(produces()),
-      cropper_(e2e::configured([&config] {
+      cropper_(configured([&config] {
         return e2e::FrameCropper(e2e::Crop{config.getParameter<std::uint32_t>("rows"),
                                            config.getParameter<std::uint32_t>("columns"),
                                            config.getParameter<std::uint32_t>("seedRow"),
@@ -70,7 +81,7 @@ void ObjectFrameProducer::produce(edm::StreamID, edm::Event& event, edm::EventSe
   auto const& frame = event.get(frameToken_);
   auto const& seeds = event.get(seedsToken_);
   try {
-    auto frames = e2e::configured([&] { return cropper_.cut(frame, seeds); });
+    auto frames = configured([&] { return cropper_.cut(frame, seeds); });
     accepted_ += frames.size();
     rejected_ += frames.rejected();
     event.emplace(framesToken_, std::move(frames));

@@ -1,4 +1,4 @@
-#include "RecoE2E/FrameProducers/interface/pairObjects.h"
+#include "RecoE2E/RHTree/interface/pairObjects.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include <numeric>
 #include <stdexcept>
 
-#include "RecoE2E/FrameProducers/interface/number.h"
+#include "RecoE2E/FrameTools/interface/number.h"
 
 namespace e2e {
 

@@ -1,4 +1,4 @@
-#include "RecoE2E/FrameProducers/interface/RHTreeReader.h"
+#include "RecoE2E/RHTree/interface/RHTreeReader.h"
 
 #include <algorithm>
 #include <array>

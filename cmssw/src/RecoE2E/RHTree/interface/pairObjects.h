@@ -1,11 +1,11 @@
-#ifndef RecoE2E_FrameProducers_pairObjects_h
-#define RecoE2E_FrameProducers_pairObjects_h
+#ifndef RecoE2E_RHTree_pairObjects_h
+#define RecoE2E_RHTree_pairObjects_h
 
 #include <string>
 #include <vector>
 
 #include "RecoE2E/DataFormats/interface/Seed.h"
-#include "RecoE2E/FrameProducers/interface/makeSeeds.h"
+#include "RecoE2E/RHTree/interface/makeSeeds.h"
 
 namespace e2e {
 

@@ -1,4 +1,4 @@
-#include "RecoE2E/FrameProducers/interface/RHTreeLayouts.h"
+#include "RecoE2E/RHTree/interface/RHTreeLayouts.h"
 
 #include <algorithm>
 #include <fstream>

@@ -1,4 +1,4 @@
-#include "RecoE2E/FrameProducers/interface/FrameCropper.h"
+#include "RecoE2E/FrameTools/interface/FrameCropper.h"
 
 #include <cmath>
 #include <cstddef>
@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "RecoE2E/FrameProducers/interface/number.h"
+#include "RecoE2E/FrameTools/interface/number.h"
 
 namespace e2e {
 

@@ -1,4 +1,4 @@
-#include "RecoE2E/FrameProducers/interface/number.h"
+#include "RecoE2E/FrameTools/interface/number.h"
 
 #include <array>
 #include <cmath>

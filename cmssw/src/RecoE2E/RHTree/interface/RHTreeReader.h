@@ -1,5 +1,5 @@
-#ifndef RecoE2E_FrameProducers_RHTreeReader_h
-#define RecoE2E_FrameProducers_RHTreeReader_h
+#ifndef RecoE2E_RHTree_RHTreeReader_h
+#define RecoE2E_RHTree_RHTreeReader_h
 
 #include <cstddef>
 #include <cstdint>

@@ -1,5 +1,5 @@
-#ifndef RecoE2E_FrameProducers_makeSeeds_h
-#define RecoE2E_FrameProducers_makeSeeds_h
+#ifndef RecoE2E_RHTree_makeSeeds_h
+#define RecoE2E_RHTree_makeSeeds_h
 
 #include <cstdint>
 #include <string>

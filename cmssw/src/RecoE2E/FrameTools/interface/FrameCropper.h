@@ -1,5 +1,5 @@
-#ifndef RecoE2E_FrameProducers_FrameCropper_h
-#define RecoE2E_FrameProducers_FrameCropper_h
+#ifndef RecoE2E_FrameTools_FrameCropper_h
+#define RecoE2E_FrameTools_FrameCropper_h
 
 #include "RecoE2E/DataFormats/interface/Crop.h"
 #include "RecoE2E/DataFormats/interface/DetectorFrame.h"

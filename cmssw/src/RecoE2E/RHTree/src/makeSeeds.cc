@@ -1,10 +1,10 @@
-#include "RecoE2E/FrameProducers/interface/makeSeeds.h"
+#include "RecoE2E/RHTree/interface/makeSeeds.h"
 
 #include <cmath>
 #include <cstddef>
 #include <stdexcept>
 
-#include "RecoE2E/FrameProducers/interface/number.h"
+#include "RecoE2E/FrameTools/interface/number.h"
 
 namespace e2e {
 

@@ -1,5 +1,5 @@
-#ifndef RecoE2E_FrameProducers_FrameBuilder_h
-#define RecoE2E_FrameProducers_FrameBuilder_h
+#ifndef RecoE2E_FrameTools_FrameBuilder_h
+#define RecoE2E_FrameTools_FrameBuilder_h
 
 #include <cstdint>
 #include <string>

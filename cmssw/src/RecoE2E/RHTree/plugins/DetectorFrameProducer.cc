@@ -13,7 +13,7 @@
 #include "FWCore/Utilities/interface/StreamID.h"
 #include "RecoE2E/DataFormats/interface/DetectorFrame.h"
 #include "RecoE2E/DataFormats/interface/DetectorImages.h"
-#include "RecoE2E/FrameProducers/interface/FrameBuilder.h"
+#include "RecoE2E/FrameTools/interface/FrameBuilder.h"
 
 /// Makes the detector frame of an event from its images.
 class DetectorFrameProducer : public edm::global::EDProducer<> {

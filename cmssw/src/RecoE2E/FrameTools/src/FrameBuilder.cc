@@ -1,4 +1,4 @@
-#include "RecoE2E/FrameProducers/interface/FrameBuilder.h"
+#include "RecoE2E/FrameTools/interface/FrameBuilder.h"
 
 #include <cstddef>
 #include <limits>

@@ -1,4 +1,4 @@
-#include "RecoE2E/FrameProducers/interface/RHTreeNtuple.h"
+#include "RecoE2E/RHTree/interface/RHTreeNtuple.h"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "FWCore/Utilities/interface/Exception.h"
-#include "RecoE2E/FrameProducers/interface/pairObjects.h"
+#include "RecoE2E/RHTree/interface/pairObjects.h"
 
 namespace e2e {
 

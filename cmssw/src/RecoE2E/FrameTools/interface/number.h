@@ -1,5 +1,5 @@
-#ifndef RecoE2E_FrameProducers_number_h
-#define RecoE2E_FrameProducers_number_h
+#ifndef RecoE2E_FrameTools_number_h
+#define RecoE2E_FrameTools_number_h
 
 #include <string>
 

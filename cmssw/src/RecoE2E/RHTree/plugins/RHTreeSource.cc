@@ -17,11 +17,9 @@
 #include "FWCore/Utilities/interface/EDPutToken.h"
 #include "RecoE2E/DataFormats/interface/DetectorImages.h"
 #include "RecoE2E/DataFormats/interface/Seed.h"
-#include "RecoE2E/FrameProducers/interface/FrameBuilder.h"
-#include "RecoE2E/FrameProducers/interface/RHTreeLayouts.h"
-#include "RecoE2E/FrameProducers/interface/RHTreeNtuple.h"
-
-#include "configured.h"
+#include "RecoE2E/FrameTools/interface/FrameBuilder.h"
+#include "RecoE2E/RHTree/interface/RHTreeLayouts.h"
+#include "RecoE2E/RHTree/interface/RHTreeNtuple.h"
 
 /**
  * Reads ntuples of the MLAnalyzer, with their run, lumi and event, and puts their images and the seeds of the objects;
@@ -62,8 +60,8 @@ namespace {
     }
   }
 
-  /// Throws std::invalid_argument for what cannot be asked of any ntuple.
-  e2e::RHTreeNtuple::Request readRequest(edm::ParameterSet const& config, e2e::RHTreeLayouts const& layouts) {
+  /// Throws for what cannot be asked of any ntuple.
+  e2e::RHTreeNtuple::Request readRequest(edm::ParameterSet const& config, e2e::RHTreeLayouts const& layouts) try {
     e2e::RHTreeNtuple::Request request;
     request.object = config.getParameter<std::string>("object");
     for (auto const& channel : config.getParameter<std::vector<edm::ParameterSet>>("channels"))
@@ -82,13 +80,15 @@ namespace {
       throw std::invalid_argument("hcalColumns is \"" + columns + "\"; choose ecal or own");
     request.ownColumns = columns == "own";
     return request;
+  } catch (std::invalid_argument const& error) {
+    throw edm::Exception(edm::errors::Configuration) << error.what();
   }
 }  // namespace
 
 RHTreeSource::RHTreeSource(edm::ParameterSet const& config, edm::InputSourceDescription const& description)
     : edm::ProducerSourceFromFiles(config, description, false),
       layouts_(readLayouts(config.getParameter<edm::FileInPath>("layouts").fullPath())),
-      request_(e2e::configured([&] { return readRequest(config, layouts_); })),
+      request_(readRequest(config, layouts_)),
       imagesToken_(produces()),
       seedsToken_(produces()),
       fileIndexToken_(produces("fileIndex")),
@@ -105,7 +105,7 @@ void RHTreeSource::fillDescriptions(edm::ConfigurationDescriptions& descriptions
   edm::ParameterSetDescription desc;
   desc.setComment("Reads ntuples of the MLAnalyzer; puts the images of the detector and the seeds of the objects.");
   edm::ProducerSourceFromFiles::fillDescription(desc);
-  desc.add<edm::FileInPath>("layouts", edm::FileInPath("RecoE2E/FrameProducers/data/layouts.json"))
+  desc.add<edm::FileInPath>("layouts", edm::FileInPath("RecoE2E/RHTree/data/layouts.json"))
       ->setComment("Table of what analyzers, modes and versions write, by which each file is read.");
   edm::ParameterSetDescription channel;
   channel.add<std::string>("name")->setComment("What it measures, as the table of layouts calls it.");
