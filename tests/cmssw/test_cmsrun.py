@@ -282,6 +282,7 @@ import FWCore.ParameterSet.Config as cms
 from RecoE2E.Taggers import fromContract
 
 process = cms.Process("OWN")
+process.load("RecoE2E.RHTree.detectorFrame_cfi")
 process.load("RecoE2E.Taggers.{sequence}_cff")
 process.load("RecoE2E.Taggers.e2eScoreWriter_cfi")
 process.source = cms.Source("RHTreeSource", fileNames=cms.untracked.vstring({files}),
@@ -289,7 +290,7 @@ process.source = cms.Source("RHTreeSource", fileNames=cms.untracked.vstring({fil
 process.{tagger}.model = "{model}"
 process.e2eScoreWriter.scores = "{tagger}"
 process.TFileService = cms.Service("TFileService", fileName=cms.string("scores.root"))
-process.path = cms.Path(process.{sequence} + process.e2eScoreWriter)
+process.path = cms.Path(process.detectorFrame + process.{sequence} + process.e2eScoreWriter)
 """
 SEQUENCES = {
     "electron_photon": ("electronPhoton", "e2eTagger"),

@@ -1,12 +1,11 @@
-"""Quark or gluon: from the detector's images and the seeds to the probability of a quark for each jet.
+"""Quark or gluon: from the detector's frame and the seeds to the probability of a quark for each jet.
 
 Set the model, quarkGluonTagger.model; its contract says what the source must read (see fromContract).
 """
 
 import FWCore.ParameterSet.Config as cms
-from RecoE2E.RHTree.detectorFrame_cfi import detectorFrame
-from RecoE2E.Taggers.jetFrames_cfi import jetFrames
 from RecoE2E.Taggers.e2eTagger_cfi import e2eTagger
+from RecoE2E.Taggers.jetFrames_cfi import jetFrames
 
 quarkGluonTagger = e2eTagger.clone(frames="jetFrames")
-quarkGluon = cms.Sequence(detectorFrame + jetFrames + quarkGluonTagger)
+quarkGluon = cms.Sequence(jetFrames + quarkGluonTagger)

@@ -10,8 +10,8 @@ import os
 
 import FWCore.ParameterSet.Config as cms
 from FWCore.ParameterSet.VarParsing import VarParsing
-from RecoE2E.Taggers.objectFrames_cfi import objectFrames
 from RecoE2E.Taggers import files, fromContract
+from RecoE2E.Taggers.objectFrames_cfi import objectFrames
 
 options = VarParsing("analysis")
 options.setDefault("outputFile", "scores.root")
