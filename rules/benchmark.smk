@@ -29,6 +29,7 @@ rule benchmark:
     params:
         code=library("benchmark/run.py"),
         samples=file_samples,
+        hcal_columns=hcal_columns,
         settings=config["benchmark"],
         cmssw={BACKEND: config["cmssw"].get(BACKEND, {})},
     script:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from e2e.benchmark.statistics import band, line, percentiles
 from e2e.benchmark.ways import in_cmsrun, in_python
 from e2e.data import store
 from e2e.data.convert import convert
+from e2e.data.ntuple import IDENTITY, open_tree
 from e2e.data.ntuple_writer import Event, write_ntuple
 from e2e.deploy.cmssw import Cost
 from e2e.deploy.contract import Contract, load_contract
@@ -24,6 +26,9 @@ from e2e.deploy.runtime import CPU
 from e2e.errors import E2EError
 from e2e.files import sha256
 from e2e.tasks import ELECTRON_PHOTON as TASK
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "data"))  # pytest does not, in its import mode
+import rhtree
 
 SETTINGS = {"batch_sizes": [4, 1], "threads": [1, 2], "repeats": 3, "events": 25}
 
@@ -306,6 +311,7 @@ def jets(tmp_path):
             "jetSeed_iphi": generator.integers(0, 72, 2),
         }
         objects |= {name: np.full(2, 50.0) for name in ("jetPt", "jetEta", "jetPhi", "a_m")}
+        channels["HCAL_energy"][objects["jetSeed_ieta"], objects["jetSeed_iphi"]] = 100  # as in real jets
         events.append(Event(1, 1, number, channels, {k: np.float32(v) for k, v in objects.items()}))
     path = tmp_path / "jets.root"
     write_ntuple(path, events, task=task)
@@ -327,6 +333,23 @@ def test_batches_of_jets_hold_towers_and_masses(jets, tmp_path):
     convert(contract.task, batch.ntuple, tmp_path / "batch.parquet", progress=False)
     converted = store.read(tmp_path / "batch.parquet").images(np.arange(20 * 3))
     np.testing.assert_array_equal(converted.reshape(frames.shape), frames)
+
+
+def test_ntuples_of_before_give_the_same_batches(jets, tmp_path):
+    """Towers in columns of their own go back to where they were."""
+    contract, path, reference = jets
+    (batch,) = prepare(contract, {path: "jets"}, reference, [2], 20, tmp_path)
+    frames = np.load(batch.frames)
+    old = tmp_path / "old.root"
+    with open_tree(path) as tree:
+        branches = {name: list(values) for name, values in tree.arrays(library="np").items()}
+    branches |= {name: np.array(branches[name]) for name in IDENTITY}
+    branches["HBHE_energy"] = [np.roll(v.reshape(56, 72), -2, 1).ravel() for v in branches["HBHE_energy"]]
+    rhtree.write(old, branches)
+    with pytest.raises(E2EError, match="HBHE_energy lies 2 towers to the left of the jets"):
+        prepare(contract, {old: "jets"}, reference, [2], 20, tmp_path)
+    (batch,) = prepare(contract, {old: "jets"}, reference, [2], 20, tmp_path, own_columns=True)
+    np.testing.assert_array_equal(np.load(batch.frames), frames)
 
 
 @pytest.mark.parametrize(("factor", "status"), [(5e-5, "ok"), (2e-4, "failed")])

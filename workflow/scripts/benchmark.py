@@ -20,4 +20,5 @@ with logged(snakemake.log[0]):
         snakemake.output.record,
         snakemake.output.samples,
         snakemake.output.figures,
+        own_columns=snakemake.params.hcal_columns == "own",
     )

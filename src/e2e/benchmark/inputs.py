@@ -63,19 +63,21 @@ def prepare(
     sizes: Sequence[int],
     calls: int,
     folder: Path,
+    own_columns: bool = False,
 ) -> list[Batch]:
     """Write the inputs of each batch size, ascending, to ``folder``.
 
     The events are those of ``reference`` (a scores table), taken evenly from all of ``ntuples``, which are
     files by name with their samples; at most ``calls`` different ones, repeated in turn where more are
-    needed. To fill a batch, the seeds of the event's own objects are repeated.
+    needed. To fill a batch, the seeds of the event's own objects are repeated. ``own_columns``: see
+    ``convert``; what is written here has towers in the columns of the ECAL.
 
     Raises:
         E2EError: no event of ``reference`` is in ``ntuples``.
     """
     task, output = contract.task, contract.outputs[0].name
     reference = reference.rename(columns={output: "value"})
-    found = list(islice(_test_events(task, ntuples, reference, calls), calls))
+    found = list(islice(_test_events(task, ntuples, reference, calls, own_columns), calls))
     if not found:
         first = next(iter(ntuples))
         raise E2EError(f"none of the {len(reference)} scored objects is in the ntuples ({first}, ...)")
@@ -102,14 +104,14 @@ def prepare(
 
 
 def _test_events(
-    task: Task, ntuples: Mapping[str | Path, str], reference: pd.DataFrame, most: int
+    task: Task, ntuples: Mapping[str | Path, str], reference: pd.DataFrame, most: int, own_columns: bool
 ) -> Iterator[TestEvent]:
     """Events of the ntuples that are in ``reference``, in equal shares from each file."""
     scored = dict(iter(reference.groupby(EVENT)[["object", "value"]]))
     share = -(-most // len(ntuples))
     for path, sample in ntuples.items():
-        layout = ntuple.check(path, task).layout
-        images = [layout.images[channel.name].branch for channel in task.channels]
+        layout = ntuple.check(path, task, own_columns).layout
+        images = [layout.images[channel.name] for channel in task.channels]
         with ntuple.open_tree(path) as tree:
             identity = zip(
                 *(tree[name].array(library="np").tolist() for name in ntuple.IDENTITY), strict=True
@@ -118,12 +120,15 @@ def _test_events(
             entries = ((entry, key) for entry, key in enumerate(keys) if key in scored)
             for entry, key in islice(entries, share):
                 branches = tree.arrays(
-                    [*images, *layout.seeds], entry_start=entry, entry_stop=entry + 1, library="np"
+                    [*(image.branch for image in images), *layout.seeds],
+                    entry_start=entry,
+                    entry_stop=entry + 1,
+                    library="np",
                 )
                 rows = scored[key]["object"].to_numpy()
                 yield TestEvent(
                     {
-                        channel.name: _hits(branches[image][0])
+                        channel.name: _hits(branches[image.branch][0], task.frame_shape(channel), image.shift)
                         for channel, image in zip(task.channels, images, strict=True)
                     },
                     {name: branches[name][0][rows] for name in layout.seeds},
@@ -131,6 +136,8 @@ def _test_events(
                 )
 
 
-def _hits(frame: np.ndarray) -> Sparse:
+def _hits(frame: np.ndarray, shape: tuple[int, int], shift: int) -> Sparse:
+    """Cells with a hit of a frame that lies ``shift`` columns too far to the left, and their values."""
+    frame = np.roll(frame.reshape(shape), shift, axis=1).ravel()
     index = np.flatnonzero(frame).astype(np.uint32)
     return index, frame[index]

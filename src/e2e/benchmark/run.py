@@ -149,6 +149,7 @@ def benchmark(
     record: str | Path,
     samples: str | Path,
     figures: str | Path,
+    own_columns: bool = False,
 ) -> dict[str, Any]:
     """Measure a model every way; write the record (JSON), the raw samples (parquet) and a folder of figures.
 
@@ -157,7 +158,7 @@ def benchmark(
     are compared with it.
     ``cmsrun(arguments, log)`` runs cmsRun on the packages' configuration. ``settings`` holds
     ``batch_sizes`` (objects an event), ``threads`` (of cmsRun), ``repeats`` and ``events`` (the most that
-    Python is timed on in a repeat; cmsRun takes up to ten times as many).
+    Python is timed on in a repeat; cmsRun takes up to ten times as many). ``own_columns``: see ``convert``.
 
     A point that fails is recorded with its reason, and so is a provider without a device.
 
@@ -168,7 +169,7 @@ def benchmark(
     table = read_scores(reference, [output.name for output in contract.outputs])
     with temporary_folder() as folder:
         sizes, calls = settings["batch_sizes"], settings["events"]
-        batches = prepare(contract, ntuples, table, sizes, calls, folder)
+        batches = prepare(contract, ntuples, table, sizes, calls, folder, own_columns)
         points = list(
             _points(Path(model_pt), Path(model_onnx), contract, cmsrun, settings["threads"], batches, folder)
         )
