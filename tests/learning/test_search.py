@@ -1,6 +1,8 @@
 """The search itself on made-up losses, and once with real trainings."""
 
 import math
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -126,6 +128,50 @@ def test_a_loss_that_is_not_finite_is_the_worst(run, made_up, tmp_path, monkeypa
     monkeypatch.setattr(search, "train", diverges)
     table = run(tmp_path, 3)
     assert table["state"].tolist() == ["complete", "pruned", "complete"]
+
+
+@pytest.mark.parametrize("full_in", [0, 4])
+def test_a_search_on_a_full_disk_is_one_sentence_and_goes_on(
+    run, made_up, full_disk, tmp_path, monkeypatch, full_in
+):
+    subprocess.run(["mount", "-o", "remount,size=1m", full_disk], check=True)
+    study, other = full_disk / "study.db", full_disk / "other"
+
+    def fill():
+        with suppress(OSError), open(other, "wb", buffering=0) as file:
+            while True:
+                file.write(bytes(1024))
+
+    with monkeypatch.context() as patch:
+        train = search.train
+
+        def fills(*outputs, **arguments):
+            if len(made_up) == full_in - 1:
+                fill()
+            return train(*outputs, **arguments)
+
+        patch.setattr(search, "train", fills)
+        if not full_in:
+            fill()
+        with pytest.raises(
+            E2EError, match=r"study.db: cannot be used as a study \(.*disk is full\)"
+        ) as caught:
+            run(tmp_path, 6, study=study)
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.glob("*.*"))
+    assert len(made_up) == full_in
+    other.unlink()
+    assert len(run(tmp_path, 6, study=study)) == 6
+    assert len(made_up) == 6 + (full_in > 0)  # the trial that met the full disk was made again
+
+
+def test_a_study_that_is_something_else_is_one_sentence(run, made_up, tmp_path):
+    (tmp_path / "study.db").write_text("the thesis, in plain text")
+    with pytest.raises(
+        E2EError, match=r"cannot be used as a study .file is not a database.; .* move it away"
+    ):
+        run(tmp_path, 2)
+    assert (tmp_path / "study.db").read_text() == "the thesis, in plain text"
 
 
 def test_a_search_in_which_nothing_was_trained_is_an_error(run, tmp_path, monkeypatch):

@@ -8,15 +8,19 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sqlite3
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pandas as pd
 import yaml
+from optuna.exceptions import OptunaError
 from optuna.trial import FrozenTrial, Trial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from e2e import models
 from e2e.errors import E2EError
@@ -60,10 +64,10 @@ def search(
     validation loss is worse than the median of the others at the same epoch are given up (pruned).
 
     ``best`` (YAML) gets the entry, under the name of ``model`` with ``_tuned``; ``table`` (CSV) a row a
-    trial, drawn in ``figure`` (.png). ``study`` is an SQLite file that survives a kill: the same call goes on
-    with the trial that was killed. Trials of other settings, data or ``code`` (any text that changes
-    with it) stay in the file and do not count. Raises E2EError as ``train`` does, and if no trial was trained
-    to its end.
+    trial, drawn in ``figure`` (.png). ``study`` is an SQLite file that survives a kill and a full disk: the
+    same call goes on with the trial that was ended. Trials of other settings, data or ``code`` (any text that
+    changes with it) stay in the file and do not count. Raises E2EError as ``train`` does, if no trial was
+    trained to its end, and where SQLite cannot use ``study``.
     """
     space = {name: choices for name, choices in models.space(architecture).items() if name not in network}
     entry = {"architecture": architecture, "network": dict(network), "trainer": dict(trainer)}
@@ -71,39 +75,40 @@ def search(
     about = [task.name, len(task.channels), entry, epochs, space, RANGES, origin, code]
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     output_path(study).parent.mkdir(parents=True, exist_ok=True)
-    found = optuna.create_study(
-        storage=f"sqlite:///{study}",
-        study_name=hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest(),
-        load_if_exists=True,
-        pruner=optuna.pruners.MedianPruner(UNPRUNED, n_warmup_steps=max(1, epochs // 4)),
-    )
-    for trial in found.get_trials(states=(TrialState.RUNNING,)):
-        found.tell(trial.number, state=TrialState.FAIL)  # killed
     scratch = owned_folder(Path(study).with_name("trial"))
-    while (done := len(found.get_trials(states=DONE))) < trials:
-        # A seed of its own for each trial: after a kill, the next one is what it would have been.
-        found.sampler = optuna.samplers.TPESampler(
-            n_startup_trials=RANDOM, seed=1000 * trainer["seed"] + done
+    with _database(study):
+        found = optuna.create_study(
+            storage=f"sqlite:///{study}",
+            study_name=hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest(),
+            load_if_exists=True,
+            pruner=optuna.pruners.MedianPruner(UNPRUNED, n_warmup_steps=max(1, epochs // 4)),
         )
-        if done == 0 and not found.get_trials(states=(TrialState.WAITING,)):
-            found.enqueue_trial(_first(space, trainer))
-        trial = found.ask()
-        variant = _variant(entry, space, trial)
-        fresh_folder(scratch)
-        loss = _loss(
-            trial,
-            [stores, split, *(scratch / name for name in ("model.pt", "history.csv", "history.png"))],
-            checkpoints=scratch / "checkpoints",
-            task=task,
-            **variant | {"trainer": variant["trainer"] | {"epochs": epochs, "devices": 1}},
-            threads=threads,
-        )
-        found.tell(trial, loss, TrialState.PRUNED if loss is None else TrialState.COMPLETE)
-        said = "given up" if loss is None else f"validation loss {loss:.4f}"
-        print(f"trial {done + 1}/{trials}: {said}; {_inline(trial.params)}", file=sys.stderr)
+        for trial in found.get_trials(states=(TrialState.RUNNING,)):
+            found.tell(trial.number, state=TrialState.FAIL)  # killed
+        while (done := len(found.get_trials(states=DONE))) < trials:
+            # A seed of its own for each trial: after a kill, the next one is what it would have been.
+            found.sampler = optuna.samplers.TPESampler(
+                n_startup_trials=RANDOM, seed=1000 * trainer["seed"] + done
+            )
+            if done == 0 and not found.get_trials(states=(TrialState.WAITING,)):
+                found.enqueue_trial(_first(space, trainer))
+            trial = found.ask()
+            variant = _variant(entry, space, trial)
+            fresh_folder(scratch)
+            loss = _loss(
+                trial,
+                [stores, split, *(scratch / name for name in ("model.pt", "history.csv", "history.png"))],
+                checkpoints=scratch / "checkpoints",
+                task=task,
+                **variant | {"trainer": variant["trainer"] | {"epochs": epochs, "devices": 1}},
+                threads=threads,
+            )
+            found.tell(trial, loss, TrialState.PRUNED if loss is None else TrialState.COMPLETE)
+            said = "given up" if loss is None else f"validation loss {loss:.4f}"
+            print(f"trial {done + 1}/{trials}: {said}; {_inline(trial.params)}", file=sys.stderr)
+        finished = found.get_trials(states=DONE)
     shutil.rmtree(scratch, ignore_errors=True)
 
-    finished = found.get_trials(states=DONE)
     if all(trial.state == TrialState.PRUNED for trial in finished):
         raise E2EError(f"{study}: in no trial was the loss finite; look at the stores with `e2e inspect`")
     rows = pd.DataFrame([_row(i, trial) for i, trial in enumerate(finished, start=1)])
@@ -120,6 +125,23 @@ def search(
     entry = yaml.safe_dump({f"{model}_tuned": _variant(entry, space, chosen)}, sort_keys=False)
     with whole(best) as path:
         path.write_text(remark + entry)
+
+
+@contextmanager
+def _database(study: str | Path) -> Iterator[None]:
+    """Raise what SQLite says of its file in the block, such as that the disk is full, as `E2EError`."""
+    try:
+        yield
+    except (OptunaError, SQLAlchemyError) as error:
+        cause: BaseException | None = error
+        while cause and not isinstance(cause, sqlite3.Error):
+            cause = cause.__cause__
+        if cause is None:
+            raise
+        raise E2EError(
+            f"{study}: cannot be used as a study ({cause}); look at the free space and the permissions, "
+            "then go on with the same command; or move it away"
+        ) from None
 
 
 def _first(space: Mapping[str, Sequence[Any]], trainer: Mapping[str, Any]) -> dict[str, Any]:
