@@ -41,7 +41,15 @@ OBJECT = ("file", "run", "lumi", "event", "object")
 TAKEN, REFUSED = ([case for case in CASES if bool(case.refused) == refused] for refused in (False, True))
 # Exit codes of cmsRun by what it says; of the rest 65, InvalidNtuple
 CODES = {"cannot be opened": 84}
-UNREADABLE = ("empty file", "an HTML page", "not a ROOT file", "truncated", "a ROOT file that", "damaged")
+UNREADABLE = (
+    "empty file",
+    "an HTML page",
+    "not a ROOT file",
+    "truncated",
+    "a ROOT file that",
+    "damaged",
+    "compressed by",
+)
 CODES |= dict.fromkeys(UNREADABLE, 85)
 
 

@@ -694,6 +694,23 @@ def unclosed(path: Path, saved: bool = False) -> None:
     open_.unlink()
 
 
+def of_two_algorithms(path: Path, tree: int, baskets: int) -> None:
+    """A file of photons whose tree is compressed otherwise than its baskets."""
+    root = rhtree._filler()
+    file = root.TFile.Open(str(path), "RECREATE", "", baskets)
+    file.mkdir("fevt").cd()
+    written = root.TTree("RHTree", "")
+    fill = [rhtree._branch(root, written, name, values) for name, values in photons().items()]
+    for entry in range(3):
+        for one in fill:
+            one(entry)
+        written.Fill()
+    written.FlushBaskets()
+    file.SetCompressionSettings(tree)
+    file.Write()
+    file.Close()
+
+
 def of_bytes(change: Callable[[bytes], bytes], **options: Any) -> Callable[[Path], None]:
     """A file of photons, its bytes changed."""
 
@@ -732,6 +749,21 @@ FILES = [
     *(
         Case(f"compressed by {name}", "electron_photon", tree(photons(), compression=number), PHOTONS)
         for name, number in rhtree.METHODS.items()
+    ),
+    Case(
+        "compressed by the old algorithm",
+        "electron_photon",
+        tree(photons(), compression=301),
+        refused="compressed by ROOT's old algorithm (CS), which is not read; write it again",
+    ),
+    *(
+        Case(
+            f"{what} compressed by the old algorithm",
+            "electron_photon",
+            partial(of_two_algorithms, tree=of_tree, baskets=of_baskets),
+            refused="compressed by ROOT's old algorithm (CS), which is not read; write it again",
+        )
+        for what, of_tree, of_baskets in (("tree", 301, 501), ("baskets", 501, 301))
     ),
     Case("not compressed", "electron_photon", tree(photons(), compression=0), PHOTONS),
     Case("one entry a basket", "electron_photon", tree(photons(), per_basket=1), PHOTONS),

@@ -44,6 +44,11 @@ def check(path: str | Path) -> None:
 
 def damaged(path: str | Path, error: BaseException) -> E2EError:
     """The error of a file that says it is whole, but cannot be read because of ``error``."""
+    if "b'CS'" in str(error):  # as uproot says
+        return E2EError(
+            f"{path}: compressed by ROOT's old algorithm (CS), which is not read; write it again (hadd -f505 "
+            "NEW.root OLD.root)"
+        )
     said = next(iter(str(error).strip().splitlines()), type(error).__name__)
     return E2EError(f"{path}: damaged ROOT file ({said}); fetch or write it again")
 

@@ -96,6 +96,7 @@ namespace e2e {
     TKey* key(std::string const& path) const;
     TBranch* branch(std::string const& name, std::string const& purpose = "") const;
     void checkBaskets(TBranch const& branch) const;
+    void checkMethod(char const* method) const;
     TBasket* basket(TBranch& branch, int number) const;
     std::int64_t count(TBranch const& branch, int number) const;
     Vectors::Span const& span(Vectors& branch, std::int64_t entry) const;

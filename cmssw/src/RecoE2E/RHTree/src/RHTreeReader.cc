@@ -245,6 +245,14 @@ namespace e2e {
     throw edm::Exception(edm::errors::FileReadError) << name_ << ": damaged ROOT file (" << why << ")" << kAnew;
   }
 
+  /// Throws for a record compressed by an algorithm that `e2e convert` cannot read; `method` are its first two bytes.
+  void RHTreeReader::checkMethod(char const* method) const {
+    if (std::string_view(method, 2) == "CS")
+      throw edm::Exception(edm::errors::FileReadError)
+          << name_ << ": compressed by ROOT's old algorithm (CS), which is not read; write it again (hadd -f505 "
+             "NEW.root OLD.root)";
+  }
+
   RHTreeReader::RHTreeReader(std::string fileName, std::string const& tree)
       : fileName_(std::move(fileName)),
         name_(fileName_),
@@ -267,6 +275,11 @@ namespace e2e {
           << name_ << ": " << tree << " is a " << key->GetClassName() << "; MLAnalyzer writes a TTree";
     if (key->GetObjlen() < 0 or key->GetObjlen() > kLargestRecord)
       throwDamaged(tree + " has " + std::to_string(key->GetObjlen()) + " bytes");
+    std::array<char, 2> method{};
+    if (fromRoot([&] { return file_->ReadBuffer(method.data(), key->GetSeekKey() + key->GetKeylen(), method.size()); }))
+      throwDamaged(tree + " lies outside the file");
+    if (key->GetNbytes() - key->GetKeylen() < key->GetObjlen())
+      checkMethod(method.data());
     tree_ = fromRoot([&] { return key->ReadObject<TTree>(); });
     if (tree_ == nullptr)
       throwDamaged(tree + " cannot be read");
@@ -425,6 +438,8 @@ namespace e2e {
         throwDamaged(what + " has " + std::to_string(inMemory) + " bytes");
       if (key < kShortestKey or key > length)
         throwDamaged(what + " has a key of " + std::to_string(key) + " bytes");
+      if (size - key < inMemory and key + 2 <= length)
+        checkMethod(header.data() + key);
       auto const entries = bigEndian<std::uint32_t>(header.data() + key - 9);
       auto const end = static_cast<std::int32_t>(bigEndian<std::uint32_t>(header.data() + key - 5));
       if (entries != count(branch, number) or end < key or end > std::int64_t(key) + inMemory)
