@@ -495,6 +495,32 @@ def test_frames_that_do_not_fit_the_model_end_the_job(ntuples, model, cmsrun, tm
     assert job.stdout.count("Begin Fatal Exception") == 1
 
 
+@pytest.mark.parametrize(
+    ("trained_on", "change", "message"),
+    [
+        (
+            lambda contract: contract["detector"].update(rows=280),
+            "process.source.rows = 170",
+            "cut from a detector of 170 x 360 cells, but the model takes those of 280 x 360 cells",
+        ),
+        (
+            lambda contract: contract["input"]["channels"][1].update(cell=5),
+            "process.source.channels[1].cell = 1",
+            "channels EB_energy, EB_time, but the model takes EB_energy, EB_time of 5 x 5 cells",
+        ),
+    ],
+)
+def test_frames_of_another_layout_end_the_job(ntuples, cmsrun, tmp_path, trained_on, change, message):
+    model = save_model(tmp_path / "model.onnx")
+    contract = json.loads(model.with_suffix(".json").read_text())
+    trained_on(contract)
+    write_json(model.with_suffix(".json"), contract)
+    job = cmsrun(ntuples, f"model={model}", cfg=cfg_with(tmp_path, change))
+    assert job.returncode == 65, job.stdout
+    assert message in job.stdout
+    assert job.stdout.count("Begin Fatal Exception") == 1
+
+
 def test_providers_lie_where_onnx_runtime_looks_for_them(area):
     """Beside the library, in the folder where cmsRun finds it."""
     if not (area / "lib/libonnxruntime.so.1").exists():

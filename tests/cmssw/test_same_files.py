@@ -39,7 +39,7 @@ process.path = cms.Path(process.detectorFrame + process.objectFrames + process.d
 """
 OBJECT = ("file", "run", "lumi", "event", "object")
 TAKEN, REFUSED = ([case for case in CASES if bool(case.refused) == refused] for refused in (False, True))
-# Exit codes of cmsRun by what it says; of the rest 65, InvalidNtuple
+# Exit codes of cmsRun by what it says; of the rest 65, InvalidNtuple or InvalidFrame
 CODES = {"cannot be opened": 84}
 UNREADABLE = (
     "empty file",

@@ -1,9 +1,12 @@
-// The barrel frame, its seeds and the crops around them.
+// The detector frame, and the crops around seeds.
+#include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <cstring>
 #include <initializer_list>
 #include <limits>
 #include <memory>
+#include <random>
 #include <thread>
 #include <utility>
 
@@ -12,18 +15,19 @@
 #include "RecoE2E/FrameTools/interface/FrameBuilder.h"
 #include "RecoE2E/FrameTools/interface/FrameCropper.h"
 #include "RecoE2E/FrameTools/interface/number.h"
-#include "RecoE2E/RHTree/interface/makeSeeds.h"
-#include "RecoE2E/RHTree/interface/pairObjects.h"
 #include "testing.h"
 
 using testing::contains;
+using testing::layout;
 using testing::message;
 
 namespace {
   constexpr std::uint32_t kRows = 170, kColumns = 360, kCells = kRows * kColumns;
   constexpr e2e::Crop kPhoton{32, 32, 15, 15};
 
-  e2e::FrameBuilder barrel() { return {{{"EB_energy"}, {"EB_time"}}, kRows, kColumns}; }
+  std::vector<e2e::Channel> const kChannels{{"EB_energy"}, {"EB_time"}};
+
+  e2e::FrameBuilder barrel() { return e2e::FrameBuilder(layout(kChannels)); }
 
   /// A value that tells the cell it comes from, and is exact in float.
   float label(std::uint32_t channel, std::uint32_t row, std::uint32_t column) {
@@ -58,7 +62,7 @@ TEST_CASE("a detector frame holds exactly the hits of its images, sorted") {
   energy[kCells - 1] = 2.5f;
   time[360] = -3.f;
   auto const frame = barrel().build({energy, time});
-  CHECK(frame.channels() == std::vector<std::string>{"EB_energy", "EB_time"});
+  CHECK(frame.channels() == kChannels);
   CHECK(frame.rows() == kRows);
   CHECK(frame.columns() == kColumns);
   CHECK(frame.index() == std::vector<std::uint32_t>{0, kCells - 1, kCells + 360});
@@ -91,22 +95,22 @@ TEST_CASE("a value in a crop that is not finite is named as its file numbers it;
         "EB_time is nan at row 80, column 7; a cell without a hit is 0");
   CHECK(contains(message([&] { cropper.cut(frame, {{0, 15, 0}}); }), "EB_time is -inf at row 20, column 7"));
 
-  auto origin = std::make_shared<e2e::FrameOrigin>();
-  origin->channels = {{"HCAL_energy", 5, "HBHE_energy", 2}};
+  auto origin = std::make_shared<e2e::FrameOrigin>(*layout({{"HCAL_energy", 5}}));
+  origin->written = {{"HBHE_energy", 2}};
   std::vector<float> towers(34 * 72, 0.f);
   towers[16 * 72 + 1] = std::nanf("");
-  auto const coarse = e2e::FrameBuilder({{"HCAL_energy", 5}}, kRows, kColumns).build({towers}, origin);
+  auto const coarse = e2e::FrameBuilder(origin).build({towers});
   CHECK(message([&] { cropper.cut(coarse, {{0, 80, 7}}); }) ==
         "HBHE_energy is nan at row 16, column 71; a cell without a hit is 0");
 }
 
 TEST_CASE("a frame too large for its index is refused") {
-  CHECK(contains(message([] { e2e::FrameBuilder({{"a"}, {"b"}}, 65536, 32768); }), "32 bits"));
-  CHECK(contains(message([] { e2e::FrameBuilder({}, 170, 360); }), "at least one channel"));
+  CHECK(contains(message([] { e2e::FrameBuilder(layout({{"a"}, {"b"}}, 65536, 32768)); }), "32 bits"));
+  CHECK(contains(message([] { e2e::FrameBuilder(layout({})); }), "at least one channel"));
 }
 
 TEST_CASE("a tower is spread evenly over the crystals above it") {
-  e2e::FrameBuilder const builder({{"HCAL_energy", 5}}, 280, 360);
+  e2e::FrameBuilder const builder(layout({{"HCAL_energy", 5}}, 280));
   std::vector<float> towers(56 * 72, 0.f);
   towers[3 * 72 + 0] = 25.f;   // over columns 0 to 4
   towers[3 * 72 + 71] = 50.f;  // over columns 355 to 359
@@ -124,117 +128,65 @@ TEST_CASE("a tower is spread evenly over the crystals above it") {
   CHECK(contains(message([&] { builder.build({crystals}); }), "has 100800 values; a frame of 56 x 72 has 4032"));
 }
 
-TEST_CASE("layers that do not fit the frame are refused") {
-  for (auto const& layer : {e2e::Layer{"h", 0}, {"h", 7}, {"h", 11}})
-    CHECK(contains(message([&] { e2e::FrameBuilder({layer}, 280, 360); }), "do not fit a detector frame of 280 x 360"));
+TEST_CASE("channels that do not fit the frame are refused") {
+  for (auto const& channel : {e2e::Channel{"h", 0}, {"h", 7}, {"h", 11}})
+    CHECK(contains(message([&] { e2e::FrameBuilder(layout({channel}, 280)); }),
+                   "do not fit a detector frame of 280 x 360"));
 }
 
 namespace {
-  e2e::SeedCollection crystals(std::vector<float> rows, std::vector<float> columns) {
-    return e2e::makeSeeds({"SC_ieta", std::move(rows)}, {"SC_iphi", std::move(columns)}, kRows, kColumns);
-  }
+  using Hits = std::vector<std::vector<e2e::Hit>>;
+
+  e2e::FrameBuilder ecalAndHcal() { return e2e::FrameBuilder(layout({{"ECAL_energy"}, {"HCAL_energy", 5}}, 280)); }
 }  // namespace
 
-TEST_CASE("the seed of a tower is its middle crystal") {
-  auto const squares = e2e::makeSeeds({"r", {0.f, 55.f}}, {"c", {71.f, 2.f}}, 280, 360, 5);
-  CHECK(squares[1].row == 55);
-  auto const seeds = e2e::middleCells(squares, 5);
-  CHECK(seeds[0].row == 2);
-  CHECK(seeds[0].column == 357);
-  CHECK(seeds[1].row == 277);
-  CHECK(seeds[1].column == 12);
-  CHECK(message([] { e2e::makeSeeds({"r", {56.f}}, {"c", {0.f}}, 280, 360, 5); }) ==
-        "r holds a seed at 56.0; towers are numbered 0 to 55");
+TEST_CASE("single hits, in any order, give the frame of the images that hold them, bit by bit") {
+  std::mt19937 random(7);
+  Hits hits(2);
+  std::vector<std::vector<float>> images{std::vector<float>(280 * 360, 0.f), std::vector<float>(56 * 72, 0.f)};
+  for (auto const channel : {0, 1})
+    for (std::size_t cell = 0; cell < images[channel].size(); ++cell) {
+      if (random() % 20 != 0)
+        continue;
+      auto const columns = channel == 0 ? 360u : 72u, place = static_cast<std::uint32_t>(cell);
+      auto const value = random() % 10 == 0 ? 0.f : static_cast<float>(random()) / 7e8f - 1.f;
+      images[channel][cell] = value;
+      hits[channel].push_back({place / columns, place % columns, value});
+    }
+  images[1][55 * 72 + 71] = std::nanf("");  // the last tower
+  hits[1].push_back({55, 71, std::nanf("")});
+  auto const wanted = ecalAndHcal().build(images);
+  for (auto& list : hits)
+    std::shuffle(list.begin(), list.end(), random);
+  auto const found = ecalAndHcal().build(hits);
+  REQUIRE(found.size() > 8000);
+  CHECK(found.index() == wanted.index());
+  CHECK(std::memcmp(found.value().data(), wanted.value().data(), wanted.size() * sizeof(float)) == 0);
+  CHECK(found.origin()->channels == wanted.origin()->channels);
+  CHECK(ecalAndHcal().build(Hits(2)).size() == 0);
 }
 
-TEST_CASE("seeds keep the index of their object") {
-  auto const seeds = e2e::middleCells(crystals({80.f, 169.f}, {0.f, 359.f}), 1);
-  REQUIRE(seeds.size() == 2);
-  CHECK(seeds[1].object == 1);
-  CHECK(seeds[1].row == 169);
-  CHECK(seeds[1].column == 359);
-  CHECK(crystals({}, {}).empty());
-}
-
-TEST_CASE("seeds that are no cells of the detector are refused") {
-  auto const text = [](float row, float column) { return message([=] { crystals({80.f, row}, {0.f, column}); }); };
-  CHECK(text(80.f, 360.f) == "SC_iphi holds a seed at 360.0; crystals are numbered 0 to 359");
-  CHECK(contains(text(80.f, -1.f), "SC_iphi holds a seed at -1.0"));
-  CHECK(contains(text(170.f, 0.f), "SC_ieta holds a seed at 170.0; crystals are numbered 0 to 169"));
-  CHECK(contains(text(80.5f, 0.f), "SC_ieta holds a seed at 80.5"));
-  CHECK(contains(text(std::nanf(""), 0.f), "SC_ieta holds a seed at nan"));
-  CHECK(message([] { crystals({80.f}, {}); }) == "SC_iphi has 0 objects, SC_ieta 1; a seed needs both");
+TEST_CASE("a hit outside the frame, or a second one at its place, is named") {
+  auto const failure = [](Hits const& hits) { return message([&] { ecalAndHcal().build(hits); }); };
+  CHECK(failure({{{279, 359, 1.f}}, {{55, 71, 1.f}}}) == "no exception");
+  CHECK(failure({{{280, 0, 1.f}}, {}}) == "ECAL_energy has a hit at row 280, column 0, outside a frame of 280 x 360");
+  CHECK(failure({{}, {{0, 72, 1.f}}}) == "HCAL_energy has a hit at row 0, column 72, outside a frame of 56 x 72");
+  CHECK(failure({{}, {{3, 4, 1.f}, {3, 5, 1.f}, {3, 4, 2.f}}}) ==
+        "HCAL_energy has a hit at row 3, column 4 twice; add them up, or choose one");
+  CHECK(failure({{{0, 0, 1.f}}}) == "1 lists of hits for a frame of 2 channels");
 }
 
 TEST_CASE("numbers are written as Python writes them") {
-  for (auto const& [value, text] : std::initializer_list<std::pair<double, char const*>>{
-           {360., "360.0"}, {-0.5, "-0.5"}, {0.1f, "0.10000000149011612"}, {1e20f, "1.0000000200408773e+20"},
-           {1e16, "1e+16"}, {123456789., "123456789.0"}, {1e-5, "1e-05"}, {0., "0.0"}})
+  for (auto const& [value, text] :
+       std::initializer_list<std::pair<double, char const*>>{{360., "360.0"},
+                                                             {-0.5, "-0.5"},
+                                                             {0.1f, "0.10000000149011612"},
+                                                             {1e20f, "1.0000000200408773e+20"},
+                                                             {1e16, "1e+16"},
+                                                             {123456789., "123456789.0"},
+                                                             {1e-5, "1e-05"},
+                                                             {0., "0.0"}})
     CHECK(e2e::number(value) == text);
-}
-
-namespace {
-  constexpr double kTower = 2 * M_PI / 72;
-
-  /// Jets in the middle of towers, as an analyzer lists them, with these momenta.
-  e2e::ListedObjects listed(std::vector<std::pair<int, int>> const& towers, std::vector<float> momenta) {
-    e2e::ListedObjects objects{
-        "jetSeed_ieta", {"jet_Pt", momenta}, {{"jet_Eta", {}}, {"jet_Px", {}}, {"jet_Py", {}}}};
-    for (std::size_t i = 0; i < towers.size(); ++i) {
-      auto const phi = kTower * (towers[i].second + 0.5 - 2);
-      objects.direction[0].values.push_back(static_cast<float>(0.087 * (towers[i].first + 0.5 - 28)));
-      objects.direction[1].values.push_back(static_cast<float>(momenta[i] * std::cos(phi)));
-      objects.direction[2].values.push_back(static_cast<float>(momenta[i] * std::sin(phi)));
-    }
-    return objects;
-  }
-}  // namespace
-
-TEST_CASE("jets that are listed in another order belong to the seeds in the order of their momenta") {
-  e2e::SeedCollection const seeds{{0, 30, 71}, {1, 12, 40}, {2, 43, 0}};
-  CHECK(e2e::pairObjects(seeds, listed({{43, 0}, {30, 71}, {12, 40}}, {20.f, 90.f, 50.f})).size() == 3);
-  CHECK(e2e::pairObjects(seeds, listed({{43, 71}, {30, 3}, {12, 36}}, {20.f, 90.f, 50.f})).size() == 3);  // nearby
-  CHECK(message([&] { e2e::pairObjects(seeds, listed({{43, 0}, {30, 71}, {12, 40}}, {60.f, 90.f, 50.f})); }) ==
-        "the jet with jet_Pt in this place does not lie at its seed (row 12, column 40), as jet_Eta and jet_Px and "
-        "jet_Py say; jets and seeds cannot be told to belong together");
-  CHECK(contains(message([&] { e2e::pairObjects(seeds, listed({{43, 0}, {30, 71}, {12, 35}}, {20.f, 90.f, 50.f})); }),
-                 "(row 12, column 40)"));
-  auto nowhere = listed({{30, 71}, {12, 40}, {43, 0}}, {90.f, 50.f, 20.f});
-  nowhere.direction[0].values[1] = std::nanf("");
-  CHECK(contains(message([&] { e2e::pairObjects(seeds, nowhere); }), "(row 12, column 40)"));
-}
-
-TEST_CASE("a jet that is listed twice goes in once, and the others keep their numbers") {
-  e2e::SeedCollection const seeds{{0, 30, 71}, {1, 30, 71}, {2, 43, 0}};
-  auto const paired = e2e::pairObjects(seeds, listed({{43, 0}, {30, 71}, {30, 71}}, {20.f, 90.f, 90.f}));
-  REQUIRE(paired.size() == 2);
-  CHECK(paired[0].object == 0);
-  CHECK(paired[1].object == 2);
-  // with less of a direction, or none, too
-  auto objects = listed({{43, 0}, {30, 71}, {30, 71}}, {20.f, 90.f, 90.f});
-  objects.direction.resize(1);
-  CHECK(e2e::pairObjects(seeds, objects).size() == 2);
-  objects.direction.clear();
-  CHECK(e2e::pairObjects(seeds, objects).size() == 2);
-  // two jets at one seed are two
-  CHECK(e2e::pairObjects(seeds, listed({{43, 0}, {30, 71}, {30, 71}}, {20.f, 90.f, 80.f})).size() == 3);
-}
-
-TEST_CASE("jets that cannot be ordered are refused") {
-  e2e::SeedCollection const seeds{{0, 30, 71}, {1, 12, 40}};
-  auto const text = [&](e2e::ListedObjects const& objects) {
-    return message([&] { e2e::pairObjects(seeds, objects); });
-  };
-  auto const good = listed({{30, 71}, {12, 40}}, {90.f, 50.f});
-  CHECK(text(good) == "no exception");
-  auto bad = good;
-  bad.falling.values = {};
-  CHECK(text(bad) == "jet_Pt has 0 objects, jetSeed_ieta 2; its order tells which jet has which seed");
-  bad.falling.values = {90.f, std::numeric_limits<float>::infinity()};
-  CHECK(text(bad) == "jet_Pt is inf; its order tells which jet has which seed");
-  bad = good;
-  bad.direction[2].values.pop_back();
-  CHECK(text(bad) == "jet_Py has 1 objects, jetSeed_ieta 2");
 }
 
 TEST_CASE("crops wrap around in phi at both ends") {
@@ -263,7 +215,7 @@ TEST_CASE("several objects of an event get their own frames, in their order") {
   auto const frames = e2e::FrameCropper(kPhoton).cut(labelled(), {{4, 100, 350}, {7, 20, 3}, {9, 100, 350}});
   CHECK(frames.object() == std::vector<std::uint32_t>{4, 7, 9});
   CHECK(frames.rejected() == 0);
-  CHECK(frames.channels() == std::vector<std::string>{"EB_energy", "EB_time"});
+  CHECK(frames.channels() == kChannels);
   CHECK(frames.data().size() == 3 * 2 * 32 * 32);
   checkCrop(frames, 0, 100, 350);
   checkCrop(frames, 1, 20, 3);
@@ -293,7 +245,7 @@ TEST_CASE("crops that cannot be are refused") {
   CHECK(contains(message([] { e2e::FrameCropper({0, 0, 0, 0}); }), "0 x 0"));
   auto const frame = labelled();
   CHECK(contains(message([&] { e2e::FrameCropper({171, 32, 15, 15}).cut(frame, {}); }), "larger than the detector"));
-  e2e::DetectorFrame const outside({"EB_energy"}, 170, 360, {kCells}, {1.f});
+  e2e::DetectorFrame const outside(layout({{"EB_energy"}}), {kCells}, {1.f});
   CHECK(contains(message([&] { e2e::FrameCropper(kPhoton).cut(outside, {}); }), "index 61200"));
 }
 

@@ -101,7 +101,9 @@ namespace {
       auto const& origin = *event.images.origin();
       CHECK(origin.file == path);
       CHECK(origin.index == 3);
-      CHECK(origin.channels[1].branch == "EB_time");
+      CHECK(origin.channels == kPhotons.channels);
+      CHECK((origin.rows == 170 && origin.columns == 360));
+      CHECK(origin.written[1].branch == "EB_time");
       CHECK(origin.tracks.empty());
       REQUIRE(event.seeds.size() == static_cast<std::size_t>(i));
       for (auto const& seed : event.seeds)
@@ -120,9 +122,8 @@ TEST_CASE("baskets of one entry, of many, and in the tree itself are read alike"
   testing::Folder const folder;
   writeNtuple(folder / "one.root", 12, "EB_energy", 5000000000LL, [](TTree& tree) { tree.SetAutoFlush(1); });
   checkEntries(folder / "one.root", 12);
-  writeNtuple(folder / "many.root", 12, "EB_energy", 5000000000LL, [](TTree& tree) {
-    tree.SetBasketSize("*", 1 << 22);
-  });
+  writeNtuple(
+      folder / "many.root", 12, "EB_energy", 5000000000LL, [](TTree& tree) { tree.SetBasketSize("*", 1 << 22); });
   checkEntries(folder / "many.root", 12);
   writeNtuple(folder / "tree.root", 3, "EB_energy", 5000000000LL, [](TTree& tree) {
     tree.SetAutoFlush(0);
@@ -192,8 +193,9 @@ TEST_CASE("a file that is cut off anywhere cannot be read, one with bytes after 
     testing::write(folder / "cut.root", whole.substr(0, size));
     auto const text = failure(folder / "cut.root");
     CHECK(contains(text, "FileReadError"));
-    CHECK(contains(text, folder / "cut.root" + ": truncated ROOT file, " + std::to_string(size) + " of " +
-                             std::to_string(whole.size()) + " bytes"));
+    CHECK(contains(text,
+                   folder / "cut.root" + ": truncated ROOT file, " + std::to_string(size) + " of " +
+                       std::to_string(whole.size()) + " bytes"));
   }
   testing::write(folder / "long.root", whole + std::string(1000, '\0'));
   CHECK(failure(folder / "long.root") == "no exception");
@@ -258,8 +260,8 @@ TEST_CASE("a vector that says it has more values than its basket holds takes no 
 TEST_CASE("a missing tree or branch, or one of another type, is named with its file") {
   testing::Folder const folder;
   { TFile((folder / "none.root").c_str(), "RECREATE"); }
-  CHECK(contains(failure(folder / "none.root"),
-                 folder / "none.root" + ": no tree fevt/RHTree; trees in the file: none"));
+  CHECK(
+      contains(failure(folder / "none.root"), folder / "none.root" + ": no tree fevt/RHTree; trees in the file: none"));
   {
     TFile file((folder / "histogram.root").c_str(), "RECREATE");
     file.mkdir("fevt")->cd();
@@ -267,7 +269,8 @@ TEST_CASE("a missing tree or branch, or one of another type, is named with its f
   }
   CHECK(contains(failure(folder / "histogram.root"), ": fevt/RHTree is a TH1F; MLAnalyzer writes a TTree"));
   writeNtuple(folder / "misspelt.root", 1, "EB_Energy");
-  CHECK(contains(failure(folder / "misspelt.root"), folder / "misspelt.root" + ": fevt/RHTree has no branch EB_energy"));
+  CHECK(
+      contains(failure(folder / "misspelt.root"), folder / "misspelt.root" + ": fevt/RHTree has no branch EB_energy"));
   writeNtuple<UInt_t, ULong64_t, double>(folder / "double.root", 1);
   CHECK(contains(failure(folder / "double.root"),
                  "branch EB_energy is std::vector<double>; expected one std::vector<float> an event"));

@@ -15,6 +15,7 @@
 using e2e::ModelContract;
 using e2e::TaggerModel;
 using testing::contains;
+using testing::layout;
 using testing::LinearModel;
 using testing::message;
 
@@ -25,7 +26,7 @@ namespace {
   }
 
   e2e::ObjectFrames frames(std::vector<std::uint32_t> object, std::vector<float> data) {
-    return {{"EB_energy", "EB_time"}, {32, 32, 15, 15}, std::move(object), std::move(data), 0};
+    return {testing::layout({{"EB_energy"}, {"EB_time"}}), {32, 32, 15, 15}, std::move(object), std::move(data), 0};
   }
 }  // namespace
 
@@ -48,7 +49,8 @@ TEST_CASE("the contract gives names, channels and crop of the model") {
   LinearModel().save(folder / "model.onnx");
   auto const contract = ModelContract::read(folder / "model.onnx");
   CHECK(contract.input == "frames");
-  CHECK(contract.channels == std::vector<std::string>{"EB_energy", "EB_time"});
+  CHECK(contract.channels == std::vector<e2e::Channel>{{"EB_energy"}, {"EB_time"}});
+  CHECK((contract.rows == 170 && contract.columns == 360));
   CHECK(contract.tracks.empty());
   CHECK(contract.crop == e2e::Crop{32, 32, 15, 15});
   CHECK(contract.outputs == std::vector<std::string>{"score", "logit"});
@@ -86,7 +88,8 @@ TEST_CASE("a model without a valid contract is refused, naming the file") {
   CHECK(contains(failure(), R"(orientation is "along phi"; this release)"));
   testing::write(json, replaced(R"(["N", 2, 32, 32])", R"(["N", 32, 32, 2])"));
   CHECK(contains(failure(), R"(the shape of the input is ["N",32,32,2])"));
-  testing::write(json, replaced(R"("logit", "unit": "1", "shape": ["N"])", R"("logit", "unit": "1", "shape": ["N", 2])"));
+  testing::write(json,
+                 replaced(R"("logit", "unit": "1", "shape": ["N"])", R"("logit", "unit": "1", "shape": ["N", 2])"));
   CHECK(contains(failure(), R"(the shape of output logit is ["N",2]; this release takes one number an object)"));
   for (auto const& rows : {"4294967328", "-1", "32.0", "1e30", "\"32\"", "[[]]"}) {
     testing::write(json, replaced(R"("rows": 32)", R"("rows": )" + std::string(rows)));
@@ -94,6 +97,10 @@ TEST_CASE("a model without a valid contract is refused, naming the file") {
   }
   testing::write(json, replaced(R"("format": 2)", R"("format": )" + std::string(100000, '[')));
   CHECK(contains(failure(), json + ": it has more than 32 lists and objects in each other"));
+  testing::write(json, replaced(R"("detector")", R"("detectors")"));
+  CHECK(contains(failure(), "'detector'"));
+  testing::write(json, replaced(R"("cell": 1)", R"("cell": -1)"));
+  CHECK(contains(failure(), json + ": cell is -1"));
   testing::write(json, replaced(R"({"name": "EB_energy")", R"({"name": 7)"));
   CHECK(contains(failure(), json + ": "));
   testing::write(json, replaced(R"("outputs": [)", R"("outputs": [], "others": [)"));
@@ -113,14 +120,34 @@ TEST_CASE("frames of other channels, another order of them, or another crop are 
   testing::Folder const folder;
   LinearModel().save(folder / "model.onnx");
   TaggerModel const model(folder / "model.onnx", "cpu");
-  auto const failure = [&](std::vector<std::string> channels, e2e::Crop crop) {
-    return message([&] { model.outputs({std::move(channels), crop, {}, {}, 0}); });  // no object at all
+  auto const failure = [&](std::vector<e2e::Channel> channels, e2e::Crop crop) {
+    return message([&] { model.outputs({layout(std::move(channels)), crop, {}, {}, 0}); });  // no object at all
   };
-  CHECK(
-      contains(failure({"EB_time", "EB_energy"}, {32, 32, 15, 15}), "the frames hold the channels EB_time, EB_energy"));
-  CHECK(contains(failure({"EB_energy"}, {32, 32, 15, 15}), "but the model takes EB_energy, EB_time"));
-  CHECK(contains(failure({"EB_energy", "EB_time"}, {16, 32, 15, 15}), "the frames are 16 x 32 cells"));
-  CHECK(contains(failure({"EB_energy", "EB_time"}, {32, 32, 16, 15}), "seed at row 16, column 15"));
+  CHECK(failure({{"EB_energy"}, {"EB_time"}}, {32, 32, 15, 15}) == "no exception");
+  CHECK(contains(failure({{"EB_time"}, {"EB_energy"}}, {32, 32, 15, 15}),
+                 "the frames hold the channels EB_time, EB_energy"));
+  CHECK(contains(failure({{"EB_energy"}}, {32, 32, 15, 15}), "but the model takes EB_energy, EB_time"));
+  CHECK(contains(failure({{"EB_energy"}, {"EB_time"}}, {16, 32, 15, 15}), "the frames are 16 x 32 cells"));
+  CHECK(contains(failure({{"EB_energy"}, {"EB_time"}}, {32, 32, 16, 15}), "seed at row 16, column 15"));
+}
+
+TEST_CASE("frames of another layout are refused, though names and crop are the same") {
+  testing::Folder const folder;
+  LinearModel jets;
+  jets.channels = {{"ECAL_energy"}, {"HCAL_energy", 5}};
+  jets.save(folder / "model.onnx");
+  TaggerModel const model(folder / "model.onnx", "cpu");
+  auto const failure = [&](e2e::FrameOriginPtr origin) {
+    return message([&] { model.outputs({std::move(origin), {32, 32, 15, 15}, {}, {}, 0}); });
+  };
+  CHECK(failure(layout({{"ECAL_energy"}, {"HCAL_energy", 5}})) == "no exception");
+  CHECK(failure(layout({{"ECAL_energy"}, {"HCAL_energy"}})) ==
+        "the frames hold the channels ECAL_energy, HCAL_energy, but the model takes ECAL_energy, HCAL_energy of 5 x 5 "
+        "cells");
+  CHECK(failure(layout({{"ECAL_energy"}, {"HCAL_energy", 5}}, 280)) ==
+        "the frames are cut from a detector of 280 x 360 cells, but the model takes those of 170 x 360 cells");
+  CHECK(contains(failure(layout({{"ECAL_energy"}, {"HCAL_energy", 5}}, 170, 90)), "a detector of 170 x 90 cells"));
+  CHECK(contains(message([&] { model.outputs({}); }), "the frames hold the channels , but the model takes"));
 }
 
 TEST_CASE("a model of another shape than its JSON is refused before any event") {

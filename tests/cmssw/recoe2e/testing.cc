@@ -4,9 +4,11 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <numeric>
 #include <sstream>
 #include <stdexcept>
+#include <utility>
 
 #include <unistd.h>
 
@@ -22,6 +24,14 @@ namespace testing {
   }
 
   Folder::~Folder() { std::filesystem::remove_all(path_); }
+
+  e2e::FrameOriginPtr layout(std::vector<e2e::Channel> channels, std::uint32_t rows, std::uint32_t columns) {
+    auto frame = std::make_shared<e2e::FrameOrigin>();
+    frame->rows = rows;
+    frame->columns = columns;
+    frame->channels = std::move(channels);
+    return frame;
+  }
 
   void write(std::string const& path, std::string const& content) {
     std::ofstream file(path, std::ios::binary);
@@ -79,16 +89,14 @@ namespace testing {
     auto const size = static_cast<int>(weights.size());
     std::string ends;
     for (auto const& name : outputs)
-      ends += field(1, node(name == "score" ? "Sigmoid" : "Identity", {"sum"}, name)) +
-              field(12, valueInfo(name, {n}));
+      ends += field(1, node(name == "score" ? "Sigmoid" : "Identity", {"sum"}, name)) + field(12, valueInfo(name, {n}));
     auto const graph =
         field(1, node("Flatten", {input}, "flat")) + field(1, node("MatMul", {"flat", "weights"}, "column")) +
-        field(1, node("Reshape", {"column", "shape"}, "sum")) +
-        field(2, std::string("linear")) +
-        field(5, external.empty() ? tensor("weights", kFloat, {size, 1}, weights)
-                                  : tensor<float>("weights", kFloat, {size, 1}, {}) +
-                                        field(13, field(1, std::string("location")) + field(2, external)) +
-                                        field(14, 1)) +
+        field(1, node("Reshape", {"column", "shape"}, "sum")) + field(2, std::string("linear")) +
+        field(5,
+              external.empty() ? tensor("weights", kFloat, {size, 1}, weights)
+                               : tensor<float>("weights", kFloat, {size, 1}, {}) +
+                                     field(13, field(1, std::string("location")) + field(2, external)) + field(14, 1)) +
         field(5, tensor<std::int64_t>("shape", kInt64, {1}, {-1})) +
         field(
             11,
@@ -103,11 +111,13 @@ namespace testing {
     text << R"({"format": 2, "sha256": ")" << sha256 << R"(", "input": {"name": ")" << input << R"(", "shape": ["N", )"
          << channels.size() << ", " << crop.rows << ", " << crop.columns << R"(], "channels": [)";
     for (std::size_t i = 0; i < channels.size(); ++i)
-      text << (i ? ", " : "") << R"({"name": ")" << channels[i] << R"(", "unit": "GeV"})";
+      text << (i ? ", " : "") << R"({"name": ")" << channels[i].name << R"(", "unit": "GeV", "cell": )"
+           << channels[i].cell << "}";
     text << R"(], "tracks": )" << (tracks.empty() ? "null" : '"' + tracks + '"')
          << R"(}, "scalars": null, "orientation": null, "domain": null, "working_points": null)"
-         << R"(, "crop": {"rows": )" << crop.rows << R"(, "columns": )" << crop.columns << R"(, "seed_row": )"
-         << crop.seedRow << R"(, "seed_column": )" << crop.seedColumn << R"(}, "outputs": [)";
+         << R"(, "detector": {"rows": 170, "columns": 360}, "crop": {"rows": )" << crop.rows << R"(, "columns": )"
+         << crop.columns << R"(, "seed_row": )" << crop.seedRow << R"(, "seed_column": )" << crop.seedColumn
+         << R"(}, "outputs": [)";
     for (std::size_t i = 0; i < outputs.size(); ++i)
       text << (i ? ", " : "") << R"({"name": ")" << outputs[i] << R"(", "unit": "1", "shape": ["N"]})";
     text << "]}";

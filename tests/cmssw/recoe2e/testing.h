@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "RecoE2E/DataFormats/interface/Channel.h"
 #include "RecoE2E/DataFormats/interface/Crop.h"
+#include "RecoE2E/DataFormats/interface/FrameOrigin.h"
 
 namespace testing {
 
@@ -38,19 +40,22 @@ namespace testing {
     return text.find(part) != std::string::npos;
   }
 
+  /// The layout of frames that are of no file.
+  e2e::FrameOriginPtr layout(std::vector<e2e::Channel> channels, std::uint32_t rows = 170, std::uint32_t columns = 360);
+
   void write(std::string const& path, std::string const& content);
   std::string read(std::string const& path);
 
   /// A frame of rows x columns values for each channel, in ONNX: each output is sum(weights * frames), but the
   /// score its sigmoid.
   struct LinearModel {
-    std::vector<std::string> channels{"EB_energy", "EB_time"};
+    std::vector<e2e::Channel> channels{{"EB_energy"}, {"EB_time"}};
     e2e::Crop crop{32, 32, 15, 15};
     std::vector<float> weights = std::vector<float>(2 * 32 * 32, 1.f);
     std::string input = "frames";
     std::vector<std::string> outputs{"score", "logit"};
     std::string tracks;
-    std::string batch;  // a number fixes the batch of the graph; empty leaves it open
+    std::string batch;     // a number fixes the batch of the graph; empty leaves it open
     std::string external;  // file with the weights, beside the model; empty keeps them inside
 
     std::string onnx() const;

@@ -1,6 +1,7 @@
 #ifndef RecoE2E_DataFormats_DetectorImages_h
 #define RecoE2E_DataFormats_DetectorImages_h
 
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -12,10 +13,10 @@ namespace e2e {
   /// (rows / cell) x (columns / cell) values, row by row; 0 is no hit.
   class DetectorImages {
   public:
-    DetectorImages() = default;
+    DetectorImages() : origin_(std::make_shared<FrameOrigin const>()) {}
+    /// origin must not be null.
     DetectorImages(FrameOriginPtr origin, std::vector<std::vector<float>> images)
-        : origin_(std::move(origin)),
-          images_(std::move(images)) {}
+        : origin_(std::move(origin)), images_(std::move(images)) {}
 
     FrameOriginPtr const& origin() const { return origin_; }
     std::vector<std::vector<float>> const& images() const { return images_; }

@@ -3,10 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
+#include <memory>
 #include <utility>
 #include <vector>
 
+#include "RecoE2E/DataFormats/interface/Channel.h"
 #include "RecoE2E/DataFormats/interface/Crop.h"
 #include "RecoE2E/DataFormats/interface/FrameOrigin.h"
 
@@ -21,22 +22,21 @@ namespace e2e {
    */
   class ObjectFrames {
   public:
-    ObjectFrames() = default;
-    /// data has object.size() * channels.size() * crop.rows * crop.columns elements.
-    ObjectFrames(std::vector<std::string> channels,
+    ObjectFrames() : origin_(std::make_shared<FrameOrigin const>()) {}
+    /// origin must not be null; data has object.size() * channels * crop.rows * crop.columns elements.
+    ObjectFrames(FrameOriginPtr origin,
                  Crop const& crop,
                  std::vector<std::uint32_t> object,
                  std::vector<float> data,
-                 std::uint32_t rejected,
-                 FrameOriginPtr origin = nullptr)
-        : channels_(std::move(channels)),
+                 std::uint32_t rejected)
+        : origin_(std::move(origin)),
           crop_(crop),
           object_(std::move(object)),
           data_(std::move(data)),
-          rejected_(rejected),
-          origin_(std::move(origin)) {}
+          rejected_(rejected) {}
 
-    std::vector<std::string> const& channels() const { return channels_; }
+    FrameOriginPtr const& origin() const { return origin_; }
+    std::vector<Channel> const& channels() const { return origin_->channels; }
     Crop const& crop() const { return crop_; }
     /// Number of objects.
     std::size_t size() const { return object_.size(); }
@@ -44,15 +44,13 @@ namespace e2e {
     std::vector<float> const& data() const { return data_; }
     /// Number of objects without a frame, as it would cross the end of the detector.
     std::uint32_t rejected() const { return rejected_; }
-    FrameOriginPtr const& origin() const { return origin_; }
 
   private:
-    std::vector<std::string> channels_;
+    FrameOriginPtr origin_;
     Crop crop_;
     std::vector<std::uint32_t> object_;
     std::vector<float> data_;
     std::uint32_t rejected_ = 0;
-    FrameOriginPtr origin_;
   };
 
 }  // namespace e2e

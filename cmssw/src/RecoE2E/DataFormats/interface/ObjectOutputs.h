@@ -20,9 +20,7 @@ namespace e2e {
     ObjectOutputs() = default;
     /// values has object.size() * names.size() elements.
     ObjectOutputs(std::vector<std::string> names, std::vector<std::uint32_t> object, std::vector<float> values)
-        : names_(std::move(names)),
-          object_(std::move(object)),
-          values_(std::move(values)) {}
+        : names_(std::move(names)), object_(std::move(object)), values_(std::move(values)) {}
 
     std::vector<std::string> const& names() const { return names_; }
     /// Number of objects.

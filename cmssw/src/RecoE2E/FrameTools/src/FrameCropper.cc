@@ -45,13 +45,12 @@ namespace e2e {
       auto const cells = frame.rows() * frame.columns();
       auto const channel = frame.index()[hit] / cells;
       auto row = frame.index()[hit] % cells / frame.columns(), column = frame.index()[hit] % frame.columns();
-      auto name = frame.channels()[channel];
-      if (auto const& origin = frame.origin()) {
-        auto const& written = origin->channels.at(channel);
-        auto const columns = frame.columns() / written.cell;
-        name = written.branch;
-        row /= written.cell;
-        column = (column / written.cell + columns - written.shift % columns) % columns;
+      auto name = frame.channels()[channel].name;
+      if (auto const& written = frame.origin()->written; not written.empty()) {
+        auto const cell = frame.channels()[channel].cell, columns = frame.columns() / cell;
+        name = written[channel].branch;
+        row /= cell;
+        column = (column / cell + columns - written[channel].shift % columns) % columns;
       }
       throw std::runtime_error(name + " is " + number(value) + " at row " + std::to_string(row) + ", column " +
                                std::to_string(column) + "; a cell without a hit is 0");
@@ -103,7 +102,7 @@ namespace e2e {
       }
     }
     auto const rejected = static_cast<std::uint32_t>(seeds.size() - accepted.size());
-    return ObjectFrames(frame.channels(), crop_, std::move(object), std::move(data), rejected, frame.origin());
+    return ObjectFrames(frame.origin(), crop_, std::move(object), std::move(data), rejected);
   }
 
 }  // namespace e2e

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "RecoE2E/DataFormats/interface/Channel.h"
 #include "RecoE2E/DataFormats/interface/DetectorImages.h"
 #include "RecoE2E/DataFormats/interface/FrameOrigin.h"
 #include "RecoE2E/DataFormats/interface/Seed.h"
-#include "RecoE2E/FrameTools/interface/FrameBuilder.h"
 #include "RecoE2E/RHTree/interface/RHTreeLayouts.h"
 #include "RecoE2E/RHTree/interface/RHTreeReader.h"
 #include "RecoE2E/RHTree/interface/makeSeeds.h"
@@ -28,7 +28,7 @@ namespace e2e {
     /// What is asked of an ntuple.
     struct Request {
       std::string object;  // kind of the objects: "photon", "jet"
-      std::vector<Layer> channels;
+      std::vector<Channel> channels;
       std::uint32_t rows = 0;
       std::uint32_t columns = 0;
       std::uint32_t seedCell = 1;
@@ -42,10 +42,7 @@ namespace e2e {
     };
 
     /// fileName is whatever TFile::Open understands, index its place among the input files.
-    RHTreeNtuple(std::string const& fileName,
-                 std::uint32_t index,
-                 RHTreeLayouts const& layouts,
-                 Request const& request);
+    RHTreeNtuple(std::string const& fileName, std::uint32_t index, RHTreeLayouts const& layouts, Request const& request);
 
     std::int64_t entries() const { return reader_.entries(); }
     Identity identity(std::int64_t entry);

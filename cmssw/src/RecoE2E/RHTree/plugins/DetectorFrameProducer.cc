@@ -1,6 +1,3 @@
-#include <utility>
-#include <vector>
-
 #include "FWCore/Framework/interface/Event.h"
 #include "FWCore/Framework/interface/MakerMacros.h"
 #include "FWCore/Framework/interface/global/EDProducer.h"
@@ -19,8 +16,7 @@
 class DetectorFrameProducer : public edm::global::EDProducer<> {
 public:
   explicit DetectorFrameProducer(edm::ParameterSet const& config)
-      : imagesToken_(consumes(config.getParameter<edm::InputTag>("images"))),
-        frameToken_(produces()) {}
+      : imagesToken_(consumes(config.getParameter<edm::InputTag>("images"))), frameToken_(produces()) {}
 
   static void fillDescriptions(edm::ConfigurationDescriptions& descriptions);
 
@@ -40,12 +36,7 @@ void DetectorFrameProducer::fillDescriptions(edm::ConfigurationDescriptions& des
 
 void DetectorFrameProducer::produce(edm::StreamID, edm::Event& event, edm::EventSetup const&) const {
   auto const& images = event.get(imagesToken_);
-  auto const& origin = images.origin();
-  std::vector<e2e::Layer> layers;
-  for (auto const& channel : origin->channels)
-    layers.push_back({channel.name, channel.cell});
-  e2e::FrameBuilder const builder(std::move(layers), origin->rows, origin->columns);
-  event.emplace(frameToken_, builder.build(images.images(), origin));
+  event.emplace(frameToken_, e2e::FrameBuilder(images.origin()).build(images.images()));
 }
 
 DEFINE_FWK_MODULE(DetectorFrameProducer);

@@ -16,6 +16,7 @@
 #include "FWCore/Utilities/interface/EDMException.h"
 #include "FWCore/Utilities/interface/EDPutToken.h"
 #include "RecoE2E/DataFormats/interface/DetectorImages.h"
+#include "RecoE2E/DataFormats/interface/FrameOrigin.h"
 #include "RecoE2E/DataFormats/interface/Seed.h"
 #include "RecoE2E/FrameTools/interface/FrameBuilder.h"
 #include "RecoE2E/RHTree/interface/RHTreeLayouts.h"
@@ -60,16 +61,26 @@ namespace {
     }
   }
 
-  /// Throws for what cannot be asked of any ntuple.
+  /// Throws std::invalid_argument where no frame can be built of what is asked for.
+  void checkFrame(e2e::RHTreeNtuple::Request const& request) {
+    auto frame = std::make_shared<e2e::FrameOrigin>();
+    frame->rows = request.rows;
+    frame->columns = request.columns;
+    frame->channels = request.channels;
+    e2e::FrameBuilder const builder(std::move(frame));
+  }
+
+  /// Throws an error of the configuration for what cannot be asked of any ntuple.
   e2e::RHTreeNtuple::Request readRequest(edm::ParameterSet const& config, e2e::RHTreeLayouts const& layouts) try {
     e2e::RHTreeNtuple::Request request;
     request.object = config.getParameter<std::string>("object");
     for (auto const& channel : config.getParameter<std::vector<edm::ParameterSet>>("channels"))
-      request.channels.push_back({channel.getParameter<std::string>("name"), channel.getParameter<std::uint32_t>("cell")});
+      request.channels.push_back(
+          {channel.getParameter<std::string>("name"), channel.getParameter<std::uint32_t>("cell")});
     request.rows = config.getParameter<std::uint32_t>("rows");
     request.columns = config.getParameter<std::uint32_t>("columns");
     request.seedCell = config.getParameter<std::uint32_t>("seedCell");
-    e2e::FrameBuilder(request.channels, request.rows, request.columns);
+    checkFrame(request);
     if (not layouts.knows(request.object))
       throw std::invalid_argument("the layouts of ntuples know no objects called " + request.object);
     if (request.seedCell == 0 or request.rows % request.seedCell != 0 or request.columns % request.seedCell != 0)
@@ -134,7 +145,8 @@ bool RHTreeSource::findNextEntry() {
     if (opened_ > 0)
       incrementFileIndex();
     ntuple_.reset();  // one file at a time
-    ntuple_ = std::make_unique<e2e::RHTreeNtuple>(files_[opened_], static_cast<std::uint32_t>(opened_), layouts_, request_);
+    ntuple_ =
+        std::make_unique<e2e::RHTreeNtuple>(files_[opened_], static_cast<std::uint32_t>(opened_), layouts_, request_);
     ++opened_;
     nextEntry_ = 0;
   }

@@ -73,15 +73,15 @@ namespace e2e {
     auto const marker = parsed(contents.marker);
     auto const seeds = names(objects, "seeds");
     auto const& modes = objects.at("modes");
-    auto const mode =
-        std::find_if(modes.begin(), modes.end(), [&](auto const& mode) { return fits(mode, contents, marker.has_value()); });
+    auto const mode = std::find_if(
+        modes.begin(), modes.end(), [&](auto const& mode) { return fits(mode, contents, marker.has_value()); });
     if (mode == modes.end())
       throw std::runtime_error(tree_ + " has no branches " + seeds.at(0) + " and " + seeds.at(1) + ", so no " + object +
                                " can be cropped; write the ntuple with them, for instance by MLAnalyzer");
     if (mode->contains("refused"))
       throw std::runtime_error("written by " + mode->at("analyzer").get<std::string>() + ", mode " +
-                               mode->at("name").get<std::string>() + ", which cannot be used: " +
-                               mode->at("refused").get<std::string>());
+                               mode->at("name").get<std::string>() +
+                               ", which cannot be used: " + mode->at("refused").get<std::string>());
 
     RHTreeLayout layout;
     layout.seedRows = seeds.at(0);

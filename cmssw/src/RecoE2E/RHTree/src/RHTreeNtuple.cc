@@ -27,15 +27,15 @@ namespace e2e {
                             RHTreeLayout const& layout,
                             RHTreeLayouts::OwnColumns const& own) {
       auto origin = std::make_shared<FrameOrigin>();
-      origin->file = file;
-      origin->index = index;
       origin->rows = request.rows;
       origin->columns = request.columns;
+      origin->channels = request.channels;
       origin->tracks = layout.tracks;
+      origin->file = file;
+      origin->index = index;
       for (std::size_t i = 0; i < request.channels.size(); ++i) {
-        auto const& channel = request.channels[i];
-        bool const shifted = request.ownColumns and channel.name == own.image;
-        origin->channels.push_back({channel.name, channel.cell, layout.images[i], shifted ? own.shift : 0});
+        bool const shifted = request.ownColumns and request.channels[i].name == own.image;
+        origin->written.push_back({layout.images[i], shifted ? own.shift : 0});
       }
       return origin;
     }
@@ -49,9 +49,7 @@ namespace e2e {
                              std::uint32_t index,
                              RHTreeLayouts const& layouts,
                              Request const& request)
-      : request_(request),
-        reader_(fileName, layouts.tree()),
-        identityNames_(layouts.identity()) {
+      : request_(request), reader_(fileName, layouts.tree()), identityNames_(layouts.identity()) {
     std::vector<std::string> names;
     for (auto const& channel : request_.channels)
       names.push_back(channel.name);
@@ -146,8 +144,8 @@ namespace e2e {
   }
 
   std::vector<float> RHTreeNtuple::image(std::size_t channel, std::int64_t entry) {
-    auto const& written = origin_->channels[channel];
-    auto const rows = request_.rows / written.cell, columns = request_.columns / written.cell;
+    auto const cell = request_.channels[channel].cell, rows = request_.rows / cell, columns = request_.columns / cell;
+    auto const& written = origin_->written[channel];
     auto const expected = std::size_t(rows) * columns, found = reader_.size(images_[channel], entry);
     if (found != expected)
       throw std::runtime_error(written.branch + " has " + std::to_string(found) + " values; a frame of " +
@@ -183,12 +181,12 @@ namespace e2e {
   /// Towers that lie in columns of their own give themselves away by jets, whose seeds are the hottest of the towers
   /// around them.
   void RHTreeNtuple::checkColumns(RHTreeLayouts::OwnColumns const& own) {
-    auto const channel = std::find_if(origin_->channels.begin(), origin_->channels.end(), [&](auto const& written) {
-      return written.name == own.image;
-    });
-    if (channel == origin_->channels.end())
+    auto const& channels = request_.channels;
+    auto const channel =
+        std::find_if(channels.begin(), channels.end(), [&](auto const& asked) { return asked.name == own.image; });
+    if (channel == channels.end())
       return;
-    auto& branch = images_[channel - origin_->channels.begin()];
+    auto& branch = images_[channel - channels.begin()];
     auto const rows = static_cast<int>(request_.rows / channel->cell);
     auto const columns = static_cast<int>(request_.columns / channel->cell);
     int const reach = static_cast<int>(own.window) / 2;
@@ -217,8 +215,7 @@ namespace e2e {
         if (not(sum > 0))
           continue;
         ++jets;
-        int const hottest =
-            static_cast<int>(std::max_element(energy.begin(), energy.end()) - energy.begin()) - reach;
+        int const hottest = static_cast<int>(std::max_element(energy.begin(), energy.end()) - energy.begin()) - reach;
         here += hottest == 0;
         left += hottest == -static_cast<int>(own.shift);
       }

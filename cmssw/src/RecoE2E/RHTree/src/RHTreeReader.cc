@@ -148,16 +148,19 @@ namespace e2e {
       constexpr std::size_t length = 64, longest = 11000;  // of a header, and of the names and the directory after it
       std::string bytes(longest, '\0');
       struct stat status {};
-      if (stat(path.c_str(), &status) == 0 and not S_ISREG(status.st_mode) and not S_ISDIR(status.st_mode))  // a pipe may never give a byte
+      // a pipe may never give a byte
+      if (stat(path.c_str(), &status) == 0 and not S_ISREG(status.st_mode) and not S_ISDIR(status.st_mode))
         throw edm::Exception(edm::errors::FileOpenError)
             << path << ": cannot be opened (no ordinary file); copy what it gives into one";
       int const descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-      auto const count = descriptor < 0 or fstat(descriptor, &status) != 0 ? -1 : read(descriptor, bytes.data(), longest);
+      auto const count =
+          descriptor < 0 or fstat(descriptor, &status) != 0 ? -1 : read(descriptor, bytes.data(), longest);
       int const error = errno;
       if (descriptor >= 0)
         close(descriptor);
       if (count < 0)
-        throw edm::Exception(edm::errors::FileOpenError) << path << ": cannot be opened (" << std::strerror(error) << ")";
+        throw edm::Exception(edm::errors::FileOpenError)
+            << path << ": cannot be opened (" << std::strerror(error) << ")";
       auto const refuse = [&](std::string const& why) {
         throw edm::Exception(edm::errors::FileReadError) << path << ": " << why;
       };
@@ -189,11 +192,21 @@ namespace e2e {
       };
       replace(" >", ">");
       replace("vector<", "std::vector<");
-      constexpr std::pair<std::string_view, std::string_view> types[] = {
-          {"ULong64_t", "uint64_t"}, {"Long64_t", "int64_t"}, {"UInt_t", "uint32_t"}, {"Int_t", "int32_t"},
-          {"UShort_t", "uint16_t"}, {"Short_t", "int16_t"}, {"UChar_t", "uint8_t"}, {"Char_t", "int8_t"},
-          {"Bool_t", "bool"}, {"Float_t", "float"}, {"Double_t", "double"}, {"<unsigned int>", "<uint32_t>"},
-          {"<int>", "<int32_t>"}, {"<unsigned short>", "<uint16_t>"}, {"<short>", "<int16_t>"}};
+      constexpr std::pair<std::string_view, std::string_view> types[] = {{"ULong64_t", "uint64_t"},
+                                                                         {"Long64_t", "int64_t"},
+                                                                         {"UInt_t", "uint32_t"},
+                                                                         {"Int_t", "int32_t"},
+                                                                         {"UShort_t", "uint16_t"},
+                                                                         {"Short_t", "int16_t"},
+                                                                         {"UChar_t", "uint8_t"},
+                                                                         {"Char_t", "int8_t"},
+                                                                         {"Bool_t", "bool"},
+                                                                         {"Float_t", "float"},
+                                                                         {"Double_t", "double"},
+                                                                         {"<unsigned int>", "<uint32_t>"},
+                                                                         {"<int>", "<int32_t>"},
+                                                                         {"<unsigned short>", "<uint16_t>"},
+                                                                         {"<short>", "<int16_t>"}};
       for (auto const& [from, to] : types)
         if (name == from or from.front() == '<')
           replace(from, to);
@@ -208,8 +221,8 @@ namespace e2e {
       if (leaf == nullptr)
         return "nothing";
       auto const length = leaf->GetLeafCount() != nullptr ? "[]"
-                          : leaf->GetLenStatic() > 1    ? '[' + std::to_string(leaf->GetLenStatic()) + ']'
-                                                        : "";
+                          : leaf->GetLenStatic() > 1      ? '[' + std::to_string(leaf->GetLenStatic()) + ']'
+                                                          : "";
       auto const type = text(leaf->GetTypeName());
       return type.empty() ? "of an unknown type" : asUproot(type) + length;
     }
@@ -249,14 +262,13 @@ namespace e2e {
   void RHTreeReader::checkMethod(char const* method) const {
     if (std::string_view(method, 2) == "CS")
       throw edm::Exception(edm::errors::FileReadError)
-          << name_ << ": compressed by ROOT's old algorithm (CS), which is not read; write it again (hadd -f505 "
+          << name_
+          << ": compressed by ROOT's old algorithm (CS), which is not read; write it again (hadd -f505 "
              "NEW.root OLD.root)";
   }
 
   RHTreeReader::RHTreeReader(std::string fileName, std::string const& tree)
-      : fileName_(std::move(fileName)),
-        name_(fileName_),
-        treePath_(tree) {
+      : fileName_(std::move(fileName)), name_(fileName_), treePath_(tree) {
     TDirectory::TContext const restoreDirectory;
     openFile();
     auto* key = this->key(tree);
@@ -372,8 +384,8 @@ namespace e2e {
     auto const type = typeOf(*branch);
     auto const found = std::find(types.begin(), types.end(), type) - types.begin();
     if (found == 4 or branch->GetNleaves() != 1)
-      throw cms::Exception(kInvalidNtuple) << name_ << ": branch " << name << " is " << type
-                                           << "; expected one whole number of 32 or 64 bits an event";
+      throw cms::Exception(kInvalidNtuple)
+          << name_ << ": branch " << name << " is " << type << "; expected one whole number of 32 or 64 bits an event";
     checkBaskets(*branch);
     return {branch, found < 2 ? sizeof(std::uint32_t) : sizeof(std::uint64_t), found % 2 == 1};
   }

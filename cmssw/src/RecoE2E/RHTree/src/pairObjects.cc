@@ -61,9 +61,10 @@ namespace e2e {
     for (std::size_t i = 0; i < seeds.size(); ++i) {
       auto const& seed = seeds[i];
       if (not liesAt(seed, objects, order[i]))
-        throw std::runtime_error("the jet with " + objects.falling.branch + " in this place does not lie at its seed (row " +
-                                 std::to_string(seed.row) + ", column " + std::to_string(seed.column) + "), as " +
-                                 names(objects) + " say; jets and seeds cannot be told to belong together");
+        throw std::runtime_error("the jet with " + objects.falling.branch +
+                                 " in this place does not lie at its seed (row " + std::to_string(seed.row) +
+                                 ", column " + std::to_string(seed.column) + "), as " + names(objects) +
+                                 " say; jets and seeds cannot be told to belong together");
       bool const again = i > 0 && seed.row == seeds[i - 1].row && seed.column == seeds[i - 1].column &&
                          falling[order[i]] == falling[order[i - 1]];
       if (not again)

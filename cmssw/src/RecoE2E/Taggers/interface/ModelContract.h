@@ -1,9 +1,11 @@
 #ifndef RecoE2E_Taggers_ModelContract_h
 #define RecoE2E_Taggers_ModelContract_h
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
+#include "RecoE2E/DataFormats/interface/Channel.h"
 #include "RecoE2E/DataFormats/interface/Crop.h"
 #include "RecoE2E/DataFormats/interface/ObjectFrames.h"
 
@@ -13,12 +15,15 @@ namespace e2e {
    * What a model takes and gives: model.json, which the export writes beside model.onnx and binds to it by its SHA-256.
    *
    * The model's input is float32 [N, channels, crop.rows, crop.columns] of raw values in the unit of each channel; each
-   * of its outputs is float32 [N]. tracks says where tracks lay in what it was trained on (see FrameOrigin).
+   * of its outputs is float32 [N]. rows and columns are those of the detector that its crops are cut from. tracks says
+   * where tracks lay in what it was trained on (see FrameOrigin).
    */
   struct ModelContract {
     std::string input;
-    std::vector<std::string> channels;
+    std::vector<Channel> channels;
     std::string tracks;
+    std::uint32_t rows = 0;
+    std::uint32_t columns = 0;
     Crop crop;
     std::vector<std::string> outputs;
 
@@ -28,7 +33,8 @@ namespace e2e {
      */
     static ModelContract read(std::string const& modelPath);
 
-    /// Throws std::runtime_error where the frames have other channels, another order of them, or another crop.
+    /// Throws std::runtime_error where the frames have other channels, another order or cell of them, another crop, or
+    /// come from a detector of other rows and columns.
     void check(ObjectFrames const& frames) const;
   };
 

@@ -39,7 +39,7 @@ namespace {
   void SharedTagger::compareTracks(e2e::ObjectFrames const& frames) const {
     auto const& origin = frames.origin();
     auto const& wanted = model_.contract().tracks;
-    if (not origin or origin->tracks == wanted)
+    if (origin->tracks == wanted)
       return;
     std::lock_guard<std::mutex> const lock(mutex_);
     if (warned_.insert(origin->index).second)
@@ -65,8 +65,7 @@ private:
 };
 
 E2ETagger::E2ETagger(edm::ParameterSet const& config, SharedTagger const*)
-    : framesToken_(consumes(config.getParameter<edm::InputTag>("frames"))),
-      outputsToken_(produces()) {}
+    : framesToken_(consumes(config.getParameter<edm::InputTag>("frames"))), outputsToken_(produces()) {}
 
 void E2ETagger::fillDescriptions(edm::ConfigurationDescriptions& descriptions) {
   edm::ParameterSetDescription desc;

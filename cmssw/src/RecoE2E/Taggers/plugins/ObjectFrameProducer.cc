@@ -86,9 +86,10 @@ void ObjectFrameProducer::produce(edm::StreamID, edm::Event& event, edm::EventSe
     rejected_ += frames.rejected();
     event.emplace(framesToken_, std::move(frames));
   } catch (std::runtime_error const& error) {
+    auto const& file = frame.origin()->file;
     auto const& id = event.id();
-    throw cms::Exception("InvalidNtuple") << (frame.origin() ? frame.origin()->file + ": " : "") << "event " << id.run()
-                                          << ':' << id.luminosityBlock() << ':' << id.event() << ": " << error.what();
+    throw cms::Exception("InvalidFrame") << file << (file.empty() ? "" : ": ") << "event " << id.run() << ':'
+                                         << id.luminosityBlock() << ':' << id.event() << ": " << error.what();
   }
 }
 

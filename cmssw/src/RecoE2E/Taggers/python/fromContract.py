@@ -30,7 +30,10 @@ def read(model):
 
 
 def source(contract):
-    """Parameters of an RHTreeSource that reads the model's channels and seeds."""
+    """What a source, such as RHTreeSource, is asked for: quantities with their cells, the detector, seeds.
+
+    The contract names no branch: by the layout of a file its source finds who carries a quantity there.
+    """
     return {
         "channels": cms.VPSet(
             *(

@@ -15,21 +15,26 @@ namespace e2e {
 
   namespace {
     constexpr int kFormat = 2;
-    constexpr int kLevels = 32;              // lists and objects in each other
-    constexpr std::uint32_t kLargest = 1000;  // rows or columns of a crop
+    constexpr int kLevels = 32;               // lists and objects in each other
+    constexpr std::uint32_t kLargest = 1000;  // rows or columns
     constexpr std::size_t kMostChannels = 16;
     // A weight kept in another file names it so: by an entry with the key "location" (onnx.proto, TensorProto).
     constexpr std::string_view kExternal{"\n\x08location\x12"};
 
-    std::string text(Crop const& crop) {
-      return std::to_string(crop.rows) + " x " + std::to_string(crop.columns) + " cells with the seed at row " +
-             std::to_string(crop.seedRow) + ", column " + std::to_string(crop.seedColumn);
+    std::string cells(std::uint32_t rows, std::uint32_t columns) {
+      return std::to_string(rows) + " x " + std::to_string(columns) + " cells";
     }
 
-    std::string text(std::vector<std::string> const& names) {
+    std::string text(Crop const& crop) {
+      return cells(crop.rows, crop.columns) + " with the seed at row " + std::to_string(crop.seedRow) + ", column " +
+             std::to_string(crop.seedColumn);
+    }
+
+    std::string text(std::vector<Channel> const& channels) {
       std::string joined;
-      for (auto const& name : names)
-        joined += (joined.empty() ? "" : ", ") + name;
+      for (auto const& channel : channels)
+        joined += (joined.empty() ? "" : ", ") + channel.name +
+                  (channel.cell == 1 ? "" : " of " + cells(channel.cell, channel.cell));
       return joined;
     }
 
@@ -55,7 +60,7 @@ namespace e2e {
       auto const& input = json.at("input");
       contract.input = input.at("name").get<std::string>();
       for (auto const& channel : input.at("channels"))
-        contract.channels.push_back(channel.at("name").get<std::string>());
+        contract.channels.push_back({channel.at("name").get<std::string>(), size(channel, "cell")});
       if (auto const& tracks = input.at("tracks"); not tracks.is_null())
         contract.tracks = tracks.get<std::string>();
       // A model that needs more than its frames, or other ones, would give nonsense without them.
@@ -63,6 +68,9 @@ namespace e2e {
         if (not json.at(unknown).is_null())
           throw std::runtime_error(std::string(unknown) + " is " + json.at(unknown).dump() +
                                    "; this release runs models of frames alone");
+      auto const& detector = json.at("detector");
+      contract.rows = size(detector, "rows");
+      contract.columns = size(detector, "columns");
       auto const& crop = json.at("crop");
       contract.crop = {size(crop, "rows"), size(crop, "columns"), size(crop, "seed_row"), size(crop, "seed_column")};
       if (contract.channels.size() > kMostChannels)
@@ -95,8 +103,9 @@ namespace e2e {
     std::istringstream bytes(content);
     auto const hash = sha256(bytes);
     if (content.find(kExternal) != std::string::npos)
-      throw std::runtime_error(modelPath + ": keeps weights in another file, which the checksum does not cover; save "
-                                           "the model with all of its weights inside, or export it anew");
+      throw std::runtime_error(modelPath +
+                               ": keeps weights in another file, which the checksum does not cover; save "
+                               "the model with all of its weights inside, or export it anew");
     try {
       auto const json = nlohmann::json::parse(file, shallow);
       if (json.at("sha256") != hash)
@@ -114,6 +123,10 @@ namespace e2e {
                                text(channels));
     if (frames.crop() != crop)
       throw std::runtime_error("the frames are " + text(frames.crop()) + ", but the model takes " + text(crop));
+    auto const& origin = *frames.origin();
+    if (origin.rows != rows or origin.columns != columns)
+      throw std::runtime_error("the frames are cut from a detector of " + cells(origin.rows, origin.columns) +
+                               ", but the model takes those of " + cells(rows, columns));
   }
 
 }  // namespace e2e

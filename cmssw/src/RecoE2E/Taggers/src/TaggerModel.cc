@@ -49,9 +49,7 @@ namespace e2e {
   }  // namespace
 
   TaggerModel::TaggerModel(std::string const& path, std::string const& backend)
-      : path_(path),
-        contract_(ModelContract::read(path)),
-        session_(open(path, backend)) {
+      : path_(path), contract_(ModelContract::read(path)), session_(open(path, backend)) {
     // The wrapper does not tell the shapes of a model: two empty frames show at once whether it takes a batch of them.
     constexpr std::size_t objects = 2;
     auto const size = contract_.channels.size() * contract_.crop.rows * contract_.crop.columns;
@@ -93,9 +91,8 @@ namespace e2e {
         values.push_back(output[j][i]);
         if (not std::isfinite(values.back())) {
           auto const begin = frames.data().begin() + i * (frames.data().size() / frames.size());
-          auto const finite = std::all_of(begin, begin + frames.data().size() / frames.size(), [](float value) {
-            return std::isfinite(value);
-          });
+          auto const finite = std::all_of(
+              begin, begin + frames.data().size() / frames.size(), [](float value) { return std::isfinite(value); });
           throw std::runtime_error(path_ + ": " + contract_.outputs[j] + " of object " +
                                    std::to_string(frames.object()[i]) + " is " + std::to_string(values.back()) +
                                    (finite ? "; its frame is finite, so the model is at fault: its weights are not "

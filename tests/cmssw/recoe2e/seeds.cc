@@ -1,0 +1,114 @@
+// The seeds of an ntuple's objects.
+#include <cmath>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "doctest/doctest.h"
+
+#include "RecoE2E/RHTree/interface/makeSeeds.h"
+#include "RecoE2E/RHTree/interface/pairObjects.h"
+#include "testing.h"
+
+using testing::contains;
+using testing::message;
+
+namespace {
+  e2e::SeedCollection crystals(std::vector<float> rows, std::vector<float> columns) {
+    return e2e::makeSeeds({"SC_ieta", std::move(rows)}, {"SC_iphi", std::move(columns)}, 170, 360);
+  }
+}  // namespace
+
+TEST_CASE("the seed of a tower is its middle crystal") {
+  auto const squares = e2e::makeSeeds({"r", {0.f, 55.f}}, {"c", {71.f, 2.f}}, 280, 360, 5);
+  CHECK(squares[1].row == 55);
+  auto const seeds = e2e::middleCells(squares, 5);
+  CHECK(seeds[0].row == 2);
+  CHECK(seeds[0].column == 357);
+  CHECK(seeds[1].row == 277);
+  CHECK(seeds[1].column == 12);
+  CHECK(message([] { e2e::makeSeeds({"r", {56.f}}, {"c", {0.f}}, 280, 360, 5); }) ==
+        "r holds a seed at 56.0; towers are numbered 0 to 55");
+}
+
+TEST_CASE("seeds keep the index of their object") {
+  auto const seeds = e2e::middleCells(crystals({80.f, 169.f}, {0.f, 359.f}), 1);
+  REQUIRE(seeds.size() == 2);
+  CHECK(seeds[1].object == 1);
+  CHECK(seeds[1].row == 169);
+  CHECK(seeds[1].column == 359);
+  CHECK(crystals({}, {}).empty());
+}
+
+TEST_CASE("seeds that are no cells of the detector are refused") {
+  auto const text = [](float row, float column) { return message([=] { crystals({80.f, row}, {0.f, column}); }); };
+  CHECK(text(80.f, 360.f) == "SC_iphi holds a seed at 360.0; crystals are numbered 0 to 359");
+  CHECK(contains(text(80.f, -1.f), "SC_iphi holds a seed at -1.0"));
+  CHECK(contains(text(170.f, 0.f), "SC_ieta holds a seed at 170.0; crystals are numbered 0 to 169"));
+  CHECK(contains(text(80.5f, 0.f), "SC_ieta holds a seed at 80.5"));
+  CHECK(contains(text(std::nanf(""), 0.f), "SC_ieta holds a seed at nan"));
+  CHECK(message([] { crystals({80.f}, {}); }) == "SC_iphi has 0 objects, SC_ieta 1; a seed needs both");
+}
+
+namespace {
+  constexpr double kTower = 2 * M_PI / 72;
+
+  /// Jets in the middle of towers, as an analyzer lists them, with these momenta.
+  e2e::ListedObjects listed(std::vector<std::pair<int, int>> const& towers, std::vector<float> momenta) {
+    e2e::ListedObjects objects{"jetSeed_ieta", {"jet_Pt", momenta}, {{"jet_Eta", {}}, {"jet_Px", {}}, {"jet_Py", {}}}};
+    for (std::size_t i = 0; i < towers.size(); ++i) {
+      auto const phi = kTower * (towers[i].second + 0.5 - 2);
+      objects.direction[0].values.push_back(static_cast<float>(0.087 * (towers[i].first + 0.5 - 28)));
+      objects.direction[1].values.push_back(static_cast<float>(momenta[i] * std::cos(phi)));
+      objects.direction[2].values.push_back(static_cast<float>(momenta[i] * std::sin(phi)));
+    }
+    return objects;
+  }
+}  // namespace
+
+TEST_CASE("jets that are listed in another order belong to the seeds in the order of their momenta") {
+  e2e::SeedCollection const seeds{{0, 30, 71}, {1, 12, 40}, {2, 43, 0}};
+  CHECK(e2e::pairObjects(seeds, listed({{43, 0}, {30, 71}, {12, 40}}, {20.f, 90.f, 50.f})).size() == 3);
+  CHECK(e2e::pairObjects(seeds, listed({{43, 71}, {30, 3}, {12, 36}}, {20.f, 90.f, 50.f})).size() == 3);  // nearby
+  CHECK(message([&] { e2e::pairObjects(seeds, listed({{43, 0}, {30, 71}, {12, 40}}, {60.f, 90.f, 50.f})); }) ==
+        "the jet with jet_Pt in this place does not lie at its seed (row 12, column 40), as jet_Eta and jet_Px and "
+        "jet_Py say; jets and seeds cannot be told to belong together");
+  CHECK(contains(message([&] { e2e::pairObjects(seeds, listed({{43, 0}, {30, 71}, {12, 35}}, {20.f, 90.f, 50.f})); }),
+                 "(row 12, column 40)"));
+  auto nowhere = listed({{30, 71}, {12, 40}, {43, 0}}, {90.f, 50.f, 20.f});
+  nowhere.direction[0].values[1] = std::nanf("");
+  CHECK(contains(message([&] { e2e::pairObjects(seeds, nowhere); }), "(row 12, column 40)"));
+}
+
+TEST_CASE("a jet that is listed twice goes in once, and the others keep their numbers") {
+  e2e::SeedCollection const seeds{{0, 30, 71}, {1, 30, 71}, {2, 43, 0}};
+  auto const paired = e2e::pairObjects(seeds, listed({{43, 0}, {30, 71}, {30, 71}}, {20.f, 90.f, 90.f}));
+  REQUIRE(paired.size() == 2);
+  CHECK(paired[0].object == 0);
+  CHECK(paired[1].object == 2);
+  // with less of a direction, or none, too
+  auto objects = listed({{43, 0}, {30, 71}, {30, 71}}, {20.f, 90.f, 90.f});
+  objects.direction.resize(1);
+  CHECK(e2e::pairObjects(seeds, objects).size() == 2);
+  objects.direction.clear();
+  CHECK(e2e::pairObjects(seeds, objects).size() == 2);
+  // two jets at one seed are two
+  CHECK(e2e::pairObjects(seeds, listed({{43, 0}, {30, 71}, {30, 71}}, {20.f, 90.f, 80.f})).size() == 3);
+}
+
+TEST_CASE("jets that cannot be ordered are refused") {
+  e2e::SeedCollection const seeds{{0, 30, 71}, {1, 12, 40}};
+  auto const text = [&](e2e::ListedObjects const& objects) {
+    return message([&] { e2e::pairObjects(seeds, objects); });
+  };
+  auto const good = listed({{30, 71}, {12, 40}}, {90.f, 50.f});
+  CHECK(text(good) == "no exception");
+  auto bad = good;
+  bad.falling.values = {};
+  CHECK(text(bad) == "jet_Pt has 0 objects, jetSeed_ieta 2; its order tells which jet has which seed");
+  bad.falling.values = {90.f, std::numeric_limits<float>::infinity()};
+  CHECK(text(bad) == "jet_Pt is inf; its order tells which jet has which seed");
+  bad = good;
+  bad.direction[2].values.pop_back();
+  CHECK(text(bad) == "jet_Py has 1 objects, jetSeed_ieta 2");
+}
