@@ -16,7 +16,7 @@ ifeq ($(XDG_CACHE_HOME)$(shell mkdir -p "$$HOME/.cache" 2>/dev/null && [ -w "$$H
 export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
 endif
 
-.PHONY: help demo all config notebooks-pdf bench-data test test-slow lint clean
+.PHONY: help demo all config notebooks-pdf bench-reading test test-slow lint clean
 .NOTPARALLEL:
 
 help:  ## this list
@@ -49,8 +49,8 @@ config:  # says what is wrong with the configuration before gigabytes are instal
 notebooks-pdf: config .venv/installed  ## the notebooks as results/<run>/<task>/notebook.pdf, by Chromium or LaTeX
 	@snakemake --cores $(CORES) notebooks_pdf --configfile "$(CONFIG)"
 
-bench-data: config .venv/installed  ## how fast data move, against what others do: results/benchmark/data.{json,png}, some minutes
-	@python -m e2e.benchmark.data results/benchmark/data.json results/benchmark/data.png --config "$(CONFIG)"
+bench-reading: config .venv/installed  ## how fast data move, against what others do: results/benchmark/reading.{json,png}, some minutes
+	@python -m e2e.benchmark.reading results/benchmark/reading.json results/benchmark/reading.png --config "$(CONFIG)"
 
 test: .venv/installed  ## lint and the fast tests
 	@$(MAKE) lint

@@ -1,6 +1,6 @@
 rule benchmark:
     input:
-        area=f"results/cmssw/{BACKEND}/area.json",
+        area=f"results/cmssw/{HOST}/area.json",
         ntuples=ntuples,
         torch="results/{run}/{task}/{model}/model.pt",
         onnx="results/{run}/{task}/{model}/model.onnx",
@@ -31,6 +31,6 @@ rule benchmark:
         samples=file_samples,
         hcal_columns=hcal_columns,
         settings=config["benchmark"],
-        cmssw={BACKEND: config["cmssw"].get(BACKEND, {})},
+        cmssw={HOST: config["cmssw"].get(HOST, {})},
     script:
         "../workflow/scripts/benchmark.py"

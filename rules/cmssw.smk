@@ -1,10 +1,10 @@
 rule cmssw_area:
     output:
-        "results/cmssw/{backend}/area.json",
+        "results/cmssw/{host}/area.json",
     log:
-        "results/cmssw/logs/{backend}.log",
+        "results/cmssw/logs/{host}.log",
     benchmark:
-        "results/cmssw/resources/{backend}.tsv"
+        "results/cmssw/resources/{host}.tsv"
     conda:
         "../envs/e2e.yaml"
     threads: 8
@@ -14,31 +14,31 @@ rule cmssw_area:
         code=digest("cmssw/src", "cmssw/standalone", "containers", "requirements"),
         # An area works only where it was built: in a moved checkout it is built anew.
         places=[str(REPOSITORY), os.getcwd()],
-        settings=backend_settings,
+        settings=host_settings,
     script:
         "../workflow/scripts/cmssw_area.py"
 
 
 rule cmsrun:
     input:
-        area="results/cmssw/{backend}/area.json",
+        area="results/cmssw/{host}/area.json",
         ntuples=ntuples,
         onnx="results/{run}/{task}/{model}/model.onnx",
         contract="results/{run}/{task}/{model}/model.json",
     output:
-        scores="results/{run}/{task}/{model}/cmsrun/{backend}/scores.root",
-        timing="results/{run}/{task}/{model}/cmsrun/{backend}/timing.json",
+        scores="results/{run}/{task}/{model}/cmsrun/{host}/scores.root",
+        timing="results/{run}/{task}/{model}/cmsrun/{host}/timing.json",
     log:
-        "results/{run}/{task}/{model}/cmsrun/{backend}/cmsRun.log",
+        "results/{run}/{task}/{model}/cmsrun/{host}/cmsRun.log",
     benchmark:
-        "results/{run}/{task}/resources/{model}/cmsrun_{backend}.tsv"
+        "results/{run}/{task}/resources/{model}/cmsrun_{host}.tsv"
     conda:
         "../envs/e2e.yaml"
     threads: 8
     resources:
         mem_mb=memory(4000),
     params:
-        settings=backend_settings,
+        settings=host_settings,
         hcal_columns=hcal_columns,
     script:
         "../workflow/scripts/cmsrun.py"
@@ -50,7 +50,7 @@ rule agreement:
         stores=stores,
         torch="results/{run}/{task}/{model}/scores.parquet",
         onnx="results/{run}/{task}/{model}/onnx_scores.parquet",
-        cmsrun=f"results/{{run}}/{{task}}/{{model}}/cmsrun/{BACKEND}/scores.root",
+        cmsrun=f"results/{{run}}/{{task}}/{{model}}/cmsrun/{HOST}/scores.root",
     output:
         record="results/{run}/{task}/{model}/agreement.json",
         figure=report(
@@ -76,20 +76,20 @@ rule agreement:
         "../workflow/scripts/agreement.py"
 
 
-rule backends_equal:
+rule hosts_equal:
     input:
         standalone="results/{run}/{task}/{model}/cmsrun/standalone/scores.root",
-        other="results/{run}/{task}/{model}/cmsrun/{backend}/scores.root",
+        other="results/{run}/{task}/{model}/cmsrun/{host}/scores.root",
     output:
-        "results/{run}/{task}/{model}/cmsrun/{backend}/equals_standalone.json",
+        "results/{run}/{task}/{model}/cmsrun/{host}/equals_standalone.json",
     log:
-        "results/{run}/{task}/logs/{model}/backends_equal_{backend}.log",
+        "results/{run}/{task}/logs/{model}/hosts_equal_{host}.log",
     benchmark:
-        "results/{run}/{task}/resources/{model}/backends_equal_{backend}.tsv"
+        "results/{run}/{task}/resources/{model}/hosts_equal_{host}.tsv"
     conda:
         "../envs/e2e.yaml"
     threads: 1
     resources:
         mem_mb=memory(2000),
     script:
-        "../workflow/scripts/backends_equal.py"
+        "../workflow/scripts/hosts_equal.py"

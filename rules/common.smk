@@ -3,13 +3,12 @@
 import hashlib
 import sys
 
-import yaml
 from snakemake.cli import get_argument_parser
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 from e2e import runs
-from e2e.config import validate
+from e2e.config import schema, validate
 from e2e.deploy.releases import check
 from e2e.errors import E2EError
 from e2e.imports import imported
@@ -38,14 +37,14 @@ if "tasks" not in config:
 
 
 try:
-    validate(config, yaml.safe_load((REPOSITORY / "config/schema.yaml").read_text()))
+    validate(config, schema())
     runs.check_name(config["run"], workflow.configfiles, REPOSITORY)
     runs.check_targets(
         asked_for(),
         config["run"],
         {task: settings["models"] for task, settings in config["tasks"].items()},
     )
-    if config["cmssw"]["backend"] == "cvmfs":
+    if config["cmssw"]["host"] == "cvmfs":
         export, cmssw = config["export"], config["cmssw"]["cvmfs"]
         check(export["opset"], export["ir_version"], cmssw["release"])
 except E2EError as error:
@@ -57,7 +56,7 @@ SIMULATED = {
     "tau": ("tau", "qcd"),
 }
 RUN = config["run"]
-BACKEND = config["cmssw"]["backend"]
+HOST = config["cmssw"]["host"]
 
 
 def runnable(task, model):
@@ -103,7 +102,7 @@ wildcard_constraints:
     index=r"\d{3}",
     # A model, or a repeat of it: the same with another seed, in a folder of its own, e.g. resnet/seed_2.
     model=rf"({NAMES})(/seed_\d+)?",
-    backend="standalone|apptainer|cvmfs",
+    host="standalone|apptainer|cvmfs",
 
 
 def sources(task):
@@ -294,8 +293,8 @@ def model_names(wildcards):
     return MODELS[wildcards.task]
 
 
-def backend_settings(wildcards):
-    return {wildcards.backend: config["cmssw"].get(wildcards.backend, {})}
+def host_settings(wildcards):
+    return {wildcards.host: config["cmssw"].get(wildcards.host, {})}
 
 
 def data_outputs():
@@ -359,6 +358,6 @@ def final_outputs():
             if config["repeats"] > 1:
                 names.append("repeats.json")
             outputs += [f"{folder}/{name}" for name in names]
-            if BACKEND == "apptainer" and has_ntuples(task):
+            if HOST == "apptainer" and has_ntuples(task):
                 outputs.append(f"{folder}/cmsrun/apptainer/equals_standalone.json")
     return outputs

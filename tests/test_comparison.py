@@ -26,8 +26,8 @@ def summary(value, error):
     }
 
 
-def point(way, batch, median, provider="CPU", threads=1, status="ok"):
-    setting = {"way": way, "provider": provider, "threads": threads, "batch": batch, "status": status}
+def point(method, batch, median, provider="CPU", threads=1, status="ok"):
+    setting = {"method": method, "provider": provider, "threads": threads, "batch": batch, "status": status}
     return setting | {"call_ms": {"median": median, "p16": median / 2, "p84": median * 2, "n": 9}}
 
 

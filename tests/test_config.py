@@ -31,7 +31,7 @@ def test_every_configuration_of_the_repository_is_valid(path):
 def test_defaults_are_filled_in_and_given_values_kept():
     config = yaml.safe_load((CONFIG / "demo.yaml").read_text())
     validate(config, SCHEMA)
-    assert config["cmssw"]["backend"] == "standalone"
+    assert config["cmssw"]["host"] == "standalone"
     assert config["tasks"]["electron_photon"]["simulation"]["objects"] == 20000
     assert config["tasks"]["electron_photon"]["models"]["resnet"]["trainer"]["seed"] == 1
 
@@ -41,16 +41,16 @@ def test_defaults_of_two_configurations_are_not_shared():
     for config in (first, second):
         del config["cmssw"]
         validate(config, SCHEMA)
-    first["cmssw"]["backend"] = "cvmfs"
-    assert second["cmssw"]["backend"] == "standalone"
+    first["cmssw"]["host"] = "cvmfs"
+    assert second["cmssw"]["host"] == "standalone"
 
 
 def test_misspelt_choice():
     config = complete()
-    config["cmssw"]["backend"] = "aptainer"
+    config["cmssw"]["host"] = "aptainer"
     assert complaint(config).splitlines() == [
-        "config.yaml: cmssw.backend = aptainer: must be one of: standalone, apptainer, cvmfs",
-        "  corrected line:  backend: apptainer",
+        "config.yaml: cmssw.host = aptainer: must be one of: standalone, apptainer, cvmfs",
+        "  corrected line:  host: apptainer",
     ]
 
 
@@ -60,6 +60,15 @@ def test_value_out_of_range():
     message = complaint(config)
     assert "tasks.electron_photon.simulation.files = 0: must be an integer, at least 1" in message
     assert "corrected line:  files: 10" in message
+
+
+def test_key_of_another_name_is_the_one_that_takes_its_value():
+    config = complete()
+    config["cmssw"] = {"backend": "apptainer"}
+    assert complaint(config).splitlines() == [
+        "config.yaml: cmssw.backend = apptainer: is not a known key; known here: host, apptainer, cvmfs",
+        "  corrected line:  host: apptainer",
+    ]
 
 
 def test_misspelt_key_keeps_its_value():

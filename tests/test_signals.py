@@ -170,14 +170,14 @@ def test_cmsrun_is_stopped_and_waited_for(e2e, tmp_path, number):
     """What cmsRun started is stopped with it, and it has the time to remove what it was writing."""
     area = tmp_path / "results/cmssw/standalone"
     (area / "bin").mkdir(parents=True)
-    (area / "area.json").write_text(f'{{"backend": "standalone", "path": "{area}"}}')
+    (area / "area.json").write_text(f'{{"host": "standalone", "path": "{area}"}}')
     cmsrun = area / "bin/cmsRun"
     cmsrun.write_text(
         "#!/bin/bash\ntrap 'sleep 1; rm scores.partial; exit 1' TERM\n"
         "touch scores.partial\nsleep 1000 &\nwait $!\nwait\n"
     )
     cmsrun.chmod(0o755)
-    process = e2e("cmssw", "run", "--backend", "standalone", "cfg.py")
+    process = e2e("cmssw", "run", "--host", "standalone", "cfg.py")
     until((tmp_path / "scores.partial").exists, process)
     (measured,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     assert len(group(int(measured))) >= 3  # measured.py, cmsRun, sleep

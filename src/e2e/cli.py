@@ -91,32 +91,32 @@ def _predict(arguments: argparse.Namespace) -> None:
 
 
 def _cmssw_settings(arguments: argparse.Namespace) -> tuple[str, Path, dict]:
-    """Backend, its area, and the `cmssw` part of the configuration."""
+    """Host, its area, and the `cmssw` part of the configuration."""
     if not (REPOSITORY / "cmssw").is_dir():
         raise E2EError("e2e cmssw builds a clone's cmssw/: install e2e from the clone, by pip install -e")
     from e2e.config import read
 
     config = read(arguments.config)
-    backend = arguments.backend or config["cmssw"]["backend"]
-    return backend, Path("results/cmssw") / backend, config["cmssw"]
+    host = arguments.host or config["cmssw"]["host"]
+    return host, Path("results/cmssw") / host, config["cmssw"]
 
 
 def _cmssw_build(arguments: argparse.Namespace) -> None:
     from e2e.deploy import cmssw
 
-    backend, area, settings = _cmssw_settings(arguments)
-    log = area.with_name("logs") / f"{backend}.log"
+    host, area, settings = _cmssw_settings(arguments)
+    log = area.with_name("logs") / f"{host}.log"
     cmssw.build(
-        backend, area, REPOSITORY / "cmssw", settings, os.cpu_count() or 1, log, dry_run=arguments.dry_run
+        host, area, REPOSITORY / "cmssw", settings, os.cpu_count() or 1, log, dry_run=arguments.dry_run
     )
 
 
 def _cmssw_run(arguments: argparse.Namespace) -> None:
     from e2e.deploy import cmssw
 
-    backend, area, settings = _cmssw_settings(arguments)
+    host, area, settings = _cmssw_settings(arguments)
     log = Path("cmsRun.log")
-    cmssw.run(backend, area, arguments.cfg, arguments.options, log, settings, dry_run=arguments.dry_run)
+    cmssw.run(host, area, arguments.cfg, arguments.options, log, settings, dry_run=arguments.dry_run)
 
 
 def _add_hcal_columns(command: argparse.ArgumentParser) -> None:
@@ -200,16 +200,14 @@ def _parser() -> argparse.ArgumentParser:
     steps = commands.add_parser("cmssw", help="build the CMSSW area, or run cmsRun in it").add_subparsers(
         required=True, metavar="STEP"
     )
-    build = steps.add_parser("build", help="build RecoE2E into results/cmssw/BACKEND")
+    build = steps.add_parser("build", help="build RecoE2E into results/cmssw/HOST")
     build.set_defaults(run=_cmssw_build)
     run = steps.add_parser(
         "run", help="cmsRun CFG.py NAME=VALUE ... in that area; its output goes to cmsRun.log"
     )
     run.set_defaults(run=_cmssw_run)
     for command in (build, run):
-        command.add_argument(
-            "--backend", choices=("standalone", "apptainer", "cvmfs"), help="default: config"
-        )
+        command.add_argument("--host", choices=("standalone", "apptainer", "cvmfs"), help="default: config")
         command.add_argument("--config", type=local_path, default=REPOSITORY / "config.yaml")
         command.add_argument("--dry-run", action="store_true", help="print the commands, run none")
     run.add_argument("cfg", type=local_path, metavar="CFG.py")

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from e2e.benchmark.ways import BARE, FRAMEWORK
+from e2e.benchmark.methods import BARE, CMSRUN
 from e2e.data.scores import read_scores
 from e2e.deploy.contract import load_contract
 from e2e.deploy.flops import flops
+from e2e.deploy.providers import CPU
 from e2e.deploy.releases import oldest
 from e2e.errors import E2EError
 from e2e.files import read_json, whole, write_json
@@ -18,7 +19,7 @@ from e2e.learning import evaluate, regression
 from e2e.plots import comparison as plots
 from e2e.plots import style
 
-WAYS = (BARE, FRAMEWORK)
+METHODS = (BARE, CMSRUN)
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def compare(
             "opset": contract.opset,
             "ir_version": contract.ir_version,
             "oldest_cmssw": release.name if release else None,
-            "ms_per_object": {way: found[batch, way] for way in WAYS if (batch, way) in found},
+            "ms_per_object": {method: found[batch, method] for method in METHODS if (batch, method) in found},
         }
     ranking = sorted(
         measured, key=lambda name: measured[name][metric.key]["value"], reverse=metric.larger_is_better
@@ -132,17 +133,17 @@ def _difference(versus: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _points(benchmark: Mapping[str, Any]) -> dict[tuple[int, str], dict[str, float]]:
-    """Milliseconds per object, by batch size and way, of what ran on one thread of a CPU."""
+    """Milliseconds per object, by batch size and method, of what ran on one thread of a CPU."""
     return {
-        (point["batch"], point["way"]): {
+        (point["batch"], point["method"]): {
             **{key: point["call_ms"][key] / point["batch"] for key in ("median", "p16", "p84")},
             "n": point["call_ms"]["n"],
         }
         for point in benchmark["points"]
         if point["status"] == "ok"
-        and point["provider"] == "CPU"
+        and point["provider"] == CPU.name
         and point["threads"] == 1
-        and point["way"] in WAYS
+        and point["method"] in METHODS
     }
 
 
@@ -158,7 +159,7 @@ def _markdown(content: Mapping[str, Any], metric: Metric) -> str:
         "parameters",
         "MFLOP",
         "training [s]",
-        *(f"{way} [ms]" for way in WAYS),
+        *(f"{method} [ms]" for method in METHODS),
         "opset, IR",
         "oldest CMSSW",
     ]
@@ -172,7 +173,7 @@ def _markdown(content: Mapping[str, Any], metric: Metric) -> str:
             f"{of['parameters']:,}",
             f"{of['flops'] / 1e6:.1f}",
             f"{of['training_s']:.0f}",
-            *(_band(of["ms_per_object"].get(way)) for way in WAYS),
+            *(_band(of["ms_per_object"].get(method)) for method in METHODS),
             f"{of['opset']}, {of['ir_version']}",
             of["oldest_cmssw"] or "none known",
         ]

@@ -14,9 +14,10 @@ from typing import Any
 import jsonschema
 import yaml
 
+from e2e.deploy import providers
 from e2e.errors import E2EError
 
-SCHEMA = Path(__file__).with_name("schema.yaml")  # a link to that of config/
+_SCHEMA = Path(__file__).with_name("schema.yaml")  # a link to that of config/
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -35,7 +36,15 @@ def read(path: str | Path) -> dict[str, Any]:
         raise E2EError(f"{place}: is not YAML ({getattr(error, 'problem', None) or error})") from None
     if not isinstance(content, dict):
         raise E2EError(f"{path}: holds no configuration; config/demo.yaml is a short one to begin with")
-    validate(content, yaml.safe_load(SCHEMA.read_text()), str(path))
+    validate(content, schema(), str(path))
+    return content
+
+
+def schema() -> dict[str, Any]:
+    """config/schema.yaml, with those of its choices that the library knows itself."""
+    content = yaml.safe_load(_SCHEMA.read_text())
+    image = content["properties"]["cmssw"]["properties"]["apptainer"]["properties"]
+    image["onnxruntime"] |= {"enum": providers.requirements()}
     return content
 
 
@@ -73,8 +82,10 @@ def _copy(value: Any) -> Any:
 def _explain(error: jsonschema.ValidationError) -> str:
     if error.validator == "additionalProperties":
         unknown = sorted(set(error.instance) - set(error.schema.get("properties", {})))[0]
-        known = list(error.schema.get("properties", {}))
-        close = difflib.get_close_matches(unknown, known, n=1, cutoff=0.4)
+        known = error.schema.get("properties", {})
+        close = difflib.get_close_matches(unknown, known, n=1, cutoff=0.4) or [
+            key for key, allowed in known.items() if error.instance[unknown] in allowed.get("enum", ())
+        ]  # a key that takes such a value may be the one of another name
         correction = f"{close[0]}: {_inline(error.instance[unknown])}" if close else f"# remove {unknown}"
         return _message(
             [*error.path, unknown],

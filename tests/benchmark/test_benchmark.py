@@ -5,26 +5,29 @@ import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from e2e import tasks
+from e2e.benchmark import methods, worker
 from e2e.benchmark.inputs import Batch, prepare
 from e2e.benchmark.machine import machine
+from e2e.benchmark.methods import in_cmsrun, in_python
 from e2e.benchmark.run import Point, _points, benchmark
 from e2e.benchmark.statistics import band, line, percentiles
-from e2e.benchmark.ways import in_cmsrun, in_python
 from e2e.data import store
 from e2e.data.convert import convert
 from e2e.data.ntuple import IDENTITY, open_tree
 from e2e.data.ntuple_writer import Event, write_ntuple
 from e2e.deploy.cmssw import Cost
 from e2e.deploy.contract import Contract, load_contract
-from e2e.deploy.runtime import CPU
+from e2e.deploy.providers import CPU, PROVIDERS
 from e2e.errors import E2EError
 from e2e.files import sha256
+from e2e.plots import side_by_side
 from e2e.tasks import ELECTRON_PHOTON as TASK
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))  # pytest does not, in its import mode
@@ -60,11 +63,11 @@ def made(measure, python_cmsrun, tmp_path_factory):
     return folder, measure(cmsrun, folder), cmsrun
 
 
-def point(record, way, batch, threads=1, provider="CPU"):
+def point(record, method, batch, threads=1, provider="CPU"):
     (found,) = [
         p
         for p in record["points"]
-        if (p["way"], p["batch"], p["threads"], p["provider"]) == (way, batch, threads, provider)
+        if (p["method"], p["batch"], p["threads"], p["provider"]) == (method, batch, threads, provider)
     ]
     return found
 
@@ -72,9 +75,11 @@ def point(record, way, batch, threads=1, provider="CPU"):
 def test_record_has_every_point_once(made):
     folder, record, _ = made
     assert json.loads((folder / "benchmark.json").read_text()) == record
-    settings = [(p["way"], p["provider"], p["threads"], p["batch"]) for p in record["points"]]
-    ways = ["cmsRun", "ONNX Runtime", "session per event", "PyTorch"]
-    expected = [(way, provider, 1, batch) for way in ways for provider in ("CPU", "CUDA") for batch in (1, 4)]
+    settings = [(p["method"], p["provider"], p["threads"], p["batch"]) for p in record["points"]]
+    names = ["cmsRun", "ONNX Runtime", "session per event", "PyTorch"]
+    expected = [
+        (method, provider, 1, batch) for method in names for provider in ("CPU", "CUDA") for batch in (1, 4)
+    ]
     expected += [("cmsRun", provider, 2, 4) for provider in ("CPU", "CUDA")]
     assert sorted(settings) == sorted(expected)
     assert {p["status"] for p in record["points"] if p["provider"] == "CPU"} == {"ok"}
@@ -84,10 +89,36 @@ def test_a_network_of_keras_is_called_so_and_has_no_gpu(trained, model, python_c
     contract = replace(load_contract(model), versions={"keras": "3"})
     batch = Batch(1, 25, 250, tmp_path, tmp_path, "score", np.zeros((250, 1)))
     points = list(_points(trained, model, contract, python_cmsrun(), [1], [batch], tmp_path))
-    assert {point.way for point in points} == {"cmsRun", "ONNX Runtime", "session per event", "Keras"}
-    unavailable = {point.provider: point.unavailable for point in points if point.way == "Keras"}
+    assert {point.method for point in points} == {"cmsRun", "ONNX Runtime", "session per event", "Keras"}
+    unavailable = {point.provider: point.unavailable for point in points if point.method == "Keras"}
     assert unavailable["CPU"] is None
     assert "CPU alone" in unavailable["CUDA"]
+
+
+def test_a_provider_is_an_entry_of_the_table(measure, python_cmsrun, tmp_path, monkeypatch):
+    """It is measured by all methods that have a device of it, recorded and drawn."""
+
+    def in_this_process(command, **_):  # whose table has it
+        answer = json.dumps(worker.measure(json.loads(command[-1])))
+        return subprocess.CompletedProcess(command, 0, answer, "")
+
+    monkeypatch.setattr(methods, "subprocess", SimpleNamespace(run=in_this_process))
+    toy = replace(CPU, name="Toy", torch=None, linestyle=":", hatch="..")
+    monkeypatch.setitem(PROVIDERS, "Toy", toy)
+    monkeypatch.delitem(PROVIDERS, "CUDA")
+    cmsrun = python_cmsrun()
+    record = measure(cmsrun, tmp_path, batch_sizes=[2], threads=[1])
+    found = {p["method"]: p for p in record["points"] if p["provider"] == "Toy"}
+    assert {method: p["status"] for method, p in found.items()} == {
+        "cmsRun": "ok",
+        "ONNX Runtime": "ok",
+        "session per event": "ok",
+        "PyTorch": "no device",
+    }
+    assert found["PyTorch"]["reason"] == "PyTorch has no device of Toy"
+    assert {call["provider"] for call in cmsrun.calls} == {"cpu", "toy"}
+    (axes,) = side_by_side.costs({"toy": [found["cmsRun"]]}, "this", "e2e simulation").axes[:1]
+    assert [line.get_linestyle() for line in axes.lines] == [":"]
 
 
 def test_throughput_of_cmsrun_is_free_of_its_start(made, python_cmsrun):
@@ -104,7 +135,7 @@ def test_throughput_of_cmsrun_is_free_of_its_start(made, python_cmsrun):
 
 def test_cmsrun_reads_ntuples_of_each_batch_with_more_and_fewer_events(made, model):
     _, _, cmsrun = made
-    assert {(c["maxEvents"], c["numberOfThreads"], c["backend"]) for c in cmsrun.calls} == {
+    assert {(c["maxEvents"], c["numberOfThreads"], c["provider"]) for c in cmsrun.calls} == {
         ("50", "1", "cpu"),
         ("250", "1", "cpu"),
         ("50", "2", "cpu"),
@@ -117,9 +148,9 @@ def test_cmsrun_reads_ntuples_of_each_batch_with_more_and_fewer_events(made, mod
 def test_python_ways_keep_percentiles_and_raw_samples(made):
     folder, record, _ = made
     samples = pd.read_parquet(folder / "samples.parquet")
-    for way, calls in (("ONNX Runtime", 25), ("PyTorch", 25), ("session per event", 8)):
-        found = point(record, way, 4)
-        raw = samples.query("way == @way and batch == 4 and quantity == 'call_ms'")
+    for method, calls in (("ONNX Runtime", 25), ("PyTorch", 25), ("session per event", 8)):
+        found = point(record, method, 4)
+        raw = samples.query("method == @method and batch == 4 and quantity == 'call_ms'")
         assert len(raw) == found["call_ms"]["n"] == 3 * calls
         assert sorted(raw["repeat"].unique()) == [0, 1, 2]
         assert found["call_ms"]["median"] == pytest.approx(raw["value"].median())
@@ -128,21 +159,21 @@ def test_python_ways_keep_percentiles_and_raw_samples(made):
         assert found["load_ms"]["median"] > 0
         assert found["objects_per_s"]["median"] > 0
         assert found["max_diff"] <= 1e-5
-    walls = samples.query("way == 'cmsRun' and quantity == 'wall_s of 250 events'")
+    walls = samples.query("method == 'cmsRun' and quantity == 'wall_s of 250 events'")
     assert len(walls) == 3 * 3
 
 
 def test_session_per_event_costs_more_than_a_kept_session(made):
     _, record, _ = made
     per_event, kept = (
-        point(record, way, 1)["call_ms"]["median"] for way in ("session per event", "ONNX Runtime")
+        point(record, method, 1)["call_ms"]["median"] for method in ("session per event", "ONNX Runtime")
     )
     assert per_event > 2 * kept
 
 
 def test_memory_is_that_of_each_way_alone(made):
     _, record, _ = made
-    runtime, eager = (point(record, way, 1)["peak_rss_bytes"] for way in ("ONNX Runtime", "PyTorch"))
+    runtime, eager = (point(record, method, 1)["peak_rss_bytes"] for method in ("ONNX Runtime", "PyTorch"))
     assert 3e7 < runtime < eager  # torch is the larger library, and is loaded in this process
     assert point(record, "cmsRun", 1)["peak_rss_bytes"] == 300_000_000
 
@@ -205,7 +236,7 @@ def test_failing_cmsrun_is_recorded_with_its_reason(summary, python_cmsrun):
 
     failed = summary(FailsLater())
     assert (failed["status"], failed["reason"]) == ("failed", "cmsRun ended with code 66")
-    assert (failed["way"], failed["batch"], failed["threads"]) == ("cmsRun", 4, 1)
+    assert (failed["method"], failed["batch"], failed["threads"]) == ("cmsRun", 4, 1)
     assert "objects_per_s" not in failed
 
 
@@ -283,7 +314,7 @@ def test_inputs_are_the_test_objects_repeated(model, ntuple, reference, samples,
 
 
 def test_ntuple_of_a_batch_holds_the_frames_of_its_calls(model, ntuple, reference, tmp_path):
-    """What cmsRun reads, once converted, is what the Python ways are given."""
+    """What cmsRun reads, once converted, is what the Python methods are given."""
     (batch,) = prepare(
         load_contract(model), {ntuple: ntuple.stem}, pd.read_parquet(reference), [3], 20, tmp_path
     )

@@ -534,9 +534,9 @@ def test_providers_lie_where_onnx_runtime_looks_for_them(area):
 # With a GPU there is no error to see.
 @pytest.mark.skipif(os.path.exists("/dev/nvidiactl"), reason="this machine has a GPU")
 def test_cuda_without_a_gpu_is_an_error(ntuples, model, cmsrun):
-    job = cmsrun(ntuples, f"model={model}", "backend=cuda")
+    job = cmsrun(ntuples, f"model={model}", "provider=cuda")
     assert job.returncode == 65, job.stdout
-    assert "cannot be loaded on backend cuda" in job.stdout
+    assert "cannot be loaded by provider cuda" in job.stdout
 
 
 @pytest.mark.parametrize("module", ["source", "detectorFrame", "objectFrames", "e2eTagger", "e2eScoreWriter"])
@@ -556,7 +556,7 @@ def test_an_unknown_parameter_is_an_error(ntuples, model, cmsrun, tmp_path, modu
         ('process.source.object = "muon"', "know no objects called muon"),
         ("process.source.seedCell = 7", "seeds of 7 x 7 cells do not fit the detector frame"),
         ('process.source.hcalColumns = "hcal"', 'hcalColumns is "hcal"; choose ecal or own'),
-        ('process.e2eTagger.backend = "gpu"', "choose cpu or cuda"),
+        ('process.e2eTagger.provider = "gpu"', "choose cpu or cuda"),
     ],
 )
 def test_an_impossible_value_is_an_error(ntuples, model, cmsrun, tmp_path, change, message):

@@ -8,7 +8,7 @@ import uproot
 from torch import nn
 
 from e2e.data import parquet
-from e2e.deploy.agreement import CMSRUN_KEY, agreement, backends_equal, read_tree
+from e2e.deploy.agreement import CMSRUN_KEY, agreement, hosts_equal, read_tree
 from e2e.deploy.network import Deployed
 from e2e.deploy.predict import scores
 from e2e.deploy.runtime import run, session
@@ -31,8 +31,8 @@ def write_tree(path, table, folder="e2eScoreWriter"):
 
 
 @pytest.fixture
-def ways(trained, model, samples, tmp_path):
-    """The scores of the two Python ways, as files; and a function that compares cmsRun's table with them."""
+def methods(trained, model, samples, tmp_path):
+    """The scores of both Python methods, as files; and a function that compares cmsRun's table with them."""
     with torch.no_grad():
         logit = load(trained)[0](torch.from_numpy(samples.images()))
     table = samples.identity().assign(
@@ -54,12 +54,12 @@ def scored(model, samples, frames) -> pd.DataFrame:
     return samples.identity().assign(**run(session(model), np.ascontiguousarray(frames)))
 
 
-def test_record_of_three_ways_that_agree(ways, model, samples, tmp_path):
+def test_record_of_three_ways_that_agree(methods, model, samples, tmp_path):
     cmsrun = scored(model, samples, samples.images()).sample(
         frac=1, random_state=1
     )  # threads finish in any order
     other = cmsrun.iloc[:1].assign(run=8)  # and cmsRun scores objects that are not of the test part
-    returned = ways(pd.concat([cmsrun, other]))
+    returned = methods(pd.concat([cmsrun, other]))
     record = json.loads((tmp_path / "agreement.json").read_text())
     assert record == returned
     assert record["n_objects"] == 39
@@ -73,56 +73,58 @@ def test_record_of_three_ways_that_agree(ways, model, samples, tmp_path):
     assert (tmp_path / "agreement.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_framework_of_the_training_is_named(ways, model, samples, tmp_path):
+def test_framework_of_the_training_is_named(methods, model, samples, tmp_path):
     table = pd.read_parquet(tmp_path / "onnx.parquet")
-    assert table.attrs["framework"] == "PyTorch"
-    table.attrs["framework"] = "Keras"
+    assert table.attrs["trained_with"] == "PyTorch"
+    table.attrs["trained_with"] = "Keras"
     parquet.write_table(tmp_path / "onnx.parquet", table)
-    record = ways(scored(model, samples, samples.images()))
+    record = methods(scored(model, samples, samples.images()))
     assert list(record["scores"]) == ["Keras", "ONNX Runtime", "cmsRun"]
 
 
-def test_largest_difference_is_recorded(ways):
-    shifted = ways.table.copy()
+def test_largest_difference_is_recorded(methods):
+    shifted = methods.table.copy()
     shifted.loc[4, "logit"] += 5e-5
-    record = ways(shifted)
+    record = methods(shifted)
     assert record["pairs"]["PyTorch - cmsRun"]["logit"]["max"] == pytest.approx(5e-5, rel=1e-2)
     assert record["max_abs_diff_logit"] == pytest.approx(5e-5, rel=0.1)
 
 
-def test_permuted_channels_fail(ways, model, samples, tmp_path):
+def test_permuted_channels_fail(methods, model, samples, tmp_path):
     with pytest.raises(E2EError, match=r"PyTorch and cmsRun differ in score .* compare channel order"):
-        ways(scored(model, samples, samples.images()[:, ::-1]))
+        methods(scored(model, samples, samples.images()[:, ::-1]))
     assert not (tmp_path / "agreement.json").exists()
     assert not (tmp_path / "agreement.png").exists()
 
 
 @pytest.mark.parametrize("axis", [2, 3])
-def test_crop_shifted_by_one_crystal_fails(ways, model, samples, axis):
+def test_crop_shifted_by_one_crystal_fails(methods, model, samples, axis):
     with pytest.raises(E2EError, match="PyTorch and cmsRun differ in score"):
-        ways(scored(model, samples, np.roll(samples.images(), 1, axis=axis)))
+        methods(scored(model, samples, np.roll(samples.images(), 1, axis=axis)))
 
 
-def test_frames_in_mev_fail(ways, model, samples):
+def test_frames_in_mev_fail(methods, model, samples):
     frames = samples.images()
     frames[:, 0] *= 1000
     with pytest.raises(E2EError, match="PyTorch and cmsRun differ in score"):
-        ways(scored(model, samples, frames))
+        methods(scored(model, samples, frames))
 
 
-def test_scores_of_other_objects_fail(ways):
-    events = ways.table.assign(score=np.roll(ways.table["score"], 1), logit=np.roll(ways.table["logit"], 1))
+def test_scores_of_other_objects_fail(methods):
+    events = methods.table.assign(
+        score=np.roll(methods.table["score"], 1), logit=np.roll(methods.table["logit"], 1)
+    )
     with pytest.raises(E2EError, match="PyTorch and cmsRun differ"):
-        ways(events)
+        methods(events)
 
 
-def test_worst_object_is_named_with_all_its_values(ways):
-    table = ways.table.copy()
+def test_worst_object_is_named_with_all_its_values(methods):
+    table = methods.table.copy()
     table.loc[3, "score"] += 2e-5
     table.loc[10, "score"] += 4e-5
     worst = table.loc[10]
     with pytest.raises(E2EError) as caught:
-        ways(table)
+        methods(table)
     message = str(caught.value)
     assert "exceeded by 2 of 39 objects" in message
     assert f"run 7 lumi 1 event {worst.event} object {worst.object}: PyTorch: score" in message
@@ -130,47 +132,47 @@ def test_worst_object_is_named_with_all_its_values(ways):
     assert "ONNX Runtime: score" in message
 
 
-def test_logit_alone_fails_where_the_score_is_saturated(ways):
-    table = ways.table.copy()
+def test_logit_alone_fails_where_the_score_is_saturated(methods):
+    table = methods.table.copy()
     table.loc[0, "logit"] += 2e-4
     with pytest.raises(E2EError, match="differ in logit"):
-        ways(table)
+        methods(table)
 
 
-def test_missing_object_fails(ways):
+def test_missing_object_fails(methods):
     with pytest.raises(E2EError, match=r"cmsRun has nothing for 1 of 39 objects .* event 4 object 0"):
-        ways(ways.table.query("event != 4"))
+        methods(methods.table.query("event != 4"))
 
 
-def test_object_scored_twice_fails(ways):
+def test_object_scored_twice_fails(methods):
     with pytest.raises(E2EError, match="event 1 object 1 appears more than once"):
-        ways(pd.concat([ways.table, ways.table.iloc[1:2]]))
+        methods(pd.concat([methods.table, methods.table.iloc[1:2]]))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("output", ["score", "logit"])
-def test_score_that_is_no_number_fails(ways, output, value):
-    table = ways.table.copy()
+def test_score_that_is_no_number_fails(methods, output, value):
+    table = methods.table.copy()
     table.loc[2, output] = value
     with pytest.raises(E2EError, match="event 2 object 0 has score"):
-        ways(table)
+        methods(table)
 
 
-def test_constant_scores_are_no_agreement(ways, tmp_path):
-    constant = ways.table.assign(score=0.5, logit=0.0)
+def test_constant_scores_are_no_agreement(methods, tmp_path):
+    constant = methods.table.assign(score=0.5, logit=0.0)
     for name in ("torch", "onnx"):
         parquet.write_table(tmp_path / f"{name}.parquet", constant)
     with pytest.raises(E2EError, match=r"score of PyTorch is 0\.5 for all 39 objects"):
-        ways(constant)
+        methods(constant)
 
 
-def test_no_objects_are_no_agreement(ways, tmp_path):
-    parquet.write_table(tmp_path / "torch.parquet", ways.table.iloc[:0])
+def test_no_objects_are_no_agreement(methods, tmp_path):
+    parquet.write_table(tmp_path / "torch.parquet", methods.table.iloc[:0])
     with pytest.raises(E2EError, match="scored no objects"):
-        ways(ways.table)
+        methods(methods.table)
 
 
-def test_unreadable_inputs_are_named(ways, tmp_path):
+def test_unreadable_inputs_are_named(methods, tmp_path):
     (tmp_path / "page.root").write_text("<html></html>")
     with pytest.raises(E2EError, match=r"page\.root: not a file of E2EScoreWriter"):
         read_tree(tmp_path / "page.root")
@@ -184,18 +186,20 @@ def test_unreadable_inputs_are_named(ways, tmp_path):
         file.mktree("writer/scores", {"run": np.uint32})
     with pytest.raises(E2EError, match=r"branch\.root: not a file of E2EScoreWriter"):
         read_tree(tmp_path / "branch.root")
-    parquet.write_table(tmp_path / "torch.parquet", ways.table.drop(columns="logit"))
+    parquet.write_table(tmp_path / "torch.parquet", methods.table.drop(columns="logit"))
     with pytest.raises(E2EError, match="column logit is missing"):
-        ways(ways.table)
+        methods(methods.table)
 
 
-def test_samples_with_equal_events_are_told_apart(ways, tmp_path):
+def test_samples_with_equal_events_are_told_apart(methods, tmp_path):
     """Run 1 is in every simulated sample: only the input file tells the two apart."""
-    other = ways.table.assign(sample="tracks", score=1 - ways.table["score"], logit=-ways.table["logit"])
-    both = pd.concat([ways.table, other])
+    other = methods.table.assign(
+        sample="tracks", score=1 - methods.table["score"], logit=-methods.table["logit"]
+    )
+    both = pd.concat([methods.table, other])
     for name in ("torch.parquet", "onnx.parquet"):
         parquet.write_table(tmp_path / name, both)
-    cmsrun = pd.concat([ways.table.assign(file=1), other.assign(file=0)])
+    cmsrun = pd.concat([methods.table.assign(file=1), other.assign(file=0)])
     write_tree(tmp_path / "scores.root", cmsrun)
     paths = [tmp_path / name for name in ("torch.parquet", "onnx.parquet", "scores.root", "a.json", "a.png")]
     assert agreement(*paths, samples=["tracks", "showers"])["n_objects"] == 78
@@ -208,36 +212,36 @@ def test_samples_with_equal_events_are_told_apart(ways, tmp_path):
         agreement(*paths, samples=["tracks"])
 
 
-def test_files_of_one_sample_with_equal_events_are_refused(ways, tmp_path):
-    write_tree(tmp_path / "scores.root", pd.concat([ways.table.assign(file=i) for i in range(2)]))
+def test_files_of_one_sample_with_equal_events_are_refused(methods, tmp_path):
+    write_tree(tmp_path / "scores.root", pd.concat([methods.table.assign(file=i) for i in range(2)]))
     paths = [tmp_path / name for name in ("torch.parquet", "onnx.parquet", "scores.root", "a.json", "a.png")]
     with pytest.raises(E2EError, match="sample showers run 7 lumi 1 event 1 object 0 appears more than once"):
         agreement(*paths, samples=["showers", "showers"])
 
 
-def test_backends_with_equal_scores(ways, tmp_path):
-    a = write_tree(tmp_path / "a.root", ways.table)
-    b = write_tree(tmp_path / "b.root", ways.table.assign(score=ways.table["score"] + 5e-7).iloc[::-1])
-    record = backends_equal(a, b)
+def test_hosts_with_equal_scores(methods, tmp_path):
+    a = write_tree(tmp_path / "a.root", methods.table)
+    b = write_tree(tmp_path / "b.root", methods.table.assign(score=methods.table["score"] + 5e-7).iloc[::-1])
+    record = hosts_equal(a, b)
     assert record["n_objects"] == 39
     assert record["max_abs_diff"] == pytest.approx(5e-7, rel=0.2)
     assert record["tolerance"] == 1e-6
 
 
-def test_backends_that_differ_or_lack_objects_fail(ways, tmp_path):
-    a = write_tree(tmp_path / "a.root", ways.table)
-    b = write_tree(tmp_path / "b.root", ways.table.assign(logit=ways.table["logit"] + 1e-5))
-    fewer = write_tree(tmp_path / "fewer.root", ways.table.iloc[:-1])
+def test_hosts_that_differ_or_lack_objects_fail(methods, tmp_path):
+    a = write_tree(tmp_path / "a.root", methods.table)
+    b = write_tree(tmp_path / "b.root", methods.table.assign(logit=methods.table["logit"] + 1e-5))
+    fewer = write_tree(tmp_path / "fewer.root", methods.table.iloc[:-1])
     with pytest.raises(E2EError, match="differ in logit"):
-        backends_equal(a, b)
+        hosts_equal(a, b)
     with pytest.raises(E2EError, match=r"fewer\.root has nothing for 1 of 39"):
-        backends_equal(a, fewer)
+        hosts_equal(a, fewer)
     with pytest.raises(E2EError, match=r"a\.root: has 1 objects that .*fewer\.root lacks"):
-        backends_equal(fewer, a)
+        hosts_equal(fewer, a)
 
 
-def test_tree_keeps_the_identity_exactly(ways, tmp_path):
-    large = ways.table.assign(event=ways.table["event"] + np.uint64(2**53))
+def test_tree_keeps_the_identity_exactly(methods, tmp_path):
+    large = methods.table.assign(event=methods.table["event"] + np.uint64(2**53))
     table = read_tree(write_tree(tmp_path / "large.root", large))
     pd.testing.assert_frame_equal(table[CMSRUN_KEY], large.assign(file=np.uint32(0))[CMSRUN_KEY])
 
@@ -247,7 +251,7 @@ def test_tree_keeps_the_identity_exactly(ways, tmp_path):
 
 @pytest.fixture
 def masses(tmp_path):
-    """A function that compares masses [GeV] of the three ways."""
+    """A function that compares masses [GeV] of the three methods."""
     identity = pd.DataFrame({"sample": "jets", "run": 1, "lumi": 1, "event": range(1, 1001), "object": 0})
     mass = np.float32(np.random.default_rng(1).uniform(3, 300, len(identity)))
 
@@ -287,7 +291,7 @@ def test_constant_mass_is_no_agreement(masses):
         masses(constant, constant)
 
 
-def test_masses_are_not_compared_with_scores(masses, ways, tmp_path):
+def test_masses_are_not_compared_with_scores(masses, methods, tmp_path):
     masses(masses.mass)
     scored = pd.read_parquet(tmp_path / "onnx.parquet").assign(score=0.5, logit=0.0)
     write_tree(tmp_path / "scores.root", scored.drop(columns="mass"))

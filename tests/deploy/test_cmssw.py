@@ -1,4 +1,4 @@
-"""The backends, on a small CMake project whose `cmsRun` behaves as the test wants."""
+"""The hosts, on a small CMake project whose `cmsRun` behaves as the test wants."""
 
 import os
 import shlex
@@ -61,9 +61,9 @@ def source(tmp_path, monkeypatch) -> Path:
     return tmp_path / "cmssw"
 
 
-def build(backend, source, settings=None, dry_run=False):
-    area = Path("results/cmssw") / backend
-    cmssw.build(backend, area, source, settings or {}, 1, Path(f"{backend}.log"), dry_run=dry_run)
+def build(host, source, settings=None, dry_run=False):
+    area = Path("results/cmssw") / host
+    cmssw.build(host, area, source, settings or {}, 1, Path(f"{host}.log"), dry_run=dry_run)
     return area
 
 
@@ -72,13 +72,13 @@ def area(source) -> Path:
     return build("standalone", source)
 
 
-def run(area, text="", code=0, backend="standalone", settings=None):
+def run(area, text="", code=0, host="standalone", settings=None):
     Path("cfg.py").write_text(text)
-    return cmssw.run(backend, area, Path("cfg.py"), [f"code={code}"], Path("logs/cmsRun.log"), settings or {})
+    return cmssw.run(host, area, Path("cfg.py"), [f"code={code}"], Path("logs/cmsRun.log"), settings or {})
 
 
 def test_standalone_area_builds_and_runs(area):
-    assert read_json(area / "area.json") == {"backend": "standalone", "path": str(area.resolve())}
+    assert read_json(area / "area.json") == {"host": "standalone", "path": str(area.resolve())}
     assert (area / "lib/libtagger.so").exists()
     cost = run(area, "from the configuration")
     assert Path("logs/cmsRun.log").read_text() == f"cfg.py code=0\n{Path.cwd()}\nfrom the configuration"
@@ -155,7 +155,7 @@ def test_failure_without_exception_quotes_the_last_lines(area):
 
 
 def test_run_without_an_area_says_how_to_build_it(source):
-    with pytest.raises(E2EError, match="e2e cmssw build --backend standalone"):
+    with pytest.raises(E2EError, match="e2e cmssw build --host standalone"):
         run(Path("results/cmssw/standalone"))
 
 
@@ -199,9 +199,7 @@ def apptainer_area(onnxruntime):
     area = Path("results/cmssw/apptainer")
     area.mkdir(parents=True)
     image = f'{{"file": "image.sif", "sha256": "0", "onnxruntime": "{onnxruntime}"}}'
-    (area / "area.json").write_text(
-        f'{{"backend": "apptainer", "path": "{area.resolve()}", "image": {image}}}'
-    )
+    (area / "area.json").write_text(f'{{"host": "apptainer", "path": "{area.resolve()}", "image": {image}}}')
     return area
 
 
@@ -229,7 +227,14 @@ def test_names_that_apptainer_would_take_apart_are_refused(source, tmp_path, nam
 
 
 def test_cuda_needs_the_image_for_it(source, capsys):
-    run_it = ("apptainer", Path("results/cmssw/apptainer"), Path("cfg.py"), ["backend=cuda"], Path("log"), {})
+    run_it = (
+        "apptainer",
+        Path("results/cmssw/apptainer"),
+        Path("cfg.py"),
+        ["provider=cuda"],
+        Path("log"),
+        {},
+    )
     area = apptainer_area("cpu")
     with pytest.raises(E2EError, match=r"cmssw\.apptainer\.onnxruntime: gpu"):
         cmssw.run(*run_it, dry_run=True)
@@ -277,7 +282,7 @@ def test_cvmfs_builds_with_scram_and_runs_in_its_environment(source, cvmfs, tmp_
     (source / "src/RecoE2E").mkdir(parents=True)
     area = build("cvmfs", source, cvmfs)
     build("cvmfs", source, cvmfs)
-    run(area, backend="cvmfs", settings=cvmfs)
+    run(area, host="cvmfs", settings=cvmfs)
     scram = "el8_amd64_gcc12: scram"
     src = tmp_path / area / "CMSSW_14_0_22/src"
     once = [f"{scram} runtime -sh", f"{scram} build -j 1"]
@@ -292,7 +297,7 @@ def test_cvmfs_builds_with_scram_and_runs_in_its_environment(source, cvmfs, tmp_
     assert read_json(area / "area.json")["release"] == "CMSSW_14_0_22"
     assert read_json(Path("logs/cmsRun.image.json"))["unpacked"] == cvmfs["cvmfs"]["image"]
     with pytest.raises(E2EError, match=r"ended with 71 \(a data format has no dictionary"):
-        run(area, code=71, backend="cvmfs", settings=cvmfs)
+        run(area, code=71, host="cvmfs", settings=cvmfs)
 
 
 def test_cvmfs_build_that_fails_is_no_area(source, cvmfs):
@@ -301,7 +306,7 @@ def test_cvmfs_build_that_fails_is_no_area(source, cvmfs):
     with pytest.raises(E2EError, match="no such tool"):
         build("cvmfs", source, cvmfs)
     with pytest.raises(E2EError, match="not a complete cvmfs area"):
-        run(Path("results/cmssw/cvmfs"), backend="cvmfs", settings=cvmfs)
+        run(Path("results/cmssw/cvmfs"), host="cvmfs", settings=cvmfs)
 
 
 def test_cvmfs_dry_run_needs_no_cvmfs(source, capsys):

@@ -2,6 +2,7 @@ import json
 import math
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from e2e.deploy import export as exporting
 from e2e.deploy.contract import INPUT, MASS, load_contract
 from e2e.deploy.export import check_versions, example_frames, export, verify
 from e2e.deploy.network import Deployed, deployed
-from e2e.deploy.runtime import CUDA, run, session
+from e2e.deploy.providers import CPU, CUDA
+from e2e.deploy.runtime import run, session
 from e2e.errors import E2EError
 from e2e.files import sha256
 from e2e.learning.model import load
@@ -336,13 +338,13 @@ def test_file_that_is_no_model_is_named(tmp_path):
 
 def test_gpu_that_is_not_there_is_an_error(model, monkeypatch):
     # A GPU build lists CUDA as available on a machine without a GPU, and then runs on the CPU.
-    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: [CUDA, "CPUExecutionProvider"])
-    if CUDA in session(model).get_providers():
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: [CUDA.onnxruntime, CPU.onnxruntime])
+    if CUDA.onnxruntime in session(model).get_providers():
         pytest.skip("this machine has a GPU")  # then there is no error to see
-    with pytest.raises(E2EError, match=f"{CUDA} found no device"):
+    with pytest.raises(E2EError, match=f"{CUDA.onnxruntime} found no device"):
         session(model, CUDA)
 
 
 def test_provider_that_is_not_built_in_is_an_error(model):
     with pytest.raises(E2EError, match="not in this build"):
-        session(model, "NoSuchExecutionProvider")
+        session(model, replace(CPU, onnxruntime="NoSuchExecutionProvider"))

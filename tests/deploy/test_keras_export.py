@@ -75,7 +75,7 @@ def test_contract_is_that_of_any_model(exported, samples, tmp_path):
     ).keys() - {"sha256"}
     table = predict.scores(exported, [samples], tmp_path / "scores.parquet")
     assert len(table) == len(samples)
-    assert table.attrs["framework"] == contract.framework == "Keras"
+    assert table.attrs["trained_with"] == contract.trained_with == "Keras"
 
 
 @pytest.mark.parametrize(("opset", "ir_version"), [(15, 8), (20, 9)])

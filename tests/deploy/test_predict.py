@@ -35,7 +35,7 @@ def test_ntuple_gets_the_scores_of_the_network(trained, model, ntuple, samples, 
     assert set(table["target"]) == {0, 1}
     assert set(table["sample"]) == {"showers"}
     assert (table["pho_pT"] == 50).all()
-    about = {"model_sha256": sha256(model), "framework": "PyTorch", "near_ties": False}
+    about = {"model_sha256": sha256(model), "trained_with": "PyTorch", "near_ties": False}
     assert table.attrs == about | {"origin": "e2e simulation"}
 
 

@@ -132,7 +132,7 @@ def write_cmsrun(folder: Path, task: Task) -> None:
         "near_ties": [{}],
     }
     write_json(folder / "agreement.json", record)
-    point = {"way": "cmsRun", "provider": "CPU", "threads": 1, "status": "ok", "peak_rss_bytes": 3e8}
+    point = {"method": "cmsRun", "provider": "CPU", "threads": 1, "status": "ok", "peak_rss_bytes": 3e8}
     points = [
         point
         | {
@@ -142,6 +142,6 @@ def write_cmsrun(folder: Path, task: Task) -> None:
         }
         for batch in (1, 8)
     ]
-    others = [point | {"threads": 2}, point | {"status": "failed"}, point | {"way": "PyTorch"}]
+    others = [point | {"threads": 2}, point | {"status": "failed"}, point | {"method": "PyTorch"}]
     machine = {"cpu": {"model": "a processor"}}
     write_json(folder / "benchmark/benchmark.json", {"machine": machine, "points": points + others})

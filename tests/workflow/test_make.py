@@ -41,7 +41,7 @@ def make(directory, *arguments):
     return [line for line in process.stdout.splitlines() if "make" not in line[:7]], process.returncode
 
 
-@pytest.mark.parametrize("goal", ["all", "demo", "bench-data", "notebooks-pdf"])
+@pytest.mark.parametrize("goal", ["all", "demo", "bench-reading", "notebooks-pdf"])
 def test_a_configuration_that_is_not_there(checkout, goal):
     said, status = make(checkout, goal, "CONFIG=config/dmo.yaml")
     assert status != 0

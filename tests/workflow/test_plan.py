@@ -1,4 +1,4 @@
-"""What Snakemake plans, without running it: targets, errors, profiles, and backends."""
+"""What Snakemake plans, without running it: targets, errors, profiles, and hosts."""
 
 import os
 import re
@@ -179,10 +179,10 @@ def test_own_files_are_converted_without_simulation(tmp_path):
 
 
 def test_apptainer_is_compared_with_standalone(tmp_path):
-    jobs = planned(snakemake(tmp_path, *CI, "--config", "cmssw={backend: apptainer}"))
+    jobs = planned(snakemake(tmp_path, *CI, "--config", "cmssw={host: apptainer}"))
     assert jobs["cmssw_area"] == 2
     assert jobs["cmsrun"] == 2 * jobs["train"]
-    assert jobs["backends_equal"] == jobs["train"]
+    assert jobs["hosts_equal"] == jobs["train"]
 
 
 def test_the_slurm_profile_plans_every_job_with_its_resources(tmp_path):
@@ -197,8 +197,9 @@ def test_the_slurm_profile_plans_every_job_with_its_resources(tmp_path):
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
-        ("cmssw={backend: aptainer}", "corrected line:  backend: apptainer"),
-        ("cmssw={bakend: cvmfs}", "corrected line:  backend: cvmfs"),
+        ("cmssw={host: aptainer}", "corrected line:  host: apptainer"),
+        ("cmssw={hots: cvmfs}", "corrected line:  host: cvmfs"),
+        ("cmssw={backend: cvmfs}", "corrected line:  host: cvmfs"),  # its name until November 2026
     ],
 )
 def test_an_invalid_value_stops_the_run_with_a_corrected_line(tmp_path, override, expected):
@@ -210,7 +211,7 @@ def test_an_invalid_value_stops_the_run_with_a_corrected_line(tmp_path, override
 
 def test_an_export_that_the_release_cannot_read_stops_the_run(tmp_path):
     config = tmp_path / "new.yaml"
-    config.write_text("run: mine\ntasks: {tau: {}}\nexport: {opset: 19}\ncmssw: {backend: cvmfs}\n")
+    config.write_text("run: mine\ntasks: {tau: {}}\nexport: {opset: 19}\ncmssw: {host: cvmfs}\n")
     process = snakemake(tmp_path, "--configfile", config)
     assert process.returncode != 0
     assert "export.opset = 19, export.ir_version = 8: CMSSW_14_0_22 has ONNX Runtime 1.14.1" in process.stdout
@@ -254,7 +255,7 @@ def test_a_target_that_is_not_of_the_run_stops_with_one_sentence(tmp_path, argum
 
 
 def test_the_area_is_shared_by_all_runs(tmp_path):
-    """Host and backend are no part of a run's identity, either."""
+    """Host and provider are no part of a run's identity, either."""
     areas = [
         set(re.findall(r"output: (results/cmssw/\S+)", snakemake(tmp_path, target).stdout))
         for target in (

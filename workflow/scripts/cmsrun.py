@@ -8,7 +8,7 @@ with logged(snakemake.log[0]):
 
     with whole(snakemake.output.scores) as scores, whole(snakemake.output.timing) as timing:
         cmssw.run(
-            snakemake.wildcards.backend,
+            snakemake.wildcards.host,
             Path(snakemake.input.area).parent,
             CFG,
             [

@@ -6,7 +6,7 @@ with logged(snakemake.log[0]):
     from e2e.deploy import cmssw
 
     cmssw.build(
-        snakemake.wildcards.backend,
+        snakemake.wildcards.host,
         Path(snakemake.output[0]).parent,
         REPOSITORY / "cmssw",
         snakemake.params.settings,

@@ -1,4 +1,4 @@
-"""Real, varied inputs for every way of running a model: the same objects, in the same batches."""
+"""Real, varied inputs for every method of running a model: the same objects, in the same batches."""
 
 from __future__ import annotations
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-_PACKAGES = (
-    *("torch", "onnxruntime", "onnxruntime-gpu", "onnx", "numpy", "ROOT"),
-    *("numba", "pyarrow", "uproot", "awkward", "coffea"),
-)
+from e2e.deploy.providers import PROVIDERS
+
+_PACKAGES = ("torch", "onnx", "numpy", "ROOT", "numba", "pyarrow", "uproot", "awkward", "coffea")
 _INSTRUCTIONS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
 
 
@@ -20,6 +18,7 @@ def machine() -> dict[str, Any]:
     """CPU, memory, kernel, GPUs with their driver, and versions; what cannot be found out is None."""
     cpu = _cpu_info()
     flags = cpu.get("flags", "").split()
+    packages = dict.fromkeys([*_PACKAGES, *(provider.package for provider in PROVIDERS.values())])
     return {
         "cpu": {
             "model": cpu.get("model name", platform.processor() or None),
@@ -33,9 +32,9 @@ def machine() -> dict[str, Any]:
         "memory_gb": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9,
         "kernel": platform.release(),
         "system": platform.freedesktop_os_release().get("PRETTY_NAME"),
-        "gpus": _gpus(),
+        "gpus": [device for provider in PROVIDERS.values() for device in provider.devices()],
         "python": platform.python_version(),
-        "packages": {name: found for name in _PACKAGES if (found := _version(name))},
+        "packages": {name: found for name in packages if (found := _version(name))},
     }
 
 
@@ -44,21 +43,6 @@ def _cpu_info() -> dict[str, str]:
     first = (_read("/proc/cpuinfo") or "").split("\n\n")[0]
     pairs = (line.partition(":") for line in first.splitlines())
     return {key.strip(): value.strip() for key, _, value in pairs}
-
-
-def _gpus() -> list[dict[str, str]]:
-    fields = ("name", "driver_version", "memory.total", "clocks.max.sm")
-    try:
-        text = subprocess.run(
-            ["nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv,noheader"],
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=30,
-        ).stdout
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [dict(zip(fields, line.split(", "), strict=True)) for line in text.splitlines()]
 
 
 def _version(package: str) -> str | None:

@@ -17,28 +17,27 @@ import pandas as pd
 
 from e2e.benchmark.inputs import Batch, prepare
 from e2e.benchmark.machine import machine
+from e2e.benchmark.methods import BARE, CMSRUN, PER_EVENT, CmsRun, in_cmsrun, in_python, without_device
 from e2e.benchmark.statistics import band, line, percentiles
-from e2e.benchmark.ways import BARE, FRAMEWORK, KERAS, PER_EVENT, CmsRun, in_cmsrun, in_python
 from e2e.data.scores import read_scores
 from e2e.deploy.contract import Contract, load_contract
-from e2e.deploy.runtime import CPU, CUDA, session
+from e2e.deploy.providers import CPU, PROVIDERS, Provider
+from e2e.deploy.runtime import session
 from e2e.errors import E2EError
 from e2e.files import sha256, temporary_folder, whole, whole_folder, write_json
 from e2e.plots import style
 from e2e.plots.benchmark import draw
 from e2e.version import git_revision
 
-PROVIDERS = {"CPU": CPU, "CUDA": CUDA}
 THREADS_BATCH = 8  # threads are compared at the batch size nearest to this
-NO_GPU = "Keras runs on the CPU alone here (e2e.models.tensorflow)"
 NEAR_TIES = 0.05  # part of the calls' objects, which are few and repeated, that near-ties may make
 
 
 @dataclass
 class Point:
-    """One way on one provider at one batch size and number of threads, and what was measured there."""
+    """One method on one provider at one batch size and number of threads, and what was measured there."""
 
-    way: str
+    method: str
     provider: str
     threads: int
     batch: Batch
@@ -66,7 +65,7 @@ class Point:
     def summary(self) -> dict[str, Any]:
         """The point as it stands in the record: its setting, its status, and its numbers if it has any."""
         setting = {
-            "way": self.way,
+            "method": self.method,
             "provider": self.provider,
             "threads": self.threads,
             "batch": self.batch.size,
@@ -76,7 +75,7 @@ class Point:
         if self.failure:
             return {**setting, "status": "failed", "reason": self.failure}
         try:
-            throughput = self._framework() if self.way == FRAMEWORK else self._python()
+            throughput = self._cmsrun() if self.method == CMSRUN else self._python()
         except E2EError as error:
             return {**setting, "status": "failed", "reason": str(error)}
         return {
@@ -96,7 +95,7 @@ class Point:
             "call_percentiles_ms": percentiles(self._calls()),
         }
 
-    def _framework(self) -> dict[str, Any]:
+    def _cmsrun(self) -> dict[str, Any]:
         """Throughput by a line through the wall times of all runs; the time of each module in an event."""
         walls = [wall for runs in self._each("walls_s") for wall in runs.items()]
         seconds, error, start = line(*zip(*walls, strict=True))
@@ -121,7 +120,7 @@ class Point:
 
     def samples(self) -> Iterator[dict[str, Any]]:
         """The raw samples, one row each."""
-        setting = {name: getattr(self, name) for name in ("way", "provider", "threads")}
+        setting = {name: getattr(self, name) for name in ("method", "provider", "threads")}
         for repeat, measurement in enumerate(self.measurements):
             row = {**setting, "batch": self.batch.size, "repeat": repeat}
             for value in measurement["calls_ms"]:
@@ -151,7 +150,7 @@ def benchmark(
     figures: str | Path,
     own_columns: bool = False,
 ) -> dict[str, Any]:
-    """Measure a model every way; write the record (JSON), the raw samples (parquet) and a folder of figures.
+    """Measure a model by every method; write record (JSON), raw samples (parquet) and a folder of figures.
 
     ``reference`` is the scores table of the test objects: inputs are made from their events in
     ``ntuples``, which are files by name with their samples, and all timed scores (masses of a regression)
@@ -175,7 +174,7 @@ def benchmark(
         )
         for repeat in range(settings["repeats"]):
             print(f"benchmark: repeat {repeat + 1} of {settings['repeats']}", file=sys.stderr, flush=True)
-            for point in points:  # ways take turns, so that what disturbs the machine disturbs them all
+            for point in points:  # methods take turns, so that what disturbs the machine disturbs them all
                 point.repeat()
 
     origin = contract.training_data["origin"]
@@ -194,7 +193,7 @@ def benchmark(
     with whole_folder(figures) as drawn, whole(samples) as raw:
         processor = content["machine"]["cpu"]["model"]
         draw(content["points"], style.events(origin), contract.model, processor, drawn)
-        columns = ["way", "provider", "threads", "batch", "repeat", "quantity", "value"]
+        columns = ["method", "provider", "threads", "batch", "repeat", "quantity", "value"]
         pd.DataFrame([row for point in points for row in point.samples()], columns=columns).to_parquet(raw)
         write_json(record, content)
     return content
@@ -209,24 +208,24 @@ def _points(
     batches: list[Batch],
     folder: Path,
 ) -> Iterator[Point]:
-    """All points: every way at every batch size with one thread, and cmsRun with more at one batch size."""
+    """All points: each method at every batch size with one thread, and cmsRun with more at one batch size."""
     threads_batch = min(batches, key=lambda batch: abs(batch.size - THREADS_BATCH))
-    models = {BARE: model_onnx, PER_EVENT: model_onnx, contract.framework: model_pt}
-    for name, provider in PROVIDERS.items():
+    models = {BARE: model_onnx, PER_EVENT: model_onnx, contract.trained_with: model_pt}
+    for provider in PROVIDERS.values():
         unavailable = _unavailable(model_onnx, provider)
         for batch in batches:
             for count in sorted({1, *threads}) if batch is threads_batch else (1,):
                 measure = partial(in_cmsrun, cmsrun, model_onnx, provider, count, batch, folder)
-                yield Point(FRAMEWORK, name, count, batch, contract, measure, unavailable)
-            for way, model in models.items():
-                measure = partial(in_python, way, model, provider, batch, folder)
-                absent = NO_GPU if (way, provider) == (KERAS, CUDA) else unavailable
-                yield Point(way, name, 1, batch, contract, measure, absent)
+                yield Point(CMSRUN, provider.name, count, batch, contract, measure, unavailable)
+            for method, model in models.items():
+                measure = partial(in_python, method, model, provider, batch, folder)
+                absent = without_device(method, provider) or unavailable
+                yield Point(method, provider.name, 1, batch, contract, measure, absent)
 
 
-def _unavailable(model_onnx: Path, provider: str) -> str | None:
-    """Why a session cannot run on a GPU's provider here, or None."""
-    if provider == CPU:
+def _unavailable(model_onnx: Path, provider: Provider) -> str | None:
+    """Why a session cannot run on a provider here, or None; a CPU is always there."""
+    if provider is CPU:
         return None
     try:
         session(model_onnx, provider)

@@ -1,6 +1,6 @@
-"""`python -m e2e.benchmark.worker REQUEST`: times a model run one way, in a process of its own.
+"""`python -m e2e.benchmark.worker REQUEST`: times a model run by one method, in a process of its own.
 
-REQUEST is JSON: ``way``, ``model`` (file), ``provider``, ``frames`` (.npy, [events, N, C, H, W]),
+REQUEST is JSON: ``method``, ``model`` (file), ``provider``, ``frames`` (.npy, [events, N, C, H, W]),
 ``calls`` and ``values`` (where the first output of each call goes, .npy). The answer, JSON on stdout,
 holds the time of each call. A process of its own, because peak memory is that of a process, and because
 libraries in one process share thread pools and caches.
@@ -17,8 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from e2e.deploy.providers import PROVIDERS, Provider, torch_device
+
 Call = Callable[[np.ndarray], np.ndarray]  # frames [N, C, H, W] -> first output [N]
-Opener = Callable[[str, str], Call]  # model file, provider -> call
+Opener = Callable[[str, Provider], Call]  # model file, provider -> call
 
 WARM_UP = 3  # calls; the first of them is reported by itself
 
@@ -27,7 +29,7 @@ def onnx_runtime() -> Opener:
     """One session, kept: what CMSSW does."""
     from e2e.deploy.runtime import run, session
 
-    def opener(model: str, provider: str) -> Call:
+    def opener(model: str, provider: Provider) -> Call:
         opened = session(model, provider)
         return lambda frames: next(iter(run(opened, frames).values()))
 
@@ -46,13 +48,11 @@ def trained() -> Opener:
     import torch
 
     from e2e.deploy.network import deployed
-    from e2e.deploy.runtime import CUDA
 
     torch.set_num_threads(1)
-    torch.backends.cudnn.allow_tf32 = False  # as in e2e.deploy.runtime
 
-    def opener(model: str, provider: str) -> Call:
-        device = "cuda" if provider == CUDA else "cpu"
+    def opener(model: str, provider: Provider) -> Call:
+        device = torch_device(provider)
         network = deployed(model)[0].to(device)
 
         @torch.inference_mode()
@@ -64,7 +64,7 @@ def trained() -> Opener:
     return opener
 
 
-WAYS = {
+METHODS = {
     "ONNX Runtime": onnx_runtime,
     "session per event": session_per_event,
     "PyTorch": trained,
@@ -75,8 +75,9 @@ WAYS = {
 def measure(request: dict[str, Any]) -> dict[str, Any]:
     """Load the model, warm up, then time ``calls`` calls of one batch each."""
     inputs = np.load(request["frames"])[: request["calls"]]
-    opener = WAYS[request["way"]]()  # imports its library: no part of loading the model
-    call, load_ms = _timed(lambda: opener(request["model"], request["provider"]))
+    provider = PROVIDERS[request["provider"]]
+    opener = METHODS[request["method"]]()  # imports its library: no part of loading the model
+    call, load_ms = _timed(lambda: opener(request["model"], provider))
     first_ms, *_ = [_timed(lambda: call(inputs[0]))[1] for _ in range(WARM_UP)]
     timed = [_timed(lambda batch=batch: call(batch)) for batch in inputs]
     np.save(request["values"], np.stack([values for values, _ in timed]))

@@ -37,7 +37,7 @@ def agreement(
     model_pt: str | Path | None = None,
     stores: Sequence[str | Path] = (),
 ) -> dict[str, Any]:
-    """Compare three ways of running a model on every object of ``trained_scores``; write record and figure.
+    """Compare three methods of running a model on all objects of ``trained_scores``; write record and figure.
 
     The first two are scores tables (parquet): of the framework that trained the model, and of ONNX Runtime.
     The third is the file of E2EScoreWriter, and ``samples`` are the names of the samples of the files that
@@ -54,19 +54,19 @@ def agreement(
             object, with all its values); or where score or mass is constant. Nothing is written then.
     """
     onnx = _table(onnx_scores)
-    framework = onnx.attrs.get("framework", "PyTorch")
+    trained_with = onnx.attrs.get("trained_with", "PyTorch")
     reference = _table(trained_scores)
-    ways = {
-        framework: reference,
+    methods = {
+        trained_with: reference,
         "ONNX Runtime": onnx,
         "cmsRun": _of_samples(read_tree(cmsrun_root), samples, cmsrun_root),
     }
     outputs = _outputs(reference.columns)
-    joined = _join(ways, outputs, KEY)
-    for way, values in joined[outputs[0].name].items():
+    joined = _join(methods, outputs, KEY)
+    for method, values in joined[outputs[0].name].items():
         if not values.std() > outputs[0].tolerance:
             raise E2EError(
-                f"{outputs[0].name} of {way} is {values.iloc[0]:.6g} for all {len(joined)} objects: a "
+                f"{outputs[0].name} of {method} is {values.iloc[0]:.6g} for all {len(joined)} objects: a "
                 "constant is no agreement; look at the model and at the frames it is given"
             )
     ties = pd.DataFrame(index=joined.index[:0])
@@ -84,8 +84,8 @@ def agreement(
             for (sample, *numbers), row in ties.iterrows()
         ],
         "masses" if outputs == (MASS,) else "scores": {
-            way: {name: float(getattr(values, name)()) for name in ("mean", "std", "min", "max")}
-            for way, values in joined[outputs[0].name].items()
+            method: {name: float(getattr(values, name)()) for name in ("mean", "std", "min", "max")}
+            for method, values in joined[outputs[0].name].items()
         },
         "model_sha256": onnx.attrs.get("model_sha256"),
     }
@@ -96,17 +96,19 @@ def agreement(
     return record
 
 
-def backends_equal(scores_a: str | Path, scores_b: str | Path, tolerance: float = 1e-6) -> dict[str, Any]:
-    """Compare the score files of two cmsRun backends, which must hold the same objects.
+def hosts_equal(scores_a: str | Path, scores_b: str | Path, tolerance: float = 1e-6) -> dict[str, Any]:
+    """Compare the score files of two hosts of cmsRun, which must hold the same objects.
 
     Raises:
         E2EError: an object is in one file only, appears twice or has an output that is not finite, or
             an output differs by more than ``tolerance``.
     """
-    ways = {str(path): read_tree(path) for path in (scores_a, scores_b)}
-    outputs = tuple(replace(output, tolerance=tolerance) for output in _outputs(ways[str(scores_a)].columns))
-    joined = _join(ways, outputs, CMSRUN_KEY)
-    if extra := len(ways[str(scores_b)]) - len(joined):
+    methods = {str(path): read_tree(path) for path in (scores_a, scores_b)}
+    outputs = tuple(
+        replace(output, tolerance=tolerance) for output in _outputs(methods[str(scores_a)].columns)
+    )
+    joined = _join(methods, outputs, CMSRUN_KEY)
+    if extra := len(methods[str(scores_b)]) - len(joined):
         raise E2EError(f"{scores_b}: has {extra} objects that {scores_a} lacks; run both on the same files")
     return {
         "n_objects": len(joined),
@@ -185,31 +187,31 @@ def _checked(table: pd.DataFrame, path: str | Path, key: list[str]) -> pd.DataFr
     return table
 
 
-def _join(ways: dict[str, pd.DataFrame], outputs: Sequence[Output], key: list[str]) -> pd.DataFrame:
-    """Columns (output, way) of the objects of the first way, all of which must be in the others."""
-    first, *others = ways
+def _join(methods: dict[str, pd.DataFrame], outputs: Sequence[Output], key: list[str]) -> pd.DataFrame:
+    """Columns (output, method) of the objects of the first method, all of which must be in the others."""
+    first, *others = methods
     names = [output.name for output in outputs]
-    joined = ways[first].set_index(key).reindex(columns=names)
+    joined = methods[first].set_index(key).reindex(columns=names)
     if not len(joined):
         raise E2EError(f"{first} scored no objects: there is nothing to compare")
     tables = [joined]
-    for way in others:
-        table = ways[way].set_index(key)
+    for method in others:
+        table = methods[method].set_index(key)
         missing = joined.index.difference(table.index)
         if len(missing):
             worst = dict(zip(key, missing[0], strict=True))
             raise E2EError(
-                f"{way} has nothing for {len(missing)} of {len(joined)} objects of {first}, "
+                f"{method} has nothing for {len(missing)} of {len(joined)} objects of {first}, "
                 f"the first being {_name(worst)}; run it on all files"
             )
         if lacking := [name for name in names if name not in table]:
-            raise E2EError(f"{way} has no {lacking[0]}, but {first} has; give results of one model")
+            raise E2EError(f"{method} has no {lacking[0]}, but {first} has; give results of one model")
         tables.append(table.loc[joined.index, names])
-    return pd.concat(dict(zip(ways, tables, strict=True)), axis=1).swaplevel(axis=1).astype(np.float64)
+    return pd.concat(dict(zip(methods, tables, strict=True)), axis=1).swaplevel(axis=1).astype(np.float64)
 
 
 def _pairs(joined: pd.DataFrame, output: Output) -> dict[tuple[str, str], pd.Series]:
-    """Difference of each object between each pair of ways."""
+    """Difference of each object between each pair of methods."""
     values = joined[output.name]
     return {
         (a, b): pd.Series(output.difference(values[a], values[b]), joined.index)
@@ -218,7 +220,7 @@ def _pairs(joined: pd.DataFrame, output: Output) -> dict[tuple[str, str], pd.Ser
 
 
 def _compare(joined: pd.DataFrame, outputs: Sequence[Output]) -> dict[str, Any]:
-    """Largest and mean difference of each pair of ways; raises E2EError where one exceeds its tolerance."""
+    """Largest and mean difference of each pair of methods; E2EError where one exceeds its tolerance."""
     pairs: dict[str, Any] = {}
     for output in outputs:
         kind = "relative tolerance" if output.relative else "tolerance"
@@ -227,9 +229,9 @@ def _compare(joined: pd.DataFrame, outputs: Sequence[Output]) -> dict[str, Any]:
                 worst = difference.idxmax()
                 name = _name(dict(zip(joined.index.names, worst, strict=True)))
                 values = "; ".join(
-                    f"{way}: "
-                    + ", ".join(f"{one.name} {joined.loc[worst, (one.name, way)]:.8g}" for one in outputs)
-                    for way in joined[output.name].columns
+                    f"{method}: "
+                    + ", ".join(f"{one.name} {joined.loc[worst, (one.name, method)]:.8g}" for one in outputs)
+                    for method in joined[output.name].columns
                 )
                 raise E2EError(
                     f"{a} and {b} differ in {output.name} by up to {difference.max():.3g} ({kind} "

@@ -1,4 +1,4 @@
-"""The CMSSW area and cmsRun in it, by one of three backends.
+"""The CMSSW area and cmsRun in it, on one of three hosts.
 
 standalone  CMake on this machine builds cmssw/src/RecoE2E against the host in cmssw/standalone
 apptainer   the same, built and run inside an image made from containers/cmssw-standalone.def
@@ -25,15 +25,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from e2e.deploy import providers
+from e2e.deploy.providers import CPU, Provider
 from e2e.errors import E2EError
 from e2e.files import output_path, read_json, sha256, whole_folder, write_json
 
 CVMFS = Path("/cvmfs")
 LAST_S = 20  # for what a command has to do after it was asked to end
-AREA = "area.json"  # in a complete area: its backend, and what it was made with
-
-# TensorFloat-32, which CMSSW's wrapper leaves on, rounds to 10 bits: scores then differ by some 1e-4.
-FULL_PRECISION = {"NVIDIA_TF32_OVERRIDE": "0"}
+AREA = "area.json"  # in a complete area: its host, and what it was made with
 
 _NEXT = r",(?=\w+:|/store/)"  # where the next of several files begins (RecoE2E/Taggers/python/files.py)
 
@@ -65,7 +64,7 @@ class Cost:
 
 
 def build(
-    backend: str,
+    host: str,
     area: Path,
     source: Path,
     settings: Mapping[str, Any],
@@ -77,30 +76,30 @@ def build(
 
     An area of the standalone host appears whole or not at all; its build tree stays in ``build`` beside
     it, so a second build compiles only what changed. A scram area cannot be moved and grows in place.
-    ``area.json``, written last, names the backend, the place, where alone the area works, and the image
+    ``area.json``, written last, names the host, the place, where alone the area works, and the image
     (apptainer: with the SHA-256 of its file).
 
-    Raises `E2EError` when the backend cannot be used here, or when a command fails.
+    Raises `E2EError` when the host cannot be used here, or when a command fails.
     """
     area, source = area.resolve(), source.resolve()
-    way = BACKENDS[backend](area, settings)
+    chosen = HOSTS[host](area, settings)
     if dry_run:
-        _print(way.build_commands(source, area, jobs))
+        _print(chosen.build_commands(source, area, jobs))
         return
-    way.check()
+    chosen.check()
     log.parent.mkdir(parents=True, exist_ok=True)
-    place = whole_folder(area, AREA) if way.relocatable else _in_place(area)
+    place = whole_folder(area, AREA) if chosen.relocatable else _in_place(area)
     with log.open("wb") as output, place as destination:
-        for command in way.build_commands(source, destination, jobs):
+        for command in chosen.build_commands(source, destination, jobs):
             output.write(f"+ {shlex.join(command)}\n".encode())
             output.flush()
             if _called(command, stdout=output, stderr=subprocess.STDOUT).returncode:
-                raise E2EError(f"the {backend} area cannot be built: {_failure(log)}")
-        write_json(destination / AREA, {"backend": backend, "path": str(area), **way.record(source)})
+                raise E2EError(f"the {host} area cannot be built: {_failure(log)}")
+        write_json(destination / AREA, {"host": host, "path": str(area), **chosen.record(source)})
 
 
 def run(
-    backend: str,
+    host: str,
     area: Path,
     cfg: Path,
     arguments: Sequence[str],
@@ -110,28 +109,26 @@ def run(
 ) -> Cost | None:
     """Run ``cmsRun cfg arguments...`` of ``area`` in the working directory, its output in the file ``log``.
 
-    For a backend with an image, a file beside the log, cmsRun.image.json for cmsRun.log, says which one it
+    For a host with an image, a file beside the log, cmsRun.image.json for cmsRun.log, says which one it
     was. A run that fails may leave the file of its ``outputFile=`` argument incomplete: give it a scratch
     name (`e2e.files.whole`).
 
     Raises `E2EError` when the area is not built, or with cmsRun's message and the meaning of its exit code.
     """
     area = area.resolve()
-    way = BACKENDS[backend](area, settings)
+    chosen = HOSTS[host](area, settings)
     if not (area / AREA).exists():
-        raise E2EError(
-            f"{area}: not a complete {backend} area; `e2e cmssw build --backend {backend}` makes it"
-        )
+        raise E2EError(f"{area}: not a complete {host} area; `e2e cmssw build --host {host}` makes it")
     if _moved(area):
         raise E2EError(
-            f"{area}: was built elsewhere, and works only there; `e2e cmssw build --backend {backend}` "
+            f"{area}: was built elsewhere, and works only there; `e2e cmssw build --host {host}` "
             "builds it anew"
         )
-    command = way.run_command(cfg, arguments)
+    command = chosen.run_command(cfg, arguments)
     if dry_run:
         _print([command])
         return None
-    way.check()
+    chosen.check()
     output_path(log)
     log.parent.mkdir(parents=True, exist_ok=True)
     measured = [sys.executable, str(Path(__file__).with_name("measured.py")), str(log), *command]
@@ -155,7 +152,7 @@ class _Standalone:
         self.area = area
 
     def check(self) -> None:
-        """Raise `E2EError` if this backend cannot be used on this machine."""
+        """Raise `E2EError` if this host cannot be used on this machine."""
         for tool in ("cmake", "ninja", "c++"):
             if shutil.which(tool, path=_environment()["PATH"]) is None:
                 raise E2EError(f"{tool} is missing: `make .venv/installed` installs what the C++ part needs")
@@ -168,7 +165,7 @@ class _Standalone:
         return [str(self.area / "bin/cmsRun"), str(cfg), *arguments]
 
     def record(self, source: Path) -> dict[str, Any]:
-        """What ``area.json`` says besides the backend's name."""
+        """What ``area.json`` says besides the host's name."""
         return {}
 
 
@@ -179,7 +176,8 @@ class _Apptainer:
 
     def __init__(self, area: Path, settings: Mapping[str, Any]) -> None:
         self.area = area
-        self.onnxruntime = settings.get("apptainer", {}).get("onnxruntime", "cpu")
+        self.onnxruntime = settings.get("apptainer", {}).get("onnxruntime", CPU.requirements)
+        self.libraries = " ".join(providers.libraries(self.onnxruntime))
 
     def check(self) -> None:
         _need_apptainer("as root, containers/install-apptainer installs it on Debian 12")
@@ -191,23 +189,28 @@ class _Apptainer:
             source.parent / "requirements/constraints.txt",
             source.parent / f"requirements/{self.onnxruntime}.txt",
         ]
-        key = hashlib.sha256(b"".join(path.read_bytes() for path in recipe)).hexdigest()
+        parts = [path.read_bytes() for path in recipe] + [self.libraries.encode()]
+        key = hashlib.sha256(b"".join(parts)).hexdigest()
         return self.area.parent / "images" / f"cmssw-standalone-{key[:12]}.sif"
 
     def build_commands(self, source: Path, destination: Path, jobs: int) -> list[list[str]]:
         image = self._image(source)
-        make_image = [str(source.parent / "containers/build"), str(image), self.onnxruntime]
+        build = str(source.parent / "containers/build")
+        make_image = [build, str(image), self.onnxruntime, *([self.libraries] if self.libraries else [])]
         inside = _apptainer_exec(image, [source, self.area.parent])
         compiling = _cmake(source, self.area.parent / "build" / image.stem, destination, jobs)
         return [*([] if image.exists() else [make_image]), *(inside + command for command in compiling)]
 
     def run_command(self, cfg: Path, arguments: Sequence[str]) -> list[str]:
         image = read_json(self.area / AREA)["image"]
-        cuda = "backend=cuda" in arguments
-        if cuda and image["onnxruntime"] != "gpu":
-            raise E2EError("backend=cuda needs cmssw.apptainer.onnxruntime: gpu; this image is for CPUs")
+        provider = providers.of_cmsrun(arguments)
+        if provider.requirements not in (CPU.requirements, image["onnxruntime"]):
+            raise E2EError(
+                f"{provider.parameter} needs cmssw.apptainer.onnxruntime: {provider.requirements}; "
+                f"this image has {image['onnxruntime']}"
+            )
         path = self.area.parent / "images" / image["file"]
-        inside = _apptainer_exec(path, [self.area, *_folders(cfg, arguments)], cuda)
+        inside = _apptainer_exec(path, [self.area, *_folders(cfg, arguments)], provider)
         return [*inside, str(self.area / "bin/cmsRun"), str(cfg), *arguments]
 
     def record(self, source: Path) -> dict[str, Any]:
@@ -231,7 +234,7 @@ class _Cvmfs:
             if not path.exists():
                 raise E2EError(
                     f"{path} is not there, so this machine cannot use CMSSW releases: run at a site that "
-                    "mounts cvmfs, mount it with cvmfsexec, or set cmssw.backend to standalone or apptainer"
+                    "mounts cvmfs, mount it with cvmfsexec, or set cmssw.host to standalone or apptainer"
                 )
         _need_apptainer("ask the site for it")
 
@@ -256,16 +259,17 @@ class _Cvmfs:
             'exec cmsRun "$@"',
         ]
         folders = [self.area, (src / "RecoE2E").resolve(), *_folders(cfg, arguments)]
-        return [*self._inside(script, folders, "backend=cuda" in arguments), "cmsRun", str(cfg), *arguments]
+        inside = self._inside(script, folders, providers.of_cmsrun(arguments))
+        return [*inside, "cmsRun", str(cfg), *arguments]
 
-    def _inside(self, script: list[str], folders: Iterable[Path], cuda: bool = False) -> list[str]:
+    def _inside(self, script: list[str], folders: Iterable[Path], provider: Provider = CPU) -> list[str]:
         setup = [
             f"source {CVMFS}/cms.cern.ch/cmsset_default.sh",  # does not itself survive `set -e`
             "set -e",
             f"export SCRAM_ARCH={self.scram_arch} ORT_DISABLE_TELEMETRY=1",
         ]
         command = "\n".join([*setup, *script])
-        return [*_apptainer_exec(self.image, [CVMFS, *folders], cuda), "bash", "-c", command]
+        return [*_apptainer_exec(self.image, [CVMFS, *folders], provider), "bash", "-c", command]
 
     def record(self, source: Path) -> dict[str, Any]:
         # On cvmfs an image's name is a link to a directory that is named after its digest.
@@ -273,7 +277,7 @@ class _Cvmfs:
         return {"release": self.release, "scram_arch": self.scram_arch, "image": image}
 
 
-BACKENDS = {"standalone": _Standalone, "apptainer": _Apptainer, "cvmfs": _Cvmfs}
+HOSTS = {"standalone": _Standalone, "apptainer": _Apptainer, "cvmfs": _Cvmfs}
 
 
 def _cmake(source: Path, tree: Path, destination: Path, jobs: int) -> list[list[str]]:
@@ -306,14 +310,13 @@ def _need_apptainer(remedy: str) -> None:
         raise E2EError(f"apptainer is missing: {remedy}")
 
 
-def _apptainer_exec(image: Path, folders: Iterable[Path], cuda: bool = False) -> list[str]:
+def _apptainer_exec(image: Path, folders: Iterable[Path], provider: Provider = CPU) -> list[str]:
     """Start of a command in ``image``: a clean environment, and ``folders`` where the host has them."""
     command = ["apptainer", "--quiet", "exec", "--cleanenv", f"--pwd={Path.cwd()}"]
     if os.geteuid() == 0:
         # Root in a container or a batch job lacks capabilities that Apptainer expects of root.
         command.append("--userns")
-    if cuda:
-        command += ["--nv", *(f"--env={name}={value}" for name, value in FULL_PRECISION.items())]
+    command += [*provider.apptainer, *(f"--env={key}={value}" for key, value in provider.environment.items())]
     bound: list[Path] = []
     for folder in sorted({Path.cwd(), *folders}):
         if re.search("[:,]", str(folder)):
@@ -332,17 +335,16 @@ def _folders(cfg: Path, arguments: Sequence[str]) -> set[Path]:
 
 
 def _environment() -> dict[str, str]:
-    """Environment of a command: this Python's cmake and ninja come first, and its CUDA libraries are found.
+    """Environment of a command: this Python's cmake and ninja come first, and what providers need is found.
 
-    ONNX Runtime's CUDA library does not itself know where the wheels put cuBLAS, cuDNN and the rest. A GPU
-    computes in full precision, unless the caller's environment says otherwise.
+    What providers want to be set, they get, unless the caller's environment says otherwise.
     """
-    cuda = [str(folder) for folder in sorted(Path(sysconfig.get_path("purelib")).glob("nvidia/*/lib"))]
-    paths = {"PATH": [sysconfig.get_path("scripts")], "LD_LIBRARY_PATH": cuda}
+    libraries = [str(folder) for folder in providers.library_folders()]
+    paths = {"PATH": [sysconfig.get_path("scripts")], "LD_LIBRARY_PATH": libraries}
     first = {
         name: ":".join([*new, os.environ.get(name, "")]).strip(":") for name, new in paths.items() if new
     }
-    return {**FULL_PRECISION, **os.environ, **first}
+    return {**providers.environment(), **os.environ, **first}
 
 
 def _called(command: Sequence[str], **streams: Any) -> subprocess.CompletedProcess:
@@ -379,7 +381,7 @@ def _failure(log: Path) -> str:
             f"Apptainer may not create user namespaces ({refused[0].strip()}): as root, set "
             "user.max_user_namespaces to 15000 with sysctl (and, where they exist, "
             "kernel.unprivileged_userns_clone to 1 and kernel.apparmor_restrict_unprivileged_userns to 0), "
-            "or set cmssw.backend to standalone"
+            "or set cmssw.host to standalone"
         )
     if exception := re.search(r"Begin Fatal Exception[^\n]*\n(.*?)\n-+ End Fatal Exception", text, re.DOTALL):
         lines = exception[1].splitlines()

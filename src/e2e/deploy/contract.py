@@ -87,7 +87,7 @@ class Contract:
         return self.training_data["tracks"]
 
     @property
-    def framework(self) -> str:
+    def trained_with(self) -> str:
         """In which the network was trained: ``PyTorch`` or ``Keras``."""
         return "Keras" if "keras" in self.versions else "PyTorch"
 

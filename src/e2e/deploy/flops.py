@@ -11,6 +11,7 @@ import onnx
 import onnxruntime
 
 from e2e.deploy.contract import INPUT
+from e2e.deploy.providers import CPU
 
 Shape = Sequence[int]
 
@@ -42,7 +43,7 @@ def _shapes(model_onnx: str | Path, names: set[str]) -> dict[str, Shape]:
     # The graph as written: optimised, it would hold other nodes.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, [CPU.onnxruntime])
     frames = np.zeros((1, *session.get_inputs()[0].shape[1:]), np.float32)
     values = session.run(asked, {INPUT: frames}) if asked else []
     found = {name: value.shape for name, value in zip(asked, values, strict=True)}

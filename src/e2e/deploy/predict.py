@@ -28,7 +28,8 @@ def scores(
     """Write the scores table of the objects of one or more ``chunks`` to ``output`` (parquet), and return it.
 
     Columns: the identity of each object, target (NaN without truth), the outputs of the model, kinematics.
-    The table's ``attrs``, kept in the file, hold ``model_sha256``, ``framework``, ``near_ties``, ``origin``.
+    The table's ``attrs``, kept in the file, hold ``model_sha256``, ``trained_with``, ``near_ties`` and
+    ``origin``.
 
     Raises:
         E2EError: the model cannot be used, its channels are not those of the objects, or an output is
@@ -53,7 +54,7 @@ def scores(
     table = pd.concat(tables, ignore_index=True)
     table.attrs = {
         "model_sha256": contract.sha256,
-        "framework": contract.framework,
+        "trained_with": contract.trained_with,
         "near_ties": contract.near_ties,
         "origin": contract.training_data["origin"],
     }

@@ -9,49 +9,46 @@ import numpy as np
 import onnxruntime
 
 from e2e.deploy.contract import INPUT, Contract, load_contract
+from e2e.deploy.providers import CPU, Provider
 from e2e.errors import E2EError
 
 FLOAT = "tensor(float)"
-CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
-
-# TensorFloat-32 rounds to 10 bits: fast, and further from the CPU than the tolerances allow.
-_OPTIONS = {CUDA: {"use_tf32": "0"}}
 
 
-def session(model_onnx: str | Path, provider: str = CPU, threads: int = 1) -> onnxruntime.InferenceSession:
-    """A session of a model on one execution provider; the CPU takes the nodes that a GPU's provider lacks.
+def session(
+    model_onnx: str | Path, provider: Provider = CPU, threads: int = 1
+) -> onnxruntime.InferenceSession:
+    """A session of a model on one execution provider; the CPU takes the nodes that another provider lacks.
 
     ``threads`` is the number of threads inside an operator; operators run one after the other.
 
     Raises:
         E2EError: the model cannot be loaded, or the provider cannot be used: there is no silent
-            fallback from a GPU to the CPU.
+            fallback to the CPU.
     """
-    if provider not in onnxruntime.get_available_providers():
+    name = provider.onnxruntime
+    if name not in onnxruntime.get_available_providers():
         raise E2EError(
-            f"{provider} is not in this build of ONNX Runtime; install onnxruntime-gpu, or ask for {CPU}"
+            f"{name} is not in this build of ONNX Runtime; install {provider.package}, or ask for {CPU.name}"
         )
-    if provider == CUDA:
-        onnxruntime.preload_dlls()  # its library does not itself know where the wheels put cuBLAS, cuDNN, ...
+    provider.preload()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 4  # what matters is raised below, once
     try:
-        opened = onnxruntime.InferenceSession(
-            str(model_onnx), options, [provider], [_OPTIONS.get(provider, {})]
-        )
+        opened = onnxruntime.InferenceSession(str(model_onnx), options, [name], [dict(provider.options)])
     except Exception as error:  # ONNX Runtime's exceptions share no base class
         reason = str(error).splitlines()[0]
         raise E2EError(
             f"{model_onnx}: ONNX Runtime {onnxruntime.__version__} cannot load it ({reason}); export it anew"
         ) from None
-    if provider not in opened.get_providers():  # being listed as available does not mean that it started
-        raise E2EError(f"{provider} found no device; check the GPU and its driver, or ask for {CPU}")
+    if name not in opened.get_providers():  # being listed as available does not mean that it started
+        raise E2EError(f"{name} found no device; check the device and its driver, or ask for {CPU.name}")
     return opened
 
 
 def load(
-    model_onnx: str | Path, provider: str = CPU, threads: int = 1
+    model_onnx: str | Path, provider: Provider = CPU, threads: int = 1
 ) -> tuple[Contract, onnxruntime.InferenceSession]:
     """The contract of a model and a ``session`` of it, once the graph has been compared with the contract.
 

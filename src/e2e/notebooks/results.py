@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from e2e import tasks
-from e2e.benchmark.ways import FRAMEWORK
+from e2e.benchmark.methods import CMSRUN
 from e2e.data import parquet, store
 from e2e.data.scores import read_scores
 from e2e.data.split import PARTS, REMEDY
@@ -159,5 +159,5 @@ class Results:
     def timings(self, model: str) -> list[dict[str, Any]]:
         """The points of benchmark.json that were measured in cmsRun with one thread."""
         points = read_json(self.folder / model / "benchmark/benchmark.json")["points"]
-        wanted = (FRAMEWORK, 1, "ok")
-        return [point for point in points if (point["way"], point["threads"], point["status"]) == wanted]
+        wanted = (CMSRUN, 1, "ok")
+        return [point for point in points if (point["method"], point["threads"], point["status"]) == wanted]

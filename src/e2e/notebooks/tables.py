@@ -12,6 +12,7 @@ import pandas as pd
 
 from e2e.data.store import Samples
 from e2e.deploy.contract import MASS
+from e2e.deploy.providers import CPU
 from e2e.learning.evaluate import SHAPES
 from e2e.learning.regression import REFERENCES
 from e2e.notebooks.results import BDT, Results
@@ -202,7 +203,7 @@ def trades(results: Results, found: pd.DataFrame) -> str:
 
 def _speed(results: Results, model: str) -> float:
     """Highest throughput (objects/s) of cmsRun on the CPU with one thread; NaN if none was measured."""
-    on_cpu = [point for point in results.timings(model) if point["provider"] == "CPU"]
+    on_cpu = [point for point in results.timings(model) if point["provider"] == CPU.name]
     speeds = [point["objects_per_s"]["median"] for point in on_cpu]
     return max(speeds, default=np.nan)
 

@@ -16,9 +16,9 @@ _FLOOR = 1e-9  # equal values are drawn here: below what float32 resolves of a s
 
 
 def differences(joined: pd.DataFrame, outputs: Sequence[Output], origin: str, path: str | Path) -> None:
-    """Histograms of the difference of each pair of ways, a panel an output, with the tolerances.
+    """Histograms of the difference of each pair of methods, a panel an output, with the tolerances.
 
-    ``joined`` has columns (output, way), one row an object.
+    ``joined`` has columns (output, method), one row an object.
     """
     drawing, panels = style.figure(columns=len(outputs))
     for axes, output in zip(np.atleast_1d(panels), outputs, strict=True):

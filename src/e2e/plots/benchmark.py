@@ -10,14 +10,20 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from e2e.benchmark.ways import BARE, FRAMEWORK, KERAS, PER_EVENT, PYTORCH
+from e2e.benchmark.methods import BARE, CMSRUN, KERAS, PER_EVENT, PYTORCH
+from e2e.deploy.providers import PROVIDERS
 from e2e.plots import style
 
 Points = Sequence[Mapping[str, Any]]
 
-_MARKERS = {FRAMEWORK: "o", BARE: "s", PYTORCH: "^", KERAS: "^", PER_EVENT: "v"}  # one framework a model
+_MARKERS = {
+    CMSRUN: "o",
+    BARE: "s",
+    PYTORCH: "^",
+    KERAS: "^",
+    PER_EVENT: "v",
+}  # one of PyTorch and Keras a model
 _COLOURS = dict(zip(_MARKERS, ("#e42536", "#5790fc", "#f89c20", "#f89c20", "#964a8b"), strict=True))
-_LINES = {"CPU": "-", "CUDA": "--"}
 _SMALL = 0.002  # of an event's time: not drawn
 
 
@@ -32,7 +38,7 @@ def draw(points: Points, origin: str, model: str, machine: str, folder: Path) ->
         "latency": (_latency, [p for p in good if p["threads"] == 1]),
         "threads": (_threads, _comparison_of_threads(good)),
         "memory": (_memory, [p for p in good if p["threads"] == 1]),
-        "modules": (_modules, [p for p in good if p["threads"] == 1 and p["way"] == FRAMEWORK]),
+        "modules": (_modules, [p for p in good if p["threads"] == 1 and p["method"] == CMSRUN]),
     }
     for name, (panel, chosen) in figures.items():
         drawing, axes = style.figure()
@@ -85,13 +91,12 @@ def _memory(axes: Axes, points: Points) -> None:
     width = 0.8 / len(lines)
     for i, (name, look, line) in enumerate(lines):
         place = [batches.index(p["batch"]) + (i - (len(lines) - 1) / 2) * width for p in line]
-        hatch = "//" if look["linestyle"] == _LINES["CUDA"] else None
         axes.bar(
             place,
             [p["peak_rss_bytes"] / 1e6 for p in line],
             width,
             color=look["color"],
-            hatch=hatch,
+            hatch=PROVIDERS[line[0]["provider"]].hatch,
             label=name,
         )
     axes.set_xticks(range(len(batches)), batches)
@@ -124,16 +129,17 @@ def _modules(axes: Axes, points: Points) -> None:
 
 
 def _lines(points: Points) -> Iterable[tuple[str, dict[str, Any], list[Mapping[str, Any]]]]:
-    """Name, look and points of each line: a way on a provider, in the order of the legend."""
+    """Name, look and points of each line: a method on a provider, in the order of the legend."""
 
     def line(point: Mapping[str, Any]) -> tuple[int, str]:
-        return list(_MARKERS).index(point["way"]), point["provider"]
+        return list(_MARKERS).index(point["method"]), point["provider"]
 
     for (_, provider), members in groupby(sorted(points, key=line), line):
         members = sorted(members, key=lambda p: (p["batch"], p["threads"]))
-        way = members[0]["way"]
-        look = {"color": _COLOURS[way], "marker": _MARKERS[way], "linestyle": _LINES[provider]}
-        yield f"{way}, {provider}", look, members
+        method = members[0]["method"]
+        linestyle = PROVIDERS[provider].linestyle
+        look = {"color": _COLOURS[method], "marker": _MARKERS[method], "linestyle": linestyle}
+        yield f"{method}, {provider}", look, members
 
 
 def _band(axes: Axes, name: str, look: Mapping[str, Any], x: Sequence[float], bands: Points) -> None:
@@ -145,9 +151,9 @@ def _band(axes: Axes, name: str, look: Mapping[str, Any], x: Sequence[float], ba
 
 def _comparison_of_threads(points: Points) -> Points:
     """cmsRun's points at the batch size at which threads were compared."""
-    framework = [p for p in points if p["way"] == FRAMEWORK]
-    batches = {p["batch"] for p in framework if p["threads"] > 1}
-    return [p for p in framework if p["batch"] in batches]
+    cmsrun = [p for p in points if p["method"] == CMSRUN]
+    batches = {p["batch"] for p in cmsrun if p["threads"] > 1}
+    return [p for p in cmsrun if p["batch"] in batches]
 
 
 def _events_per_s(line: Points) -> tuple[list[int], list[dict[str, float]]]:

@@ -9,11 +9,11 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from e2e.benchmark.ways import BARE, FRAMEWORK
+from e2e.benchmark.methods import BARE, CMSRUN
 from e2e.plots import style
 
 BDT = "#717581"
-_MARKERS = {BARE: "o", FRAMEWORK: "s"}
+_MARKERS = {BARE: "o", CMSRUN: "s"}
 Models = Mapping[str, Mapping[str, Any]]
 
 
@@ -96,28 +96,28 @@ def _reference(axis: Axes, summary: Mapping[str, Any], vertical: bool) -> None:
 
 
 def _cost(axis: Axes, models: Models, key: str, colours: Mapping[str, str]) -> None:
-    """The metric against the time per object, in each way, its two points joined by a line."""
+    """The metric against the time per object, by each method, its two points joined by a line."""
     for model, of in models.items():
         value, (low, high) = of[key]["value"], of[key]["interval_68"]
         bands = of["ms_per_object"]
         axis.plot(
             [band["median"] for band in bands.values()], [value] * len(bands), color=colours[model], alpha=0.4
         )
-        for way, band in bands.items():
+        for method, band in bands.items():
             axis.errorbar(
                 band["median"],
                 value,
                 [[value - low], [high - value]],
                 [[band["median"] - band["p16"]], [band["p84"] - band["median"]]],
-                fmt=_MARKERS[way],
+                fmt=_MARKERS[method],
                 color=colours[model],
-                markerfacecolor=colours[model] if way == BARE else "white",
+                markerfacecolor=colours[model] if method == BARE else "white",
                 markersize=8,
                 elinewidth=1.5,
             )
-    for way, marker in _MARKERS.items():
-        face = "black" if way == BARE else "white"
-        axis.plot([], [], marker, color="black", markerfacecolor=face, markersize=8, label=way)
+    for method, marker in _MARKERS.items():
+        face = "black" if method == BARE else "white"
+        axis.plot([], [], marker, color="black", markerfacecolor=face, markersize=8, label=method)
     axis.set_xscale("log")
     bands = [band for of in models.values() for band in of["ms_per_object"].values()]
     low, high = (min(band["p16"] for band in bands), max(band["p84"] for band in bands))

@@ -12,12 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from e2e.deploy.providers import PROVIDERS
 from e2e.plots import style
 from e2e.plots.evaluation import WATCHED
 from e2e.plots.samples import by_class
 from e2e.tasks import Quantity
-
-_DEVICES = {"CPU": "-", "CUDA": "--"}
 
 
 def histories(tables: Mapping[str, pd.DataFrame], seconds: Mapping[str, float], origin: str) -> Figure:
@@ -127,7 +126,8 @@ def costs(timings: Mapping[str, Sequence[Mapping[str, Any]]], machine: str, orig
     for number, (name, measured) in enumerate(timings.items()):
         for provider in sorted({point["provider"] for point in measured}):
             line = [point for point in measured if point["provider"] == provider]
-            look = {"color": f"C{number}", "linestyle": _DEVICES[provider], "label": f"{name}, {provider}"}
+            linestyle = PROVIDERS[provider].linestyle
+            look = {"color": f"C{number}", "linestyle": linestyle, "label": f"{name}, {provider}"}
             for axes, quantity in ((left, "objects_per_s"), (right, "call_ms")):
                 bands = pd.DataFrame([point[quantity] for point in line], [point["batch"] for point in line])
                 axes.plot(bands["median"], marker="o", **look)

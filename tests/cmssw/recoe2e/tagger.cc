@@ -176,15 +176,15 @@ TEST_CASE("a model of another shape than its JSON is refused before any event") 
   CHECK(contains(failure(regression, good), path + ": cannot run on 2 frames"));
   testing::write(path, "no model");
   testing::write(folder / "model.json", good.json(sha256("no model")));
-  CHECK(contains(message([&] { TaggerModel(path, "cpu"); }), path + ": cannot be loaded on backend cpu"));
+  CHECK(contains(message([&] { TaggerModel(path, "cpu"); }), path + ": cannot be loaded by provider cpu"));
 }
 
-TEST_CASE("the backend is cpu or cuda, and nothing else") {
+TEST_CASE("the provider is cpu or cuda, and nothing else") {
   testing::Folder const folder;
   LinearModel().save(folder / "model.onnx");
   CHECK(contains(message([&] { TaggerModel(folder / "model.onnx", "gpu"); }), "choose cpu or cuda"));
   if (not std::filesystem::exists("/dev/nvidiactl"))
-    CHECK(contains(message([&] { TaggerModel(folder / "model.onnx", "cuda"); }), "cannot be loaded on backend cuda"));
+    CHECK(contains(message([&] { TaggerModel(folder / "model.onnx", "cuda"); }), "cannot be loaded by provider cuda"));
 }
 
 TEST_CASE("every object gets its own outputs, in NCHW order") {

@@ -15,11 +15,11 @@ namespace e2e {
   class TaggerModel {
   public:
     /**
-     * backend is "cpu" or "cuda". Throws std::invalid_argument for another one, and std::runtime_error, naming the
+     * Throws std::invalid_argument for an execution provider that is not known, and std::runtime_error, naming the
      * model, where it has no valid contract, cannot be loaded, does not take or give what its contract promises, or
-     * cannot run on the backend: there is no silent way back to the CPU.
+     * cannot run on the provider: there is no silent way back to the CPU.
      */
-    TaggerModel(std::string const& path, std::string const& backend);
+    TaggerModel(std::string const& path, std::string const& provider);
 
     ModelContract const& contract() const { return contract_; }
 

@@ -25,7 +25,7 @@ namespace {
   /// The model, and the input files for which it was said that their tracks lie elsewhere than those of its training.
   class SharedTagger {
   public:
-    SharedTagger(std::string const& path, std::string const& backend) : model_(path, backend) {}
+    SharedTagger(std::string const& path, std::string const& provider) : model_(path, provider) {}
 
     e2e::TaggerModel const& model() const { return model_; }
     void compareTracks(e2e::ObjectFrames const& frames) const;
@@ -73,7 +73,8 @@ void E2ETagger::fillDescriptions(edm::ConfigurationDescriptions& descriptions) {
   desc.add<edm::InputTag>("frames", edm::InputTag("objectFrames"));
   desc.add<std::string>("model", "RecoE2E/Taggers/data/model.onnx")
       ->setComment("The model, with its JSON beside it: an absolute path, or one in CMSSW's search path.");
-  desc.add<std::string>("backend", "cpu")->setComment("cpu or cuda; cuda without a GPU is an error.");
+  desc.add<std::string>("provider", "cpu")
+      ->setComment("Execution provider of ONNX Runtime; one whose device is not there is an error.");
   descriptions.add("e2eTagger", desc);
 }
 
@@ -82,7 +83,7 @@ std::unique_ptr<SharedTagger> E2ETagger::initializeGlobalCache(edm::ParameterSet
   if (path.empty() or path.front() != '/')
     path = edm::FileInPath(path).fullPath();
   try {
-    return std::make_unique<SharedTagger>(path, config.getParameter<std::string>("backend"));
+    return std::make_unique<SharedTagger>(path, config.getParameter<std::string>("provider"));
   } catch (std::invalid_argument const& error) {
     throw edm::Exception(edm::errors::Configuration) << error.what();
   } catch (std::runtime_error const& error) {

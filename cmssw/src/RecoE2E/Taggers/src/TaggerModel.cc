@@ -6,50 +6,15 @@
 #include <cstdint>
 #include <exception>
 #include <stdexcept>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "openSession.h"
+
 namespace e2e {
 
-  namespace {
-    /// Opens sessions on a GPU. CMSSW's wrapper chooses the backend in defaultSessionOptions, which came after 12_4:
-    /// without it there is only the CPU.
-    template <typename Runtime, typename = void>
-    struct Cuda {
-      static std::unique_ptr<Runtime> open(std::string const&) {
-        throw std::runtime_error("the ONNXRuntime wrapper of this release has no CUDA backend");
-      }
-    };
-
-    template <typename Runtime>
-    struct Cuda<Runtime, std::void_t<decltype(&Runtime::defaultSessionOptions)>> {
-      template <typename Options, typename Backend, typename... More>
-      static Backend backendOf(Options (*)(Backend, More...));
-      using Backend = decltype(backendOf(&Runtime::defaultSessionOptions));
-
-      static std::unique_ptr<Runtime> open(std::string const& path) {
-        auto const options = Runtime::defaultSessionOptions(Backend::cuda);
-        return std::make_unique<Runtime>(path, &options);
-      }
-    };
-
-    std::unique_ptr<cms::Ort::ONNXRuntime const> open(std::string const& path, std::string const& backend) {
-      using cms::Ort::ONNXRuntime;
-      if (backend != "cpu" and backend != "cuda")
-        throw std::invalid_argument("the backend is \"" + backend + "\"; choose cpu or cuda");
-      try {
-        if (backend == "cuda")
-          return Cuda<ONNXRuntime>::open(path);
-        return std::make_unique<ONNXRuntime>(path);  // the wrapper's own options: one thread
-      } catch (std::exception const& error) {
-        throw std::runtime_error(path + ": cannot be loaded on backend " + backend + ": " + error.what());
-      }
-    }
-  }  // namespace
-
-  TaggerModel::TaggerModel(std::string const& path, std::string const& backend)
-      : path_(path), contract_(ModelContract::read(path)), session_(open(path, backend)) {
+  TaggerModel::TaggerModel(std::string const& path, std::string const& provider)
+      : path_(path), contract_(ModelContract::read(path)), session_(openSession(path, provider)) {
     // The wrapper does not tell the shapes of a model: two empty frames show at once whether it takes a batch of them.
     constexpr std::size_t objects = 2;
     auto const size = contract_.channels.size() * contract_.crop.rows * contract_.crop.columns;

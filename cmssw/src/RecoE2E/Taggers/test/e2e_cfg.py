@@ -19,7 +19,7 @@ options.setType("outputFile", VarParsing.varType.string)  # no tag for maxEvents
 for name, default, kind, description in (
     ("model", "model.onnx", VarParsing.varType.string, "model, with its JSON beside it"),
     ("hcalColumns", "ecal", VarParsing.varType.string, "columns of HCAL images: ecal, or own in old ntuples"),
-    ("backend", "cpu", VarParsing.varType.string, "where the model runs: cpu or cuda"),
+    ("provider", "cpu", VarParsing.varType.string, "execution provider that runs the model"),
     ("numberOfThreads", 1, VarParsing.varType.int, "threads of the job"),
     ("numberOfStreams", 0, VarParsing.varType.int, "events in flight; 0: as many as threads"),
     ("timing", "", VarParsing.varType.string, "JSON file for the times of the modules; none if empty"),
@@ -56,7 +56,7 @@ process.objectFrames = objectFrames.clone(**fromContract.crop(contract))
 process.load("RecoE2E.Taggers.e2eTagger_cfi")
 process.load("RecoE2E.Taggers.e2eScoreWriter_cfi")
 process.e2eTagger.model = os.path.abspath(options.model)
-process.e2eTagger.backend = options.backend
+process.e2eTagger.provider = options.provider
 process.TFileService = cms.Service("TFileService", fileName=cms.string(options.outputFile))
 if options.timing:
     process.FastTimerService = cms.Service(

@@ -1,4 +1,4 @@
-"""How fast data move and how small they are: `python -m e2e.benchmark.data RECORD.json FIGURE.png`.
+"""How fast data move and how small they are: `python -m e2e.benchmark.reading RECORD.json FIGURE.png`.
 
 Each comparison has two sides that do the same work and take turns in one process, so that a ratio does not
 depend on what else the machine did. docs/benchmark.md, "Data", says what each side is.
@@ -403,6 +403,12 @@ def converting(source: Path, task: Task, folder: Path, sizes: Sizes) -> list[Com
 # The loader, and the network that it feeds.
 
 
+def synchronize(device: torch.device) -> None:
+    """Wait for what a device was given to do."""
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)
+
+
 class Training:
     """Steps of training a network on a device, on one batch again and again."""
 
@@ -419,8 +425,7 @@ class Training:
             logit = self.network(self.frames)
             nn.functional.binary_cross_entropy_with_logits(logit, self.target).backward()
             self.optimizer.step()
-        if self.frames.is_cuda:
-            torch.cuda.synchronize()
+        synchronize(self.frames.device)
         return steps * len(self.frames)
 
 
@@ -440,8 +445,7 @@ def load(stream: Stream, batch: int, device: str) -> int:
     for (place, value), target, *_ in loader:
         data.frames((place.to(device), value.to(device)), len(target), stream.shape)
         objects += len(target)
-    if device == "cuda":
-        torch.cuda.synchronize()
+    synchronize(torch.device(device))
     return objects
 
 
@@ -461,7 +465,7 @@ def feeding(
     load(read, batch, device)
     frames = torch.from_numpy(read.images(np.arange(batch)))
     training = f"{architecture}, training steps of {batch}", Training(trained, frames, device)
-    aim = LOADER_GPU if device == "cuda" else LOADER_CPU
+    aim = LOADER_CPU if device == "cpu" else LOADER_GPU
     shape = " x ".join(map(str, task.shape))
     return [
         Comparison(
@@ -552,7 +556,9 @@ def benchmark(
         for path in map(Path, files):
             convert(QUARK_GLUON, path, folder / "real.parquet", progress=False)
             occupancies[path.name] = occupancy(folder / "real.parquet")
-        devices = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+        devices = ["cpu"]
+        if torch.accelerator.is_available():
+            devices.append(torch.accelerator.current_accelerator().type)
         for device in devices:
             for name in tasks.TASKS:
                 comparisons += feeding(name, settings.get(name, {}), folder, sizes, device)
@@ -567,7 +573,7 @@ def benchmark(
         "git_revision": git_revision(),
         "machine": machine(),
         "sizes": asdict(sizes),
-        "devices": list(devices),
+        "devices": devices,
         "comparisons": [comparison.summary() for comparison in comparisons] + sized,
         "occupancy": occupancies,
     }
@@ -577,7 +583,7 @@ def benchmark(
 
 
 def _say(what: str) -> None:
-    print(f"bench-data: {what}", file=sys.stderr, flush=True)
+    print(f"bench-reading: {what}", file=sys.stderr, flush=True)
 
 
 def main() -> int:
@@ -597,7 +603,7 @@ def main() -> int:
     try:
         content = benchmark(arguments.record, arguments.figure, arguments.config, files)
     except E2EError as error:
-        print(f"bench-data: error: {error}", file=sys.stderr)
+        print(f"bench-reading: error: {error}", file=sys.stderr)
         return 1
     for entry in content["comparisons"]:
         aim = "" if entry["aim"] is None else f" (aim {entry['aim']:g})"

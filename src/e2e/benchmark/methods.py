@@ -1,9 +1,9 @@
-"""The ways of running a model that are compared: each function makes one measurement on one batch.
+"""Methods of running a model, which are compared: each function makes one measurement on one batch.
 
 A measurement has ``calls_ms`` (the time of each call; for cmsRun the mean time of the tagger in an
-event), ``peak_rss_bytes``, ``values`` [events, objects] of the model's first output, and what only this
-way has: ``objects_per_s`` and the times to load and of the first call in Python, the wall time of each
-run and the time of each module in an event in cmsRun.
+event), ``peak_rss_bytes``, ``values`` [events, objects] of the model's first output, and what only
+this method has: ``objects_per_s`` and the times to load and of the first call in Python, the wall time of
+each run and the time of each module in an event in cmsRun.
 """
 
 from __future__ import annotations
@@ -20,30 +20,39 @@ import numpy as np
 
 from e2e.benchmark.inputs import Batch
 from e2e.benchmark.statistics import line
-from e2e.benchmark.worker import WAYS
+from e2e.benchmark.worker import METHODS
 from e2e.deploy.agreement import read_tree
 from e2e.deploy.cmssw import Cost
-from e2e.deploy.runtime import CUDA
+from e2e.deploy.providers import CPU, Provider
 from e2e.errors import E2EError
 from e2e.files import read_json
 
 # Runs cmsRun on the packages' configuration with these arguments; its output goes to the log.
 CmsRun = Callable[[Sequence[str], Path], Cost]
 
-FRAMEWORK = "cmsRun"
-BARE, PER_EVENT, PYTORCH, KERAS = WAYS
+CMSRUN = "cmsRun"
+BARE, PER_EVENT, PYTORCH, KERAS = METHODS
 
 # Making a session takes as long as many calls: enough for a median, no more.
 SESSION_CALLS = 8
 
 
-def in_python(way: str, model: Path, provider: str, batch: Batch, folder: Path) -> dict[str, Any]:
+def without_device(method: str, provider: Provider) -> str | None:
+    """Why a method has no device of a provider on any machine, or None."""
+    if method == KERAS and provider is not CPU:
+        return "Keras runs on the CPU alone here (e2e.models.tensorflow)"
+    if method == PYTORCH and provider.torch is None:
+        return f"PyTorch has no device of {provider.name}"
+    return None
+
+
+def in_python(method: str, model: Path, provider: Provider, batch: Batch, folder: Path) -> dict[str, Any]:
     """A loop over the batches in a fresh Python process; raises E2EError where that process fails."""
-    calls = min(SESSION_CALLS, batch.calls) if way == PER_EVENT else batch.calls
+    calls = min(SESSION_CALLS, batch.calls) if method == PER_EVENT else batch.calls
     request = {
-        "way": way,
+        "method": method,
         "model": str(model),
-        "provider": provider,
+        "provider": provider.name,
         "frames": str(batch.frames),
         "calls": calls,
         "values": str(folder / "values.npy"),
@@ -56,14 +65,14 @@ def in_python(way: str, model: Path, provider: str, batch: Batch, folder: Path) 
     )
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:]
-        raise E2EError(f"{way} ended with code {done.returncode}: {''.join(last) or 'no message'}")
+        raise E2EError(f"{method} ended with code {done.returncode}: {''.join(last) or 'no message'}")
     answer = json.loads(done.stdout)
     seconds, _, _ = line(np.arange(1, calls + 1) * batch.size, np.cumsum(answer["calls_ms"]) / 1e3)
     return {**answer, "objects_per_s": 1 / seconds, "values": np.load(request["values"])}
 
 
 def in_cmsrun(
-    cmsrun: CmsRun, model: Path, provider: str, threads: int, batch: Batch, folder: Path
+    cmsrun: CmsRun, model: Path, provider: Provider, threads: int, batch: Batch, folder: Path
 ) -> dict[str, Any]:
     """Two runs of cmsRun, over a part of the events and over all of them; raises E2EError where it fails.
 
@@ -76,7 +85,7 @@ def in_cmsrun(
             [
                 f"inputFiles=file:{batch.ntuple}",
                 f"model={model.absolute()}",
-                f"backend={'cuda' if provider == CUDA else 'cpu'}",
+                provider.parameter,
                 f"outputFile={scores}",
                 f"timing={timing}",
                 f"maxEvents={events}",

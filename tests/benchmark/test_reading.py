@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from e2e.benchmark import data
-from e2e.benchmark.data import Comparison, Layouts, Sizes
+from e2e.benchmark import reading
+from e2e.benchmark.reading import Comparison, Layouts, Sizes
 from e2e.data import ntuple, store
 from e2e.errors import E2EError
 from e2e.simulation import jets
@@ -25,7 +25,7 @@ def made(tmp_path_factory):
     config.write_text("run: tiny\ntasks: {electron_photon: {models: {small: {architecture: resnet}}}}")
     with pytest.MonkeyPatch.context() as patch:  # generators take seconds to start
         patch.setattr(jets, "SAMPLES", {"quark_gluon": jets.SAMPLES["quark_gluon"]})
-        record = data.benchmark(folder / "data.json", folder / "data.png", config, (), SIZES)
+        record = reading.benchmark(folder / "data.json", folder / "data.png", config, (), SIZES)
     return folder, record
 
 
@@ -44,7 +44,7 @@ def test_record_has_every_ratio_with_both_sides(made):
         assert sizes["ratio"]["median"] == pytest.approx(theirs / ours)
     for task in ("electron_photon", "quark_gluon"):
         assert {f"ROOT to store / floor, {task}", f"ROOT to store / event loop, {task}"} < set(entries)
-    for task in data.tasks.TASKS:
+    for task in reading.tasks.TASKS:
         for epoch in ("first epoch", "later epochs"):
             assert f"loader / network, {task}, cpu, {epoch}" in entries
     for name, entry in entries.items():
@@ -82,8 +82,8 @@ def jet_ntuple(tmp_path_factory) -> Path:
 
 
 def test_event_loop_finds_the_crops_of_the_converter(jet_ntuple, tmp_path):
-    kept = data.conversion_by_event(jet_ntuple, QUARK_GLUON, tmp_path, events=99)
-    assert data.conversion(jet_ntuple, QUARK_GLUON, tmp_path) == kept > 0
+    kept = reading.conversion_by_event(jet_ntuple, QUARK_GLUON, tmp_path, events=99)
+    assert reading.conversion(jet_ntuple, QUARK_GLUON, tmp_path) == kept > 0
     ours = store.read(tmp_path / "converted.parquet").images()
     theirs = pq.ParquetFile(tmp_path / "by_event.parquet")
     assert theirs.num_row_groups == kept
@@ -91,7 +91,7 @@ def test_event_loop_finds_the_crops_of_the_converter(jet_ntuple, tmp_path):
 
 
 def test_floor_writes_the_bytes_of_the_store(jet_ntuple, tmp_path):
-    floor = data.converting(jet_ntuple, QUARK_GLUON, tmp_path, SIZES)[0].theirs[1]
+    floor = reading.converting(jet_ntuple, QUARK_GLUON, tmp_path, SIZES)[0].theirs[1]
     assert floor() == sum(store.StoreFile(tmp_path / "converted.parquet").rows)
     # but for the footer, which has checksums in a store; its length stands before the last 4 bytes
     theirs, ours = ((tmp_path / f"{name}.parquet").read_bytes() for name in ("floor", "converted"))
@@ -108,7 +108,7 @@ def test_floor_decompresses_the_branches(jet_ntuple):
 
 @pytest.fixture(scope="module")
 def layouts(tmp_path_factory) -> tuple[Layouts, np.ndarray]:
-    samples = data.synthetic(QUARK_GLUON, 70, 0.02)
+    samples = reading.synthetic(QUARK_GLUON, 70, 0.02)
     return Layouts.write(tmp_path_factory.mktemp("jets"), "jets", samples, QUARK_GLUON), samples.images()
 
 
@@ -127,20 +127,20 @@ def test_layouts_hold_the_same_jets(layouts):
 def test_all_jets_are_counted(layouts):
     made, _ = layouts
     for side in (
-        data.batches_of_store,
-        data.batches_of_memory_map,
-        data.batches_of_stream,
-        data.shuffled_batches_of_memory_map,
+        reading.batches_of_store,
+        reading.batches_of_memory_map,
+        reading.batches_of_stream,
+        reading.shuffled_batches_of_memory_map,
     ):
         assert side(made) == 70
-    assert data.batches_by_pylist(made, 5) == 5
-    assert data.load(made.stream(), 32, "cpu") == 64  # whole batches
+    assert reading.batches_by_pylist(made, 5) == 5
+    assert reading.load(made.stream(), 32, "cpu") == 64  # whole batches
 
 
 def test_sides_take_turns_on_as_many_cores_as_they_may_use(monkeypatch):
     clock, calls = iter(np.arange(100.0)), []
-    monkeypatch.setattr(data.time, "perf_counter", lambda: next(clock))
-    monkeypatch.setattr(data.os, "sched_setaffinity", lambda _, cores: calls.append(len(set(cores))))
+    monkeypatch.setattr(reading.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(reading.os, "sched_setaffinity", lambda _, cores: calls.append(len(set(cores))))
 
     def side(name: str, objects: int):
         return name, lambda: calls.append(name) or objects
@@ -153,11 +153,11 @@ def test_sides_take_turns_on_as_many_cores_as_they_may_use(monkeypatch):
     summary = comparison.summary()
     assert summary["ratio"]["median"] == 3
     assert summary["reached"] is False
-    assert summary["ours"] == {"what": "ours", "objects_per_s": data.band([30, 30])}
+    assert summary["ours"] == {"what": "ours", "objects_per_s": reading.band([30, 30])}
 
 
 def test_configuration_that_is_wrong_is_one_error(tmp_path):
     (tmp_path / "config.yaml").write_text("run: tiny\ntasks: {electron_photon: {model: {}}}")
     with pytest.raises(E2EError, match=r"config\.yaml"):
-        data.benchmark(tmp_path / "data.json", tmp_path / "data.png", tmp_path / "config.yaml", (), SIZES)
+        reading.benchmark(tmp_path / "data.json", tmp_path / "data.png", tmp_path / "config.yaml", (), SIZES)
     assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
