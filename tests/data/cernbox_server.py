@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
+import time
 import zlib
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -36,6 +37,7 @@ class Faults:
     redirects: list[str] = field(default_factory=list)  # where requests for files are sent instead
     redirect: str = ""  # where every request is sent
     extra: int | None = None  # bytes that follow a file, whose length is not announced
+    drip: tuple[int, float] | None = None  # bytes of a body at a time, and the seconds between them
     encoding: str = ""  # how a body is said to be packed
 
 
@@ -241,7 +243,7 @@ class Handler(BaseHTTPRequestHandler):
         for key, value in headers.items():
             self.send_header(key, value)
         self.end_headers()
-        self.wfile.write(body if sent is None else body[:sent])
+        self._write(body if sent is None else body[:sent])
         if sent is not None or faults.announced > 0:
             self.close_connection = True
 
@@ -254,7 +256,13 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(key, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        self._write(body)
+
+    def _write(self, body: bytes) -> None:
+        step, pause = self.server.faults.drip or (max(len(body), 1), 0.0)
+        for start in range(0, len(body), step):
+            self.wfile.write(body[start : start + step])
+            time.sleep(pause)
 
 
 def _tag(content: bytes) -> str:

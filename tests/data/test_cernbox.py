@@ -142,6 +142,24 @@ def test_the_next_call_goes_on_where_the_last_one_stopped(server, get, tmp_path)
     assert _left(output) == [output.name]
 
 
+def test_a_server_that_drips_is_given_up(server, get, tmp_path, monkeypatch):
+    """Each byte comes in time, and the last one never would."""
+    monkeypatch.setattr(public_link, "WINDOW", 0.2)
+    server.faults.drip = (1, 0.02)
+    start = time.monotonic()
+    _refused(get, tmp_path, "sends less than 1000 bytes a second", "5 times in a row")
+    with pytest.raises(E2EError, match="sends less than 1000 bytes a second, 5 times in a row"):
+        cernbox.listing(TOKEN, url=server.url)
+    assert time.monotonic() - start < 30
+
+
+def test_a_slow_server_is_waited_for(server, get, monkeypatch):
+    monkeypatch.setattr(public_link, "WINDOW", 0.05)
+    server.faults.drip = (3000, 0.01)
+    output, _ = get()
+    assert output.read_bytes() == BODY
+
+
 @pytest.mark.parametrize("ranges", ["ignored", "refused", "shifted", "nameless"])
 def test_a_server_that_does_not_resume_starts_again(server, get, ranges):
     server.faults.ranges = ranges

@@ -29,6 +29,8 @@ from e2e import __version__
 from e2e.errors import E2EError
 
 TIMEOUT = (15, 60)  # seconds to connect, and between two bytes
+SLOWEST = 1000.0  # bytes a second, on average over each WINDOW
+WINDOW = 60.0  # seconds
 ATTEMPTS = 5  # in a row that bring nothing new
 FIRST_DELAY, LONGEST_DELAY = 1.0, 60.0  # seconds before the second attempt; doubled each time
 LONGEST_WAIT = 600.0  # seconds that a server may ask for
@@ -213,7 +215,8 @@ def answer(
             raise E2EError(
                 f"{link}: the name {host} cannot be resolved; check that this machine is online"
             ) from None
-        reason = "no answer in time" if isinstance(error, requests.Timeout) else "the connection failed"
+        late = isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError)
+        reason = "no answer in time" if late else "the connection failed"
         raise Interrupted(f"{host}: {reason}") from None
 
 
@@ -239,10 +242,31 @@ def _sent_to(response: requests.Response) -> str:
         return f"?{place}"  # no address at all
 
 
+def blocks(response: requests.Response, size: int) -> Iterator[bytes]:
+    """The body of a response in blocks of ``size`` bytes, and what is left.
+
+    Raises Interrupted where it comes more slowly than ``SLOWEST`` bytes a second over ``WINDOW`` seconds.
+    """
+    block, arrived, since = bytearray(), 0, time.monotonic()
+    while piece := response.raw.read1(size - len(block)):
+        block += piece
+        arrived += len(piece)
+        if (passed := time.monotonic() - since) > WINDOW:
+            if arrived < SLOWEST * passed:
+                host = urlsplit(response.url).hostname
+                raise Interrupted(f"{host} sends less than {SLOWEST:g} bytes a second")
+            arrived, since = 0, time.monotonic()
+        if len(block) == size:
+            yield bytes(block)
+            block.clear()
+    if block:
+        yield bytes(block)
+
+
 def contents(response: requests.Response, link: Place, wanted: str) -> bytes:
     """The body of a response that is to be a list of files; raises E2EError for a larger one."""
     body = b""
-    for block in response.iter_content(2**16):
+    for block in blocks(response, 2**16):
         body += block
         if len(body) > LISTING_BYTES:
             raise E2EError(

@@ -23,7 +23,7 @@ import requests
 from tqdm import tqdm
 
 from e2e.data.data_lock import Entry
-from e2e.data.public_link import Interrupted, Place, answer, is_page, persistently
+from e2e.data.public_link import Interrupted, Place, answer, blocks, is_page, persistently
 from e2e.errors import E2EError
 
 BLOCK = 2**20
@@ -105,8 +105,8 @@ class Transfer:
 
     def _receive(self, response: requests.Response) -> None:
         name = self.remote.name
-        blocks = response.iter_content(BLOCK)
-        first = next(blocks, b"")
+        rest = blocks(response, BLOCK)
+        first = next(rest, b"")
         if response.status_code not in (200, 206) or is_page(response, first):
             raise self.link.refused(response, first, name)
         start = self._announced(response)
@@ -124,7 +124,7 @@ class Transfer:
         self._check_space()
         self._bar.total = self.size
         self._bar.update(self.position - self._bar.n)
-        for block in itertools.chain([first], blocks):
+        for block in itertools.chain([first], rest):
             if self.position + len(block) > self.size:
                 os.unlink(self.part.name)  # resumed, it would stay wrong
                 raise E2EError(
