@@ -126,7 +126,8 @@ TEST_CASE("validation names the parameter that is wrong") {
   };
   CHECK(complaint([](auto&) {}).empty());
   CHECK(contains(complaint([](auto& pset) { pset.addParameter("nmuber", 1); }), "'nmuber'"));
-  CHECK(contains(complaint([](auto& pset) { pset.addParameter("number", 1.); }), "\"number\" should be defined as a tracked int32"));
+  CHECK(contains(complaint([](auto& pset) { pset.addParameter("number", 1.); }),
+                 "\"number\" should be defined as a tracked int32"));
   CHECK(contains(complaint([](auto& pset) { pset.addUntrackedParameter("number", 1); }), "an untracked int32"));
   CHECK(contains(complaint([](auto& pset) { pset.erase("needed"); }), "It should have label \"needed\""));
   CHECK(contains(complaint([](auto& pset) {

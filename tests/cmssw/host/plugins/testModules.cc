@@ -82,7 +82,9 @@ namespace hosttest {
     static std::unique_ptr<std::atomic<int>> initializeGlobalCache(edm::ParameterSet const&) {
       return std::make_unique<std::atomic<int>>(0);
     }
-    static void globalEndJob(std::atomic<int> const* count) { edm::LogPrint("CountingProducer") << "counted " << *count; }
+    static void globalEndJob(std::atomic<int> const* count) {
+      edm::LogPrint("CountingProducer") << "counted " << *count;
+    }
     static void fillDescriptions(edm::ConfigurationDescriptions& descriptions) {
       descriptions.addWithDefaultLabel(edm::ParameterSetDescription());
     }

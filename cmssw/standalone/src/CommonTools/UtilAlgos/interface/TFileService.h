@@ -35,9 +35,7 @@ public:
   T* make(Args const&... args) const {
     return directory_.make<T>(args...);
   }
-  TFileDirectory mkdir(std::string const& name, std::string const& title = "") {
-    return directory_.mkdir(name, title);
-  }
+  TFileDirectory mkdir(std::string const& name, std::string const& title = "") { return directory_.mkdir(name, title); }
   TDirectory* getBareDirectory(std::string const& subdirectory = "") const {
     return directory_.getBareDirectory(subdirectory);
   }

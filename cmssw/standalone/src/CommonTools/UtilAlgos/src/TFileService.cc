@@ -57,8 +57,8 @@ void TFileService::writing(F&& call) {
 }
 
 void TFileService::setDirectory(edm::ModuleDescription const& module) {
-  directory_ = TFileDirectory(
-      file_.get(), module.moduleLabel(), module.moduleLabel() + " (" + module.moduleName() + ") folder");
+  directory_ =
+      TFileDirectory(file_.get(), module.moduleLabel(), module.moduleLabel() + " (" + module.moduleName() + ") folder");
 }
 
 void TFileService::fillDescriptions(edm::ConfigurationDescriptions& descriptions) {

@@ -14,7 +14,7 @@ namespace edm {
   };
   namespace one {
     struct SharedResources {};  // one modules: usesResource(name)
-  }
+  }  // namespace one
 
 }  // namespace edm
 

@@ -87,10 +87,14 @@ namespace edm {
       description.addUntracked<unsigned int>("numberOfStreams", 0);
       description.addUntracked<bool>("wantSummary", false);
       // Without effect here: they tune what this host does not have.
-      for (char const* name : {"numberOfConcurrentRuns", "numberOfConcurrentLuminosityBlocks", "sizeOfStackForThreadsInKB"})
+      for (char const* name :
+           {"numberOfConcurrentRuns", "numberOfConcurrentLuminosityBlocks", "sizeOfStackForThreadsInKB"})
         description.addOptionalUntracked<unsigned int>(name);
-      for (char const* name : {"forceEventSetupCacheClearOnNewRun", "throwIfIllegalParameter", "printDependencies",
-                               "deleteNonConsumedUnscheduledModules", "dumpOptions"})
+      for (char const* name : {"forceEventSetupCacheClearOnNewRun",
+                               "throwIfIllegalParameter",
+                               "printDependencies",
+                               "deleteNonConsumedUnscheduledModules",
+                               "dumpOptions"})
         description.addOptionalUntracked<bool>(name);
       for (char const* name : {"accelerators", "Rethrow", "canDeleteEarly"})
         description.addOptionalUntracked<std::vector<std::string>>(name);
@@ -228,14 +232,14 @@ namespace edm {
   void EventProcessor::Implementation::makeServices() {
     for (ProcessDesc::Component& service : desc_.services) {
       if (service.type == "MessageLogger") {
-        messagelogger::configure({readDestination(service.pset.getUntrackedParameter<ParameterSet>("cerr", {}), true),
-                                  readDestination(service.pset.getUntrackedParameter<ParameterSet>("cout", {}), false)});
+        messagelogger::configure(
+            {readDestination(service.pset.getUntrackedParameter<ParameterSet>("cerr", {}), true),
+             readDestination(service.pset.getUntrackedParameter<ParameterSet>("cout", {}), false)});
         continue;
       }
       plugin::Plugin const plugin = validate(plugin::kService, service);
-      withContext("Constructing service of type " + service.type, [&] {
-        std::any_cast<serviceregistry::MakeService>(plugin.maker)(service.pset, registry_);
-      });
+      withContext("Constructing service of type " + service.type,
+                  [&] { std::any_cast<serviceregistry::MakeService>(plugin.maker)(service.pset, registry_); });
     }
   }
 
@@ -257,9 +261,9 @@ namespace edm {
       ModuleDescription const description(component.type, component.label, desc_.name, modules_.size() + 1);
       registry_.preModuleConstructionSignal_(description);
       messagelogger::Context const context(component.type + ":" + component.label + "@ctor", "Construction");
-      auto worker = withContext("Constructing module: class=" + component.type + " label='" + component.label + "'", [&] {
-        return std::any_cast<maker::MakeWorker>(plugin.maker)(component.pset, streams_.size());
-      });
+      auto worker =
+          withContext("Constructing module: class=" + component.type + " label='" + component.label + "'",
+                      [&] { return std::any_cast<maker::MakeWorker>(plugin.maker)(component.pset, streams_.size()); });
       for (auto const& stream : streams_)
         worker->module(stream->id).setModuleDescription(description);
       modules_.push_back({description, std::move(worker), {}});

@@ -7,9 +7,7 @@
 namespace edm {
 
   InputSource::InputSource(ParameterSet const& pset, InputSourceDescription const& description)
-      : description_(description.moduleDescription_),
-        maxEvents_(description.maxEvents_),
-        remainingEvents_(maxEvents_) {
+      : description_(description.moduleDescription_), maxEvents_(description.maxEvents_), remainingEvents_(maxEvents_) {
     std::string const mode = pset.getUntrackedParameter<std::string>("processingMode", "RunsLumisAndEvents");
     if (mode != "RunsLumisAndEvents")
       throw edm::Exception(errors::UnimplementedFeature)

@@ -20,8 +20,7 @@ namespace edm {
                               : decorated[0] == '-' ? Filter::kIgnore
                                                     : Filter::kAccept;
         std::string const label = filter == Filter::kAccept ? decorated : decorated.substr(1);
-        auto const module =
-            static_cast<unsigned int>(std::find(labels.begin(), labels.end(), label) - labels.begin());
+        auto const module = static_cast<unsigned int>(std::find(labels.begin(), labels.end(), label) - labels.begin());
         path.steps.push_back({module, filter});
         pathsOf[module].push_back(paths.size());
       }

@@ -29,7 +29,7 @@ namespace edm {
     std::string typeName_;  // as in a Python configuration
     bool tracked_ = true;
     bool optional_ = false;
-    std::any default_;                                        // empty: there is none
+    std::any default_;                                       // empty: there is none
     std::shared_ptr<ParameterSetDescription const> nested_;  // describes a PSet, or the elements of a VPSet
     std::string comment_;
   };

@@ -16,21 +16,20 @@ namespace edm {
     std::string defaultModuleLabel(std::string label) {
       label.erase(std::remove(label.begin(), label.end(), ':'), label.end());
       auto const isCapital = [](unsigned char c) { return std::isupper(c) != 0; };
-      auto capitals = static_cast<std::size_t>(
-          std::find_if_not(label.begin(), label.end(), isCapital) - label.begin());
+      auto capitals = static_cast<std::size_t>(std::find_if_not(label.begin(), label.end(), isCapital) - label.begin());
       if (capitals > 1 && capitals < label.size())
         --capitals;  // the last one begins the next word
-      std::transform(label.begin(), label.begin() + capitals, label.begin(), [](unsigned char c) {
-        return std::tolower(c);
-      });
+      std::transform(
+          label.begin(), label.begin() + capitals, label.begin(), [](unsigned char c) { return std::tolower(c); });
       return label;
     }
   }  // namespace
 
   void ConfigurationDescriptions::add(std::string const& label, ParameterSetDescription const& description) {
     if (baseType_ == kSource && label != "source")
-      throw edm::Exception(errors::LogicError) << "ConfigurationDescriptions::add, when adding a ParameterSetDescription "
-                                                  "for a source the label must be \"source\"\n";
+      throw edm::Exception(errors::LogicError)
+          << "ConfigurationDescriptions::add, when adding a ParameterSetDescription "
+             "for a source the label must be \"source\"\n";
     if (baseType_ == kService && label != pluginName_)
       throw edm::Exception(errors::LogicError)
           << "ConfigurationDescriptions::add, for a service the label and the plugin name must be the same.\n"
@@ -69,7 +68,8 @@ namespace edm {
 
   void ConfigurationDescriptions::writeCfis(std::string const& directory) const {
     for (auto const& [label, description] : descriptions_) {
-      std::filesystem::path const file = std::filesystem::path(directory) / ((baseType_ == kSource ? pluginName_ : label) + "_cfi.py");
+      std::filesystem::path const file =
+          std::filesystem::path(directory) / ((baseType_ == kSource ? pluginName_ : label) + "_cfi.py");
       std::ofstream out(file);
       out << "# Written by edmWriteConfigs from the fillDescriptions of " << pluginName_ << ".\n"
           << "import FWCore.ParameterSet.Config as cms\n\n"

@@ -222,8 +222,8 @@ namespace edm {
       bool first = true;
       for (std::string const& name : pset.getParameterNames()) {
         ParameterSet::Entry const* entry = pset.entry(name);
-        out << (first ? "" : ",") << indent(indentation + 2) << name << " = cms." << (entry->tracked ? "" : "untracked.")
-            << pset::configurationType(entry->value.type()) << "(";
+        out << (first ? "" : ",") << indent(indentation + 2) << name << " = cms."
+            << (entry->tracked ? "" : "untracked.") << pset::configurationType(entry->value.type()) << "(";
         writeValue(out, entry->value, indentation + 2);
         out << ")";
         first = false;

@@ -39,8 +39,8 @@ namespace edm::plugin {
         if (plugin == name && kind == category)
           return directory + "/" + library;
       }
-      throw cms::Exception("PluginNotFound") << "Unable to find plugin '" << name << "' in category '" << category
-                                             << "'. Please check spelling of name.";
+      throw cms::Exception("PluginNotFound")
+          << "Unable to find plugin '" << name << "' in category '" << category << "'. Please check spelling of name.";
     }
   }  // namespace
 
@@ -53,8 +53,8 @@ namespace edm::plugin {
     load(library);
     if (Plugin const* loaded = find(category, name))
       return *loaded;
-    throw cms::Exception("PluginNotFound") << "The plugin '" << name << "' should have been in loadable\n '" << library
-                                           << "'\n but was not there.";
+    throw cms::Exception("PluginNotFound")
+        << "The plugin '" << name << "' should have been in loadable\n '" << library << "'\n but was not there.";
   }
 
   std::vector<Plugin> load(std::string const& library) {

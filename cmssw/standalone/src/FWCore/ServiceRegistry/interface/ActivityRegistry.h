@@ -52,13 +52,13 @@ namespace edm {
     EventModuleSignal preModuleEventSignal_;
     EventModuleSignal postModuleEventSignal_;
 
-#define EDM_WATCH(name, signal)                                               \
-  template <typename F>                                                       \
-  void watch##name(F&& slot) {                                                \
-    signal.connect(std::forward<F>(slot));                                    \
-  }                                                                           \
-  template <typename T, typename R, typename... Args>                         \
-  void watch##name(T* object, R (T::*method)(Args...)) {                      \
+#define EDM_WATCH(name, signal)                                                     \
+  template <typename F>                                                             \
+  void watch##name(F&& slot) {                                                      \
+    signal.connect(std::forward<F>(slot));                                          \
+  }                                                                                 \
+  template <typename T, typename R, typename... Args>                               \
+  void watch##name(T* object, R (T::*method)(Args...)) {                            \
     signal.connect([object, method](Args... args) { (object->*method)(args...); }); \
   }
     EDM_WATCH(Preallocate, preallocateSignal_)

@@ -19,12 +19,12 @@ namespace edm::serviceregistry {
 }  // namespace edm::serviceregistry
 
 /// Makes a service known to configurations as `#type`.
-#define DEFINE_FWK_SERVICE(type)                                         \
-  static edm::plugin::Registrar const edmServiceRegistrar##type {        \
-    edm::plugin::Plugin {                                                \
-      edm::plugin::kService, #type, "Service", &type::fillDescriptions,  \
+#define DEFINE_FWK_SERVICE(type)                                                      \
+  static edm::plugin::Registrar const edmServiceRegistrar##type {                     \
+    edm::plugin::Plugin {                                                             \
+      edm::plugin::kService, #type, "Service", &type::fillDescriptions,               \
           edm::serviceregistry::MakeService(&edm::serviceregistry::makeService<type>) \
-    }                                                                    \
+    }                                                                                 \
   }
 
 #endif

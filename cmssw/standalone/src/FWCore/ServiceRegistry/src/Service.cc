@@ -25,8 +25,9 @@ namespace edm::serviceregistry {
   }
 
   void throwNotFound(std::type_info const& type) {
-    throw edm::Exception(errors::NotFound) << "Service Request unable to find requested service with compiler type name '"
-                                           << TypeID(type).className() << "'.\n";
+    throw edm::Exception(errors::NotFound)
+        << "Service Request unable to find requested service with compiler type name '" << TypeID(type).className()
+        << "'.\n";
   }
 
   void put(std::type_info const& type, std::shared_ptr<void> service) {

@@ -22,8 +22,7 @@ namespace edm {
   }
 
   void FromFiles::fillDescription(ParameterSetDescription& description) {
-    description.addUntracked<std::vector<std::string>>("fileNames", {})
-        ->setComment("Names of files to be processed.");
+    description.addUntracked<std::vector<std::string>>("fileNames", {})->setComment("Names of files to be processed.");
     description.addUntracked<std::string>("overrideCatalog", "");
   }
 

@@ -21,7 +21,8 @@ namespace edm {
       if (!std::filesystem::exists(candidate))
         continue;
       if (std::filesystem::is_directory(candidate))
-        throw edm::Exception(errors::FileInPathError) << "Path " << candidate.string() << " is a directory, not a file\n";
+        throw edm::Exception(errors::FileInPathError)
+            << "Path " << candidate.string() << " is a directory, not a file\n";
       relativePath_ = std::filesystem::path(relativePath).lexically_normal().string();
       fullPath_ = std::filesystem::absolute(candidate).lexically_normal().string();
       return;

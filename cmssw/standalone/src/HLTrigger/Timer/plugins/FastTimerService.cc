@@ -51,7 +51,8 @@ public:
       : printJobSummary_(pset.getUntrackedParameter<bool>("printJobSummary")) {
     if (pset.getUntrackedParameter<bool>("writeJSONSummary"))
       json_.emplace("FastTimerService", pset.getUntrackedParameter<std::string>("jsonFileName"));
-    registry.watchPreallocate([this](edm::SystemBounds const& bounds) { streams_.resize(bounds.maxNumberOfStreams()); });
+    registry.watchPreallocate(
+        [this](edm::SystemBounds const& bounds) { streams_.resize(bounds.maxNumberOfStreams()); });
     registry.watchPreSourceConstruction(this, &FastTimerService::addModule);
     registry.watchPreModuleConstruction(this, &FastTimerService::addModule);
     registry.watchPreSourceEvent([this](edm::StreamID id) {
@@ -79,13 +80,27 @@ public:
     description.addUntracked<std::string>("jsonFileName", "resources.json");
     description.addUntracked<bool>("printJobSummary", true);
     // Options of CMSSW's service for what this one does not do: accepted, and ignored.
-    for (char const* name : {"printEventSummary", "printRunSummary", "enableDQM", "enableDQMbyModule", "enableDQMbyPath",
-                             "enableDQMbyLumiSection", "enableDQMbyProcesses", "enableDQMTransitions"})
+    for (char const* name : {"printEventSummary",
+                             "printRunSummary",
+                             "enableDQM",
+                             "enableDQMbyModule",
+                             "enableDQMbyPath",
+                             "enableDQMbyLumiSection",
+                             "enableDQMbyProcesses",
+                             "enableDQMTransitions"})
       description.addOptionalUntracked<bool>(name);
-    for (char const* name : {"dqmTimeRange", "dqmTimeResolution", "dqmMemoryRange", "dqmMemoryResolution",
-                             "dqmPathTimeRange", "dqmPathTimeResolution", "dqmPathMemoryRange",
-                             "dqmPathMemoryResolution", "dqmModuleTimeRange", "dqmModuleTimeResolution",
-                             "dqmModuleMemoryRange", "dqmModuleMemoryResolution"})
+    for (char const* name : {"dqmTimeRange",
+                             "dqmTimeResolution",
+                             "dqmMemoryRange",
+                             "dqmMemoryResolution",
+                             "dqmPathTimeRange",
+                             "dqmPathTimeResolution",
+                             "dqmPathMemoryRange",
+                             "dqmPathMemoryResolution",
+                             "dqmModuleTimeRange",
+                             "dqmModuleTimeResolution",
+                             "dqmModuleMemoryRange",
+                             "dqmModuleMemoryResolution"})
       description.addOptionalUntracked<double>(name);
     description.addOptionalUntracked<unsigned int>("dqmLumiSectionsRange");
     description.addOptionalUntracked<std::string>("dqmPath");

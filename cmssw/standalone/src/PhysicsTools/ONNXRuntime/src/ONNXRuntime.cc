@@ -67,9 +67,9 @@ namespace cms::Ort {
                                int64_t batch_size) const {
     if (input_names.size() != input_values.size() || batch_size < 1 ||
         (!input_shapes.empty() && input_shapes.size() != input_names.size()))
-      throw cms::Exception("RuntimeError") << "ONNXRuntime::run: " << input_names.size() << " names for "
-                                           << input_values.size() << " arrays and " << input_shapes.size()
-                                           << " shapes, batch size " << batch_size;
+      throw cms::Exception("RuntimeError")
+          << "ONNXRuntime::run: " << input_names.size() << " names for " << input_values.size() << " arrays and "
+          << input_shapes.size() << " shapes, batch size " << batch_size;
 
     auto const memory = ::Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
     std::vector<::Ort::Value> inputs;
@@ -85,8 +85,8 @@ namespace cms::Ort {
       if (std::any_of(shape.begin(), shape.end(), [](int64_t n) { return n < 0; }))
         throw cms::Exception("RuntimeError") << "Input " << name << " has dynamic axes: give its shape";
       if (static_cast<int64_t>(values.size()) != length(shape))
-        throw cms::Exception("RuntimeError") << "Input array " << name << " has a wrong size of " << values.size()
-                                             << ", expected " << length(shape);
+        throw cms::Exception("RuntimeError")
+            << "Input array " << name << " has a wrong size of " << values.size() << ", expected " << length(shape);
       inputs.push_back(
           ::Ort::Value::CreateTensor<float>(memory, values.data(), values.size(), shape.data(), shape.size()));
       inputNames.push_back(name.c_str());
@@ -96,8 +96,12 @@ namespace cms::Ort {
     for (std::string const& name : output_names.empty() ? output_names_ : output_names)
       outputNames.push_back(name.c_str());
 
-    auto const outputs = session_->Run(
-        ::Ort::RunOptions{nullptr}, inputNames.data(), inputs.data(), inputs.size(), outputNames.data(), outputNames.size());
+    auto const outputs = session_->Run(::Ort::RunOptions{nullptr},
+                                       inputNames.data(),
+                                       inputs.data(),
+                                       inputs.size(),
+                                       outputNames.data(),
+                                       outputNames.size());
 
     FloatArrays results;
     for (::Ort::Value const& output : outputs) {
