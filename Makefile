@@ -63,6 +63,7 @@ lint: .venv/installed
 	@ruff check . && ruff format --check .
 	@snakefmt --check Snakefile rules
 	@snakemake --lint
+	@clang-format --dry-run --Werror $$(find cmssw tests/cmssw -name '*.cc' -o -name '*.h')
 
 clean:  ## remove all that results/ holds, of every run, downloads too, and Snakemake's records; .venv stays
 	@[ ! -d results ] || find -H results -mindepth 1 -delete  # -H: results may be a link to a larger disk
