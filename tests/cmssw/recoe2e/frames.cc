@@ -14,6 +14,7 @@
 
 #include "RecoE2E/FrameTools/interface/FrameBuilder.h"
 #include "RecoE2E/FrameTools/interface/FrameCropper.h"
+#include "RecoE2E/FrameTools/interface/geometry.h"
 #include "RecoE2E/FrameTools/interface/number.h"
 #include "testing.h"
 
@@ -174,6 +175,18 @@ TEST_CASE("a hit outside the frame, or a second one at its place, is named") {
   CHECK(failure({{}, {{3, 4, 1.f}, {3, 5, 1.f}, {3, 4, 2.f}}}) ==
         "HCAL_energy has a hit at row 3, column 4 twice; add them up, or choose one");
   CHECK(failure({{{0, 0, 1.f}}}) == "1 lists of hits for a frame of 2 channels");
+}
+
+TEST_CASE("directions lie in the towers of HCAL's geometry") {
+  // HcalDetId: ieta 1 from eta 0 to 0.087, ieta -1 below; iphi 71 and 72 before phi 0, which is where iphi 1 begins.
+  CHECK(static_cast<int>(e2e::towerRow(0.01)) == 28);
+  CHECK(static_cast<int>(e2e::towerRow(-0.01)) == 27);
+  CHECK(static_cast<int>(e2e::towerRow(0.088)) == 29);
+  auto const degree = M_PI / 180;
+  CHECK(static_cast<int>(e2e::towerColumn(-9.9 * degree)) == 0);
+  CHECK(static_cast<int>(e2e::towerColumn(0.1 * degree)) == 2);
+  CHECK(static_cast<int>(e2e::towerColumn(179.9 * degree)) == 37);
+  CHECK(e2e::towerColumn(349.9 * degree) - e2e::towerColumn(-10.1 * degree) == doctest::Approx(e2e::kTowerColumns));
 }
 
 TEST_CASE("numbers are written as Python writes them") {

@@ -6,6 +6,7 @@
 
 #include "doctest/doctest.h"
 
+#include "RecoE2E/FrameTools/interface/geometry.h"
 #include "RecoE2E/RHTree/interface/makeSeeds.h"
 #include "RecoE2E/RHTree/interface/pairObjects.h"
 #include "testing.h"

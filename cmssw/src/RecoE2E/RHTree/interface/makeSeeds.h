@@ -28,9 +28,6 @@ namespace e2e {
                            std::uint32_t detectorColumns,
                            std::uint32_t cell = 1);
 
-  /// The middle cells of seeds that are squares of cell x cell cells.
-  SeedCollection middleCells(SeedCollection seeds, std::uint32_t cell);
-
 }  // namespace e2e
 
 #endif

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "FWCore/Utilities/interface/Exception.h"
+#include "RecoE2E/FrameTools/interface/geometry.h"
 #include "RecoE2E/RHTree/interface/pairObjects.h"
 
 namespace e2e {

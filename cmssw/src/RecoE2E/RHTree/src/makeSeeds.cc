@@ -38,13 +38,4 @@ namespace e2e {
     return seeds;
   }
 
-  SeedCollection middleCells(SeedCollection seeds, std::uint32_t cell) {
-    auto const size = static_cast<std::int32_t>(cell);
-    for (auto& seed : seeds) {
-      seed.row = seed.row * size + size / 2;
-      seed.column = seed.column * size + size / 2;
-    }
-    return seeds;
-  }
-
 }  // namespace e2e

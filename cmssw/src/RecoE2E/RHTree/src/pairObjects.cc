@@ -6,13 +6,12 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "RecoE2E/FrameTools/interface/geometry.h"
 #include "RecoE2E/FrameTools/interface/number.h"
 
 namespace e2e {
 
   namespace {
-    // Towers of 0.087 in eta from row 28 on; 72 of them around, the first at phi = -10 degrees.
-    constexpr double kTowerEta = 0.087, kMiddle = 28, kAround = 72, kFirst = 2;
     // A seed is the hottest of the 7 x 7 towers around the jet's axis; one more for what the jet's momentum differs.
     constexpr double kReach = 4.5;
 
@@ -26,13 +25,12 @@ namespace e2e {
       auto const& direction = objects.direction;
       if (direction.empty())
         return true;
-      if (not(std::abs(direction[0].values[object] / kTowerEta + kMiddle - (seed.row + 0.5)) <= kReach))
+      if (not(std::abs(towerRow(direction[0].values[object]) - (seed.row + 0.5)) <= kReach))
         return false;
       if (direction.size() < 3)
         return true;
       auto const phi = std::atan2(double(direction[2].values[object]), double(direction[1].values[object]));
-      auto const away = kAround * phi / (2 * M_PI) + kFirst - (seed.column + 0.5);
-      return std::abs(std::remainder(away, kAround)) <= kReach;
+      return std::abs(std::remainder(towerColumn(phi) - (seed.column + 0.5), kTowerColumns)) <= kReach;
     }
 
     std::string names(ListedObjects const& objects) {

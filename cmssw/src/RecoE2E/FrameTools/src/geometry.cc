@@ -1,0 +1,25 @@
+#include "RecoE2E/FrameTools/interface/geometry.h"
+
+#include <cmath>
+
+namespace e2e {
+
+  namespace {
+    // Towers of 0.087 in eta, 28 rows before eta 0; around phi the first begins at -10 degrees, as the crystals do.
+    constexpr double kTowerEta = 0.087, kMiddle = 28, kFirst = 2;
+  }  // namespace
+
+  double towerRow(double eta) { return eta / kTowerEta + kMiddle; }
+
+  double towerColumn(double phi) { return kTowerColumns * phi / (2 * M_PI) + kFirst; }
+
+  SeedCollection middleCells(SeedCollection seeds, std::uint32_t cell) {
+    auto const size = static_cast<std::int32_t>(cell);
+    for (auto& seed : seeds) {
+      seed.row = seed.row * size + size / 2;
+      seed.column = seed.column * size + size / 2;
+    }
+    return seeds;
+  }
+
+}  // namespace e2e
