@@ -185,6 +185,34 @@ def test_cmsrun_is_stopped_and_waited_for(e2e, tmp_path, number):
     gone(int(measured))
 
 
+def at_work_in(folder):
+    """Processes whose working directory is that folder or one in it; ninja puts each compiler in a group."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/cwd"):
+        try:
+            if place.readlink().is_relative_to(folder):
+                found.append(int(place.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_a_build_is_stopped(e2e, tmp_path, number):
+    """No area appears, and no compiler goes on; the build tree stays, for the next build."""
+    process = e2e("cmssw", "build", "--host", "standalone")
+    folder = tmp_path / "results/cmssw"
+    tree, log = folder / "build/standalone", folder / "logs/standalone.log"
+    until(lambda: log.exists() and "cmake --build" in log.read_text(), process)
+    until(lambda: len(at_work_in(tree)) > 2, process)  # ninja, the compiler's driver, the compiler
+    stop(process, number, tmp_path, left=["results"])
+    deadline = time.monotonic() + LIMIT_S
+    while alive := at_work_in(tree):
+        assert time.monotonic() < deadline, alive
+        time.sleep(0.05)
+    assert sorted(path.name for path in folder.iterdir()) == ["build", "logs"]
+
+
 DROPPED = """
 import os, signal, time
 from e2e.errors import Stopped, stoppable

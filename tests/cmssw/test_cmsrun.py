@@ -385,6 +385,24 @@ def test_agreement_notices_towers_in_other_columns(jets, scores, tmp_path, chang
             agreement(*files, samples=names)
 
 
+def test_samples_with_equal_events_agree(model, scores, tmp_path):
+    """Simulated samples may all be of run 1: cmsRun's rows tell the file, and so the sample."""
+    paths = [tmp_path / "a.root", tmp_path / "b.root"]
+    for seed, path in enumerate(paths):
+        write_ntuple(path, [replace(event, run=1) for event in events(seed)])
+    found = scores(paths, f"model={model}")
+    one, other = (found[found.file == file].reset_index(drop=True) for file in (0, 1))
+    assert one[IDENTITY[1:]].equals(other[IDENTITY[1:]])
+    assert (one.logit - other.logit).abs().min() > 1e-3  # taken for one another, they would not agree
+    table = pd.concat(predict(model, path, tmp_path / "table.parquet") for path in paths)
+    parquet.write_table(tmp_path / "table.parquet", table)
+    outputs_of = ("table.parquet", "table.parquet", "scores.root", "agreement.json", "agreement.png")
+    files = [tmp_path / name for name in outputs_of]
+    with pytest.raises(E2EError, match="PyTorch and cmsRun differ in score"):
+        agreement(*files, samples=["b", "a"])
+    assert agreement(*files, samples=["a", "b"])["n_objects"] == len(found)
+
+
 def test_times_are_written_where_asked(ntuples, model, scores, tmp_path):
     scores(ntuples, f"model={model}", "timing=timing.json")
     modules = {
