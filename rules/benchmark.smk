@@ -28,9 +28,12 @@ rule benchmark:
         mem_mb=memory(4000),
     params:
         code=library("benchmark/run.py"),
+        area=area_code(),
         samples=file_samples,
         hcal_columns=hcal_columns,
         settings=config["benchmark"],
+        # Survives a killed job, so that the next one goes on where it stopped.
+        points="results/{run}/{task}/{model}/benchmark/points",
         cmssw={HOST: config["cmssw"].get(HOST, {})},
     script:
         "../workflow/scripts/benchmark.py"

@@ -11,7 +11,7 @@ rule cmssw_area:
     resources:
         mem_mb=memory(4000),
     params:
-        code=digest("cmssw/src", "cmssw/standalone", "containers", "requirements"),
+        code=area_code(),
         # An area works only where it was built: in a moved checkout it is built anew.
         places=[str(REPOSITORY), os.getcwd()],
         settings=host_settings,

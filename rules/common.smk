@@ -227,6 +227,11 @@ def digest(*parts):
     return sha.hexdigest()
 
 
+def area_code():
+    """Digest of what an area is built from."""
+    return digest("cmssw/src", "cmssw/standalone", "containers", "requirements")
+
+
 def library(*modules):
     """Digest of modules of the library, and of all that they import of it."""
     return digest(*(f"src/e2e/{module}" for module in imported(*modules)))

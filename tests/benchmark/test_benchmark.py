@@ -13,10 +13,12 @@ import pytest
 
 from e2e import tasks
 from e2e.benchmark import methods, worker
+from e2e.benchmark import run as running
 from e2e.benchmark.inputs import Batch, prepare
-from e2e.benchmark.machine import machine
+from e2e.benchmark.machine import lasting, machine
 from e2e.benchmark.methods import in_cmsrun, in_python
-from e2e.benchmark.run import Point, _points, benchmark
+from e2e.benchmark.records import Records
+from e2e.benchmark.run import Outputs, Point, Subject, _points, benchmark
 from e2e.benchmark.statistics import band, line, percentiles
 from e2e.data import store
 from e2e.data.convert import convert
@@ -36,21 +38,22 @@ import rhtree
 SETTINGS = {"batch_sizes": [4, 1], "threads": [1, 2], "repeats": 3, "events": 25}
 
 
+def outputs(folder):
+    names = ("benchmark.json", "samples.parquet", "figures", "points")
+    return Outputs(*(folder / name for name in names))
+
+
 @pytest.fixture(scope="module")
 def measure(trained, model, ntuple, reference):
     """A function that runs the whole benchmark with a cmsRun, into a folder."""
 
-    def run(cmsrun, folder, **settings):
+    def run(cmsrun, folder, code="", **settings):
         return benchmark(
-            trained,
-            model,
-            {ntuple: ntuple.stem},
-            reference,
+            Subject(trained, model, {ntuple: ntuple.stem}, reference),
             cmsrun,
             {**SETTINGS, **settings},
-            record=folder / "benchmark.json",
-            samples=folder / "samples.parquet",
-            figures=folder / "figures",
+            outputs(folder),
+            code,
         )
 
     return run
@@ -88,7 +91,8 @@ def test_record_has_every_point_once(made):
 def test_a_network_of_keras_is_called_so_and_has_no_gpu(trained, model, python_cmsrun, tmp_path):
     contract = replace(load_contract(model), versions={"keras": "3"})
     batch = Batch(1, 25, 250, tmp_path, tmp_path, "score", np.zeros((250, 1)))
-    points = list(_points(trained, model, contract, python_cmsrun(), [1], [batch], tmp_path))
+    subject = Subject(trained, model, {}, tmp_path)
+    points = list(_points(subject, contract, python_cmsrun(), [1], [batch], tmp_path))
     assert {point.method for point in points} == {"cmsRun", "ONNX Runtime", "session per event", "Keras"}
     unavailable = {point.provider: point.unavailable for point in points if point.method == "Keras"}
     assert unavailable["CPU"] is None
@@ -269,7 +273,7 @@ def test_missing_objects_of_cmsrun_are_a_failed_point(summary, python_cmsrun):
     assert summary(Forgetful())["reason"] == "cmsRun scored 999 of 1000 objects"
 
 
-def test_bug_in_a_way_leaves_no_output(measure, python_cmsrun, tmp_path):
+def test_bug_in_a_method_leaves_no_output(measure, python_cmsrun, tmp_path):
     class Broken(python_cmsrun):
         def __call__(self, arguments, log):
             raise ZeroDivisionError
@@ -279,18 +283,106 @@ def test_bug_in_a_way_leaves_no_output(measure, python_cmsrun, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+class Killed(BaseException):
+    """Ends a benchmark at once."""
+
+
+@pytest.fixture
+def python_calls(monkeypatch):
+    """The methods and batch sizes that Python is timed on from now on, which takes no time."""
+    calls = []
+
+    def timed(method, model, provider, batch, folder):
+        calls.append((method, batch.size))
+        times = dict.fromkeys(("objects_per_s", "load_ms", "first_ms"), 1.0 + len(calls))
+        return {**times, "calls_ms": [1.0], "peak_rss_bytes": 1, "values": batch.values[: batch.calls]}
+
+    monkeypatch.setattr(running, "in_python", timed)
+    return calls
+
+
+def test_killed_benchmark_goes_on_where_it_stopped(measure, python_cmsrun, python_calls, tmp_path):
+    class KilledLater(python_cmsrun):
+        def __call__(self, arguments, log):
+            if len(self.calls) == 7:  # in the second repeat, at the second of two batch sizes
+                raise Killed
+            return super().__call__(arguments, log)
+
+    once = dict(batch_sizes=[1, 2], threads=[1])
+    with pytest.raises(Killed):
+        measure(KilledLater(), tmp_path, **once)
+    assert [path.name for path in tmp_path.iterdir()] == ["points"]
+    per_repeat = [
+        (method, size) for size in (1, 2) for method in ("ONNX Runtime", "session per event", "PyTorch")
+    ]
+    assert python_calls == [*per_repeat, *per_repeat[:3]]
+    first = json.loads((tmp_path / "points/ONNX_Runtime_CPU_1_1.json").read_text())
+    assert [measurement["load_ms"] for measurement in first["measurements"]] == [2.0, 8.0]
+
+    cmsrun = python_cmsrun()
+    python_calls.clear()
+    record = measure(cmsrun, tmp_path, **once)
+    assert python_calls == [*per_repeat[3:], *per_repeat]  # the rest of the second repeat, and the third
+    assert len(cmsrun.calls) == 2 * (1 + 2)
+    assert {p["repeats"] for p in record["points"] if p["status"] == "ok"} == {3}
+    samples = pd.read_parquet(tmp_path / "samples.parquet").query("method == 'ONNX Runtime' and batch == 1")
+    assert samples.query("quantity == 'load_ms'")["value"].tolist() == [2.0, 8.0, 2.0 + 3]
+    assert point(record, "cmsRun", 2)["start_s"] == pytest.approx(python_cmsrun.start_s)
+    assert not (tmp_path / "points").exists()
+
+
+def test_points_of_other_code_are_measured_anew(measure, python_cmsrun, python_calls, tmp_path):
+    class KilledLater(python_cmsrun):
+        def __call__(self, arguments, log):
+            if len(self.calls) == 2:
+                raise Killed
+            return super().__call__(arguments, log)
+
+    for code in ("first", "second"):
+        with pytest.raises(Killed):
+            measure(KilledLater(), tmp_path, code, batch_sizes=[1], threads=[1])
+    assert len(python_calls) == 2 * 3
+
+
+STATE = {"code": "a", "model_sha256": ["b"], "machine": {"cpu": {"model": "c"}}, "settings": {"repeats": 3}}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"code": "b"},
+        {"model_sha256": ["c"]},
+        {"machine": {"cpu": {"model": "d"}}},
+        {"settings": {"repeats": 4}},
+    ],
+)
+def test_record_is_good_for_one_state(tmp_path, other):
+    Records(tmp_path, STATE).write("a point", {"value": 1})
+    assert Records(tmp_path, {**STATE}).read("a point")["value"] == 1
+    assert Records(tmp_path, {**STATE, **other}).read("a point") is None
+    (tmp_path / "a_point.json").write_text("[1")
+    assert Records(tmp_path, STATE).read("a point") is None
+
+
+def test_only_own_records_are_removed(tmp_path):
+    records = Records(tmp_path / "points", STATE)
+    records.write("mine", {})
+    (tmp_path / "points/other.json").write_text("{}")
+    records.remove()
+    assert [path.name for path in (tmp_path / "points").iterdir()] == ["other.json"]
+
+
+def test_machine_is_the_same_a_minute_later():
+    now = machine()
+    later = {**now, "cpu": {**now["cpu"], "mhz": 1.0, "load_average": 99.0}}
+    assert lasting(later) == lasting(now)
+    assert lasting({**now, "gpus": [{"name": "another"}]}) != lasting(now)
+
+
 def test_wrong_model_is_one_clear_error(trained, ntuple, reference, python_cmsrun, tmp_path):
-    outputs = [tmp_path / name for name in ("benchmark.json", "samples.parquet", "figures")]
+    subject = Subject(trained, tmp_path / "no.onnx", {ntuple: ntuple.stem}, reference)
     with pytest.raises(E2EError, match="no such model"):
-        benchmark(
-            trained,
-            tmp_path / "no.onnx",
-            {ntuple: ntuple.stem},
-            reference,
-            python_cmsrun(),
-            SETTINGS,
-            *outputs,
-        )
+        benchmark(subject, python_cmsrun(), SETTINGS, outputs(tmp_path))
     assert not list(tmp_path.iterdir())
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 from script import CFG, logged
 
 with logged(snakemake.log[0]):
-    from e2e.benchmark.run import benchmark
+    from e2e.benchmark.run import Outputs, Subject, benchmark
     from e2e.deploy import cmssw
 
     def cmsrun(arguments, log):
@@ -11,14 +11,20 @@ with logged(snakemake.log[0]):
         return cmssw.run(area.name, area, CFG, arguments, log, snakemake.params.cmssw)
 
     benchmark(
-        snakemake.input.torch,
-        snakemake.input.onnx,
-        dict(zip(snakemake.input.ntuples, snakemake.params.samples, strict=True)),
-        snakemake.input.scores,
+        Subject(
+            snakemake.input.torch,
+            snakemake.input.onnx,
+            dict(zip(snakemake.input.ntuples, snakemake.params.samples, strict=True)),
+            snakemake.input.scores,
+            own_columns=snakemake.params.hcal_columns == "own",
+        ),
         cmsrun,
         snakemake.params.settings,
-        snakemake.output.record,
-        snakemake.output.samples,
-        snakemake.output.figures,
-        own_columns=snakemake.params.hcal_columns == "own",
+        Outputs(
+            snakemake.output.record,
+            snakemake.output.samples,
+            snakemake.output.figures,
+            snakemake.params.points,
+        ),
+        code=f"{snakemake.params.code} {snakemake.params.area} {snakemake.params.cmssw}",
     )

@@ -14,6 +14,10 @@ _PACKAGES = ("torch", "onnx", "numpy", "ROOT", "numba", "pyarrow", "uproot", "aw
 _INSTRUCTIONS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
 
 
+# Of a machine's record: what is another from one minute to the next.
+_VARYING = ("mhz", "load_average")
+
+
 def machine() -> dict[str, Any]:
     """CPU, memory, kernel, GPUs with their driver, and versions; what cannot be found out is None."""
     cpu = _cpu_info()
@@ -36,6 +40,11 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {name: found for name in packages if (found := _version(name))},
     }
+
+
+def lasting(machine: dict[str, Any]) -> dict[str, Any]:
+    """A machine's record without what varies by itself: equal for all runs on an unchanged machine."""
+    return {**machine, "cpu": {key: value for key, value in machine["cpu"].items() if key not in _VARYING}}
 
 
 def _cpu_info() -> dict[str, str]:

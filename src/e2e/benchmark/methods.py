@@ -80,7 +80,8 @@ def in_cmsrun(
     """
     scores, timing = folder / "scores.root", folder / "timing.json"
     walls, module_times = {}, {}
-    for events in (batch.events // 5, batch.events):
+    few, many = batch.events // 5, batch.events
+    for events in (few, many):
         cost = cmsrun(
             [
                 f"inputFiles=file:{batch.ntuple}",
@@ -96,7 +97,6 @@ def in_cmsrun(
         walls[events] = cost.wall_s
         module_times[events] = {m["label"]: m["time_real"] for m in read_json(timing)["modules"]}
 
-    few, many = walls
     modules_ms = {
         label: (time - module_times[few][label]) / (many - few) for label, time in module_times[many].items()
     }
@@ -106,7 +106,7 @@ def in_cmsrun(
     return {
         "calls_ms": [modules_ms["e2eTagger"]],
         "modules_ms": modules_ms,
-        "walls_s": walls,
+        "walls_s": [list(wall) for wall in walls.items()],
         "peak_rss_bytes": cost.peak_rss_bytes,
         "values": table[batch.output].to_numpy().reshape(batch.values.shape),
     }

@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from e2e.benchmark.inputs import Batch, prepare
-from e2e.benchmark.machine import machine
+from e2e.benchmark.machine import lasting, machine
 from e2e.benchmark.methods import BARE, CMSRUN, PER_EVENT, CmsRun, in_cmsrun, in_python, without_device
+from e2e.benchmark.records import Records
 from e2e.benchmark.statistics import band, line, percentiles
 from e2e.data.scores import read_scores
 from e2e.deploy.contract import Contract, load_contract
@@ -47,6 +48,21 @@ class Point:
     measurements: list[dict[str, Any]] = field(default_factory=list)
     failure: str | None = None
 
+    @property
+    def setting(self) -> dict[str, Any]:
+        """What sets this point apart from the others of a record."""
+        return {
+            "method": self.method,
+            "provider": self.provider,
+            "threads": self.threads,
+            "batch": self.batch.size,
+        }
+
+    @property
+    def name(self) -> str:
+        """The setting in one word."""
+        return "_".join(map(str, self.setting.values()))
+
     def repeat(self) -> None:
         """Measure once more, unless there is no device or it failed before."""
         if self.unavailable or self.failure:
@@ -64,12 +80,7 @@ class Point:
 
     def summary(self) -> dict[str, Any]:
         """The point as it stands in the record: its setting, its status, and its numbers if it has any."""
-        setting = {
-            "method": self.method,
-            "provider": self.provider,
-            "threads": self.threads,
-            "batch": self.batch.size,
-        }
+        setting = self.setting
         if self.unavailable:
             return {**setting, "status": "no device", "reason": self.unavailable}
         if self.failure:
@@ -97,7 +108,7 @@ class Point:
 
     def _cmsrun(self) -> dict[str, Any]:
         """Throughput by a line through the wall times of all runs; the time of each module in an event."""
-        walls = [wall for runs in self._each("walls_s") for wall in runs.items()]
+        walls = [wall for runs in self._each("walls_s") for wall in runs]
         seconds, error, start = line(*zip(*walls, strict=True))
         many = max(events for events, _ in walls)
         if not seconds > error:
@@ -120,15 +131,14 @@ class Point:
 
     def samples(self) -> Iterator[dict[str, Any]]:
         """The raw samples, one row each."""
-        setting = {name: getattr(self, name) for name in ("method", "provider", "threads")}
         for repeat, measurement in enumerate(self.measurements):
-            row = {**setting, "batch": self.batch.size, "repeat": repeat}
+            row = {**self.setting, "repeat": repeat}
             for value in measurement["calls_ms"]:
                 yield {**row, "quantity": "call_ms", "value": value}
             for name in ("objects_per_s", "peak_rss_bytes", "load_ms", "first_ms"):
                 if name in measurement:
                     yield {**row, "quantity": name, "value": float(measurement[name])}
-            for events, wall in measurement.get("walls_s", {}).items():
+            for events, wall in measurement.get("walls_s", ()):
                 yield {**row, "quantity": f"wall_s of {events} events", "value": wall}
 
     def _each(self, name: str) -> list[Any]:
@@ -138,44 +148,68 @@ class Point:
         return np.concatenate(self._each("calls_ms"))
 
 
+@dataclass(frozen=True)
+class Subject:
+    """What is measured: a model as it was trained and as it was exported, and objects for it.
+
+    ``reference`` is the scores table of its test objects, whose events are in ``ntuples``: files by name with
+    their samples. ``own_columns``: see ``convert``.
+    """
+
+    model_pt: str | Path
+    model_onnx: str | Path
+    ntuples: Mapping[str | Path, str]
+    reference: str | Path
+    own_columns: bool = False
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a benchmark writes: ``record`` (JSON), raw ``samples`` (parquet), and a folder of ``figures``.
+
+    ``points`` is a folder that is there while the benchmark is under way.
+    """
+
+    record: str | Path
+    samples: str | Path
+    figures: str | Path
+    points: str | Path
+
+
 def benchmark(
-    model_pt: str | Path,
-    model_onnx: str | Path,
-    ntuples: Mapping[str | Path, str],
-    reference: str | Path,
-    cmsrun: CmsRun,
-    settings: Mapping[str, Any],
-    record: str | Path,
-    samples: str | Path,
-    figures: str | Path,
-    own_columns: bool = False,
+    subject: Subject, cmsrun: CmsRun, settings: Mapping[str, Any], outputs: Outputs, code: str = ""
 ) -> dict[str, Any]:
-    """Measure a model by every method; write record (JSON), raw samples (parquet) and a folder of figures.
+    """Measure a model by every method, and write ``outputs``; returns the record.
 
-    ``reference`` is the scores table of the test objects: inputs are made from their events in
-    ``ntuples``, which are files by name with their samples, and all timed scores (masses of a regression)
-    are compared with it.
-    ``cmsrun(arguments, log)`` runs cmsRun on the packages' configuration. ``settings`` holds
-    ``batch_sizes`` (objects an event), ``threads`` (of cmsRun), ``repeats`` and ``events`` (the most that
-    Python is timed on in a repeat; cmsRun takes up to ten times as many). ``own_columns``: see ``convert``.
+    All timed scores (masses of a regression) are compared with the reference. ``cmsrun(arguments, log)`` runs
+    cmsRun on the packages' configuration. ``settings`` holds ``batch_sizes`` (objects an event), ``threads``
+    (of cmsRun), ``repeats`` and ``events`` (the most that Python is timed on in a repeat; cmsRun takes up to
+    ten times as many).
 
-    A point that fails is recorded with its reason, and so is a provider without a device.
+    Each point's record is written as it grows: after a kill, the same call measures what is missing. A point
+    measured with other ``code`` (any text that changes with library and area), model, objects, machine or
+    settings is measured anew. A point that fails is recorded with its reason, and so is a provider without a
+    device.
 
     Raises:
         E2EError: the model, the reference or the ntuples cannot be used; nothing is written.
     """
-    contract = load_contract(model_onnx)
-    table = read_scores(reference, [output.name for output in contract.outputs])
+    contract = load_contract(subject.model_onnx)
+    table = read_scores(subject.reference, [output.name for output in contract.outputs])
     with temporary_folder() as folder:
         sizes, calls = settings["batch_sizes"], settings["events"]
-        batches = prepare(contract, ntuples, table, sizes, calls, folder, own_columns)
-        points = list(
-            _points(Path(model_pt), Path(model_onnx), contract, cmsrun, settings["threads"], batches, folder)
-        )
-        for repeat in range(settings["repeats"]):
-            print(f"benchmark: repeat {repeat + 1} of {settings['repeats']}", file=sys.stderr, flush=True)
-            for point in points:  # methods take turns, so that what disturbs the machine disturbs them all
-                point.repeat()
+        batches = prepare(contract, subject.ntuples, table, sizes, calls, folder, subject.own_columns)
+        points = list(_points(subject, contract, cmsrun, settings["threads"], batches, folder))
+        measured_with = {
+            "code": code,
+            "model_sha256": [contract.sha256, sha256(subject.model_pt)],
+            "reference_sha256": sha256(subject.reference),
+            "frames_sha256": [sha256(batch.frames) for batch in batches],
+            "machine": lasting(machine()),
+            "settings": dict(settings),
+        }
+        records = Records(Path(outputs.points), measured_with)
+        _measure(points, settings["repeats"], records)
 
     origin = contract.training_data["origin"]
     content = {
@@ -183,25 +217,46 @@ def benchmark(
         "task": contract.task.name,
         "model": contract.model,
         "model_sha256": contract.sha256,
-        "reference_sha256": sha256(reference),
+        "reference_sha256": sha256(subject.reference),
         "origin": origin,
         "git_revision": git_revision(),
         "machine": machine(),
         "settings": dict(settings),
         "points": [point.summary() for point in points],
     }
-    with whole_folder(figures) as drawn, whole(samples) as raw:
+    with whole_folder(outputs.figures) as drawn, whole(outputs.samples) as raw:
         processor = content["machine"]["cpu"]["model"]
         draw(content["points"], style.events(origin), contract.model, processor, drawn)
         columns = ["method", "provider", "threads", "batch", "repeat", "quantity", "value"]
         pd.DataFrame([row for point in points for row in point.samples()], columns=columns).to_parquet(raw)
-        write_json(record, content)
+        write_json(outputs.record, content)
+    records.remove()
     return content
 
 
+def _measure(points: Sequence[Point], repeats: int, records: Records) -> None:
+    """Measure all points ``repeats`` times, but for what ``records`` has of an earlier run that was ended."""
+    for point in points:
+        if kept := records.read(point.name):
+            point.measurements += kept["measurements"]
+    if done := sum(len(point.measurements) for point in points):
+        _say(f"{done} measurements are kept from a run that was ended")
+    for repeat in range(repeats):
+        _say(f"repeat {repeat + 1} of {repeats}")
+        for point in points:  # methods take turns, so that what disturbs the machine disturbs them all
+            if len(point.measurements) > repeat:
+                continue
+            point.repeat()
+            if len(point.measurements) > repeat:
+                records.write(point.name, {**point.setting, "measurements": point.measurements})
+
+
+def _say(what: str) -> None:
+    print(f"benchmark: {what}", file=sys.stderr, flush=True)
+
+
 def _points(
-    model_pt: Path,
-    model_onnx: Path,
+    subject: Subject,
     contract: Contract,
     cmsrun: CmsRun,
     threads: Sequence[int],
@@ -210,6 +265,7 @@ def _points(
 ) -> Iterator[Point]:
     """All points: each method at every batch size with one thread, and cmsRun with more at one batch size."""
     threads_batch = min(batches, key=lambda batch: abs(batch.size - THREADS_BATCH))
+    model_pt, model_onnx = Path(subject.model_pt), Path(subject.model_onnx)
     models = {BARE: model_onnx, PER_EVENT: model_onnx, contract.trained_with: model_pt}
     for provider in PROVIDERS.values():
         unavailable = _unavailable(model_onnx, provider)
