@@ -9,6 +9,7 @@ from sklearn.neighbors import NearestNeighbors
 from e2e.data import views
 from e2e.data.store import Samples
 from e2e.errors import E2EError
+from e2e.geometry import CELL
 from e2e.tasks import Channel, Crop
 
 CHANNELS = (Channel("tracksPt", "GeV"), Channel("tracksDz", "cm"), Channel("energy", "GeV"))
@@ -87,7 +88,7 @@ def test_points_are_the_leading_pixels(hits, k):
 
 def test_coordinates_are_relative_to_the_seed():
     cloud = views.points(make([{7: 3.0, 19: 2.0}]), 2, CROP)
-    np.testing.assert_allclose(cloud.coordinates[0], [[0, 0], [2 * views.CELL, 2 * views.CELL]], rtol=1e-6)
+    np.testing.assert_allclose(cloud.coordinates[0], [[0, 0], [2 * CELL, 2 * CELL]], rtol=1e-6)
     assert cloud.coordinates.dtype == np.float32
 
 

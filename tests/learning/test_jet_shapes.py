@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from e2e.data.store import Samples
-from e2e.data.views import CELL
+from e2e.geometry import CELL
 from e2e.learning.jet_shapes import calorimetric_mass, jet_shapes
 from e2e.tasks import ECAL, QUARK_GLUON, TAU, TRACK_D0, TRACK_DZ, TRACK_PT, Task
 

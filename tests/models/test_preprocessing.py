@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from e2e.data.views import CELL
 from e2e.errors import E2EError
+from e2e.geometry import CELL
 from e2e.models.preprocessing import Energies, JetFeatures, Moments, RoadMaps, TowerMaps, shares
 from e2e.tasks import ELECTRON_PHOTON, QUARK_GLUON, TAU, Crop, Task
 

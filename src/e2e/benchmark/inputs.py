@@ -77,7 +77,7 @@ def prepare(
     """
     task, output = contract.task, contract.outputs[0].name
     reference = reference.rename(columns={output: "value"})
-    found = list(islice(_test_events(task, ntuples, reference, calls, own_columns), calls))
+    found = list(islice(scored_events(task, ntuples, reference, calls, own_columns), calls))
     if not found:
         first = next(iter(ntuples))
         raise E2EError(f"none of the {len(reference)} scored objects is in the ntuples ({first}, ...)")
@@ -103,8 +103,12 @@ def prepare(
     return batches
 
 
-def _test_events(
-    task: Task, ntuples: Mapping[str | Path, str], reference: pd.DataFrame, most: int, own_columns: bool
+def scored_events(
+    task: Task,
+    ntuples: Mapping[str | Path, str],
+    reference: pd.DataFrame,
+    most: int,
+    own_columns: bool = False,
 ) -> Iterator[TestEvent]:
     """Events of the ntuples that are in ``reference``, in equal shares from each file."""
     scored = dict(iter(reference.groupby(EVENT)[["object", "value"]]))

@@ -28,6 +28,7 @@ from torch import nn
 from e2e import models, tasks
 from e2e.benchmark.machine import machine
 from e2e.benchmark.statistics import band
+from e2e.benchmark.training import Training, synchronize
 from e2e.config import read
 from e2e.data import ntuple, split, store
 from e2e.data.convert import convert
@@ -401,32 +402,6 @@ def converting(source: Path, task: Task, folder: Path, sizes: Sizes) -> list[Com
 
 
 # The loader, and the network that it feeds.
-
-
-def synchronize(device: torch.device) -> None:
-    """Wait for what a device was given to do."""
-    if device.type != "cpu":
-        torch.accelerator.synchronize(device)
-
-
-class Training:
-    """Steps of training a network on a device, on one batch again and again."""
-
-    def __init__(self, network: nn.Module, frames: torch.Tensor, device: str):
-        self.network = network.to(device, memory_format=torch.channels_last).train()
-        self.frames = frames.to(device)
-        self.target = (torch.arange(len(frames), device=device) % 2).float()
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), fused=True)
-        self()
-
-    def __call__(self, steps: int = 1) -> int:
-        for _ in range(steps):
-            self.optimizer.zero_grad()
-            logit = self.network(self.frames)
-            nn.functional.binary_cross_entropy_with_logits(logit, self.target).backward()
-            self.optimizer.step()
-        synchronize(self.frames.device)
-        return steps * len(self.frames)
 
 
 def network(name: str, settings: Mapping[str, Any]) -> tuple[Task, str, nn.Module]:

@@ -77,19 +77,20 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
     inputs = np.load(request["frames"])[: request["calls"]]
     provider = PROVIDERS[request["provider"]]
     opener = METHODS[request["method"]]()  # imports its library: no part of loading the model
-    call, load_ms = _timed(lambda: opener(request["model"], provider))
-    first_ms, *_ = [_timed(lambda: call(inputs[0]))[1] for _ in range(WARM_UP)]
-    timed = [_timed(lambda batch=batch: call(batch)) for batch in inputs]
-    np.save(request["values"], np.stack([values for values, _ in timed]))
+    call, load_ms = timed(lambda: opener(request["model"], provider))
+    first_ms, *_ = [timed(lambda: call(inputs[0]))[1] for _ in range(WARM_UP)]
+    calls = [timed(lambda batch=batch: call(batch)) for batch in inputs]
+    np.save(request["values"], np.stack([values for values, _ in calls]))
     return {
         "load_ms": load_ms,
         "first_ms": first_ms,
-        "calls_ms": [milliseconds for _, milliseconds in timed],
+        "calls_ms": [milliseconds for _, milliseconds in calls],
         "peak_rss_bytes": peak_rss_bytes(),
     }
 
 
-def _timed(action: Callable[[], Any]) -> tuple[Any, float]:
+def timed(action: Callable[[], Any]) -> tuple[Any, float]:
+    """What an action gives, and how long it takes, in ms."""
     start = time.perf_counter_ns()
     result = action()
     return result, (time.perf_counter_ns() - start) / 1e6

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2e.errors import E2EError
+from e2e.geometry import CELL
 from e2e.tasks import Crop
 
 if TYPE_CHECKING:
     from e2e.data.store import Samples
 
-CELL = 2 * np.pi / 360  # of a crystal of the barrel, in phi [rad] and, to 0.5 %, in eta
 
 _compiled = numba.njit(cache=True, nogil=True)  # others work on while a thread makes a view
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2e.data.store import Samples
-from e2e.data.views import CELL
+from e2e.geometry import CELL
 from e2e.models.preprocessing import JET_RADIUS, PROMPT_DZ_CM, TOWER
 from e2e.tasks import ECAL, HCAL, PIXELS, TRACK_D0, TRACK_DZ, TRACK_PT, Channel, Crop
 

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile
 
 import numpy as np
@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from e2e import models
-from e2e.data.store import Samples
 from e2e.errors import E2EError
 from e2e.files import whole
 from e2e.tasks import task
 from e2e.typed import build
+
+if TYPE_CHECKING:
+    from e2e.data.store import Samples
 
 FORMAT = 1
 

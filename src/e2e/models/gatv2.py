@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from e2e.data.views import CELL
 from e2e.errors import E2EError
+from e2e.geometry import CELL
 from e2e.models import graph
 from e2e.models.layers import perceptron
 from e2e.models.network import Network

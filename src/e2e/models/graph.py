@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from e2e.data.views import CELL
 from e2e.errors import E2EError
+from e2e.geometry import CELL
 from e2e.models.preprocessing import JetFeatures, shares
 from e2e.tasks import Task
 
@@ -41,7 +41,7 @@ class Points(nn.Module):
 
     Points are pixels with a hit, ordered by the sum of their channels in GeV, and by pixel where sums are
     equal. Features [N, k, ``features``] are ``JetFeatures`` and the share of the crop's energy of each of its
-    energies, eta and phi relative to the seed (in cells of ``views.CELL`` rad) and their length. Cells
+    energies, eta and phi relative to the seed (in cells of ``geometry.CELL`` rad) and their length. Cells
     float32 [N, k, 2] are whole numbers (row, column), relative to the seed. Raises E2EError for more points
     than there are pixels, or other channels than a jet's.
     """

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from e2e.data.views import CELL
 from e2e.errors import E2EError
+from e2e.geometry import CELL
 from e2e.tasks import ECAL, HCAL, TRACK_D0, TRACK_DZ, TRACK_PT, Crop, Task
 
 # About the noise of one barrel crystal (40 MeV): below it the scaled energy is linear, above it logarithmic.
