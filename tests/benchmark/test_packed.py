@@ -20,6 +20,7 @@ from e2e.data.stream import Stream
 from e2e.deploy import cmssw
 from e2e.deploy.providers import CPU
 from e2e.errors import E2EError
+from e2e.files import MARK, sha256
 from e2e.tasks import ELECTRON_PHOTON as TASK
 
 REPOSITORY = Path(__file__).parents[2]
@@ -71,6 +72,11 @@ def test_pack_holds_test_objects_and_what_is_expected_of_them(run, packed_run):
         scores.loc[list(zip(stream.objects["event"], stream.objects["object"], strict=True))],
     )
     assert sum(path.stat().st_size for path in packed_run.rglob("*") if path.is_file()) < 60_000_000
+    named = json.loads((packed_run / "pack.json").read_text())["sha256"]  # so that records know the pack
+    files = [
+        path for path in packed_run.rglob("*") if path.is_file() and path.name not in ("pack.json", MARK)
+    ]
+    assert named == {str(path.relative_to(packed_run)): sha256(path) for path in files}
 
 
 def test_pack_that_is_too_large_is_not_made(run, tmp_path):

@@ -26,7 +26,7 @@ from e2e.data.store import IDENTITY
 from e2e.data.stream import Stream
 from e2e.deploy.contract import Contract, json_beside, load_contract
 from e2e.errors import E2EError
-from e2e.files import local_path, whole_folder, write_json
+from e2e.files import local_path, sha256, whole_folder, write_json
 from e2e.version import git_revision
 
 OBJECTS = 512
@@ -44,11 +44,16 @@ def pack(run: Path, folder: Path, largest: int = LARGEST) -> dict[str, Any]:
         tasks = {path.name: _task(path, made / path.name) for path in sorted(run.iterdir()) if _models(path)}
         if not tasks:
             raise E2EError(f"{run}: no exported model with scores; make them with `make all`")
-        content = {"format": 1, "git_revision": git_revision(), "run": run.resolve().name, "tasks": tasks}
-        write_json(made / "pack.json", content)
-        sizes = {
-            str(path.relative_to(made)): path.stat().st_size for path in made.rglob("*") if path.is_file()
+        files = sorted(path for path in made.rglob("*") if path.is_file())
+        content = {
+            "format": 1,
+            "git_revision": git_revision(),
+            "run": run.resolve().name,
+            "tasks": tasks,
+            "sha256": {str(path.relative_to(made)): sha256(path) for path in files},
         }
+        write_json(made / "pack.json", content)
+        sizes = {str(path.relative_to(made)): path.stat().st_size for path in files}
         if sum(sizes.values()) > largest:
             worst = max(sizes, key=sizes.__getitem__)
             raise E2EError(

@@ -169,6 +169,7 @@ def cmsrun(pack: Path, provider: Provider) -> Iterator[Point]:
     from e2e.deploy import cmssw
     from e2e.files import temporary_folder
 
+    found = [model for model in models(pack) if (model.folder / "events.root").exists()]
     area = Path(os.environ.get("E2E_AREA") or REPOSITORY / "results/cmssw" / HOST)
     if "E2E_AREA" not in os.environ:
         log = area.with_name("logs") / f"{HOST}.log"
@@ -191,9 +192,8 @@ def cmsrun(pack: Path, provider: Provider) -> Iterator[Point]:
                 point.repeat()
         return {**model.setting, "model_sha256": contract.sha256, **point.summary()}
 
-    for model in models(pack):
-        if (model.folder / "events.root").exists():
-            yield f"cmsrun_{model.name}", partial(measured, model)
+    for model in found:
+        yield f"cmsrun_{model.name}", partial(measured, model)
 
 
 def loader(pack: Path, provider: Provider) -> Iterator[Point]:
