@@ -50,17 +50,18 @@ notebooks-pdf: config .venv/installed  ## the notebooks as results/<run>/<task>/
 	@snakemake --cores $(CORES) notebooks_pdf --configfile "$(CONFIG)"
 
 bench-reading: config .venv/installed  ## how fast data move, against what others do: results/benchmark/reading.{json,png}, some minutes
-	@python -m e2e.benchmark.reading results/benchmark/reading.json results/benchmark/reading.png --config "$(CONFIG)"
+	@python -m e2e.report.reading results/benchmark/reading.json results/benchmark/reading.png --config "$(CONFIG)"
 
 test: .venv/installed  ## lint and the fast tests
 	@$(MAKE) lint
-	@pytest
+	@pytest -n auto --maxprocesses 8 --dist loadfile
 
 test-slow: .venv/installed  ## the tests that take minutes: sanitizers, ONNX Runtime 1.17, killed jobs, the container
 	@pytest -m slow
 
 lint: .venv/installed
 	@ruff check . && ruff format --check .
+	@lint-imports --no-logo --no-cache
 	@snakefmt --check Snakefile rules
 	@snakemake --lint
 	@clang-format --dry-run --Werror $$(find cmssw tests/cmssw -name '*.cc' -o -name '*.h')

@@ -10,7 +10,7 @@ sys.path.insert(0, str(REPOSITORY / "src"))
 
 import matplotlib  # noqa: E402
 
-from e2e.notebooks.results import Results, latest  # noqa: E402
+from e2e.report.notebooks.results import Results, latest  # noqa: E402
 
 # Two panels side by side, 14 inches, are as wide as the page.
 matplotlib.rcParams["figure.dpi"] = 64

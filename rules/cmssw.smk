@@ -70,7 +70,7 @@ rule agreement:
     resources:
         mem_mb=memory(2000),
     params:
-        code=library("deploy/agreement.py", "plots/agreement.py"),
+        code=library("deploy/agreement.py", "report/agreement.py"),
         samples=file_samples,
     script:
         "../workflow/scripts/agreement.py"

@@ -7,11 +7,10 @@ from snakemake.cli import get_argument_parser
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
-from e2e import runs
+from e2e import imports, runs
 from e2e.config import schema, validate
 from e2e.deploy.releases import check
 from e2e.errors import E2EError
-from e2e.imports import imported
 from e2e.models import tensorflow
 
 REPOSITORY = Path(workflow.basedir)
@@ -233,13 +232,13 @@ def area_code():
 
 
 def library(*modules):
-    """Digest of modules of the library, and of all that they import of it."""
-    return digest(*(f"src/e2e/{module}" for module in imported(*modules)))
+    """Parameter: what modules of the library, and all that they import of it, say."""
+    return lambda wildcards: imports.digest(*modules)
 
 
 def simulation_code(wildcards):
     electrons = wildcards.task == "electron_photon"
-    return library(f"simulation/{'electron_photon' if electrons else 'jets'}.py")
+    return imports.digest(f"simulation/{'electron_photon' if electrons else 'jets'}.py")
 
 
 def model_settings(wildcards):
@@ -270,12 +269,15 @@ def category(name):
 
 def training_code(wildcards):
     """What the weights depend on: the trainer and this architecture, not the other ones."""
-    file = f"models/{model_settings(wildcards)['architecture']}.py"
+    architecture = model_settings(wildcards)["architecture"]
+    file = f"models/{architecture}.py"
     if not (REPOSITORY / "src/e2e" / file).exists():
         raise WorkflowError(
             f"model {wildcards.model} of task {wildcards.task}: its architecture needs a file src/e2e/{file}"
         )
-    return library("learning/train.py", file)
+    return imports.digest(
+        "learning/train.py", f"learning/{tensorflow.loop_of(architecture)}.py", file
+    )
 
 
 def of_each_model(path):
@@ -315,13 +317,10 @@ def data_outputs():
     return outputs
 
 
-CLASSIFICATION = "electron_photon|quark_gluon|tau"
-MASSES = "mass_regression"
-
-
 def model_results(wildcards):
     """What the notebook of a task reads of its models."""
     names = ["metrics.json", "scores.parquet", "history.csv", "training_time.json"]
+    names += ["figures"]
     if has_ntuples(wildcards.task):
         names += ["agreement.json", "benchmark/benchmark.json"]
     task, models = f"results/{RUN}/{wildcards.task}", model_names(wildcards)
@@ -331,11 +330,12 @@ def model_results(wildcards):
 def notebook_code(wildcards):
     return [
         digest(f"notebooks/{wildcards.task}.ipynb", "notebooks/start.py"),
-        library(
-            "notebooks/tables.py",
-            "plots/regression.py",
-            "plots/samples.py",
-            "plots/side_by_side.py",
+        imports.digest(
+            "report/notebooks/tables.py",
+            "report/masses.py",
+            "report/performance.py",
+            "report/samples.py",
+            "report/side_by_side.py",
         ),
     ]
 
@@ -357,7 +357,7 @@ def final_outputs():
             outputs.append(f"results/{RUN}/{task}/comparison.json")
         for model in models:
             folder = f"results/{RUN}/{task}/{model}"
-            names = ["metrics.json", "model.json"]
+            names = ["metrics.json", "figures", "model.json"]
             if has_ntuples(task):
                 names += ["agreement.json", "benchmark/benchmark.json"]
             if config["repeats"] > 1:

@@ -27,7 +27,7 @@ rule compare:
     resources:
         mem_mb=memory(2000),
     params:
-        code=library("comparison.py", "plots/comparison.py"),
+        code=library("report/comparison.py"),
         models=model_names,
     script:
         "../workflow/scripts/compare.py"

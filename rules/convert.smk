@@ -70,6 +70,6 @@ rule displays:
     resources:
         mem_mb=memory(2000),
     params:
-        code=library("plots/displays.py"),
+        code=library("report/displays.py"),
     script:
         "../workflow/scripts/displays.py"

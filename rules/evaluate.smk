@@ -29,81 +29,60 @@ rule evaluate:
     output:
         scores="results/{run}/{task}/{model}/scores.parquet",
         metrics="results/{run}/{task}/{model}/metrics.json",
-        roc=report(
-            "results/{run}/{task}/{model}/roc.pdf",
-            caption="../workflow/report/roc.rst",
-            category=category("Performance"),
-            subcategory="{task}",
-            labels={"model": "{model}", "figure": "ROC curve"},
-        ),
-        figures=report(
-            directory("results/{run}/{task}/{model}/figures"),
-            patterns=["{figure}.png"],
-            caption="../workflow/report/evaluation.rst",
-            category=category("Performance"),
-            subcategory="{task}",
-            labels={"model": "{model}", "figure": "{figure}"},
-        ),
+        explained="results/{run}/{task}/{model}/explained.npz",
     log:
         "results/{run}/{task}/logs/{model}/evaluate.log",
     benchmark:
         "results/{run}/{task}/resources/{model}/evaluate.tsv"
-    wildcard_constraints:
-        task=CLASSIFICATION,
     conda:
         "../envs/e2e.yaml"
     threads: 1
     resources:
         mem_mb=memory(4000),
     params:
-        code=library(
-            "learning/evaluate.py", "plots/evaluation.py", "plots/side_by_side.py"
-        ),
+        code=library("learning/evaluation.py"),
     script:
         "../workflow/scripts/evaluate.py"
 
 
-rule evaluate_masses:
+rule performance:
     input:
-        stores=stores,
-        split="results/{run}/{task}/split.parquet",
-        model="results/{run}/{task}/{model}/model.pt",
-        reference="results/{run}/{task}/bdt/scores.parquet",
-    output:
-        scores="results/{run}/{task}/{model}/scores.parquet",
         metrics="results/{run}/{task}/{model}/metrics.json",
-        errors=report(
-            "results/{run}/{task}/{model}/errors.pdf",
-            caption="../workflow/report/errors.rst",
-            category=category("Performance"),
+        scores="results/{run}/{task}/{model}/scores.parquet",
+        explained="results/{run}/{task}/{model}/explained.npz",
+        history="results/{run}/{task}/{model}/history.csv",
+        reference="results/{run}/{task}/bdt/metrics.json",
+        reference_scores="results/{run}/{task}/bdt/scores.parquet",
+    output:
+        history=report(
+            "results/{run}/{task}/{model}/history.png",
+            caption="../workflow/report/history.rst",
+            category=category("Training"),
             subcategory="{task}",
-            labels={"model": "{model}", "figure": "errors"},
+            labels={"model": "{model}", "figure": "training history"},
         ),
         figures=report(
             directory("results/{run}/{task}/{model}/figures"),
             patterns=["{figure}.png"],
-            caption="../workflow/report/masses.rst",
+            caption="../workflow/report/performance.rst",
             category=category("Performance"),
             subcategory="{task}",
             labels={"model": "{model}", "figure": "{figure}"},
         ),
     log:
-        "results/{run}/{task}/logs/{model}/evaluate.log",
+        "results/{run}/{task}/logs/{model}/performance.log",
     benchmark:
-        "results/{run}/{task}/resources/{model}/evaluate.tsv"
-    wildcard_constraints:
-        task=MASSES,
+        "results/{run}/{task}/resources/{model}/performance.tsv"
     conda:
         "../envs/e2e.yaml"
     threads: 1
     resources:
-        mem_mb=memory(4000),
+        mem_mb=memory(1000),
     params:
-        code=library(
-            "learning/regression.py", "plots/regression.py", "plots/side_by_side.py"
-        ),
+        code=library("report/performance.py", "report/history.py"),
+        channels=channels,
     script:
-        "../workflow/scripts/evaluate_masses.py"
+        "../workflow/scripts/performance.py"
 
 
 rule repeats:
@@ -130,6 +109,6 @@ rule repeats:
     resources:
         mem_mb=memory(1000),
     params:
-        code=library("learning/repeats.py", "plots/repeats.py"),
+        code=library("report/repeats.py", "learning/repeats.py"),
     script:
         "../workflow/scripts/repeats.py"

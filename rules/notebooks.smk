@@ -50,7 +50,7 @@ rule notebook_html:
     resources:
         mem_mb=memory(1000),
     params:
-        code=library("notebooks/publish.py"),
+        code=library("report/notebooks/publish.py"),
     script:
         "../workflow/scripts/notebook_html.py"
 
@@ -71,7 +71,7 @@ rule notebook_pdf:
     resources:
         mem_mb=memory(2000),
     params:
-        code=library("notebooks/publish.py"),
+        code=library("report/notebooks/publish.py"),
     script:
         "../workflow/scripts/notebook_pdf.py"
 

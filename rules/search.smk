@@ -25,7 +25,7 @@ rule search:
         mem_mb=memory(6000),
     params:
         code=training_code,
-        search=library("learning/search.py", "plots/search.py"),
+        search=library("learning/search.py"),
         settings=model_settings,
         channels=channels,
         budget=config["search"],

@@ -45,8 +45,8 @@ rule validate_simulation:
         code=library(
             "simulation/validation.py",
             "simulation/jet_validation.py",
-            "plots/simulation.py",
-            "plots/jet_simulation.py",
+            "report/validation.py",
+            "report/jet_validation.py",
         ),
     script:
         "../workflow/scripts/validate_simulation.py"

@@ -6,13 +6,6 @@ rule train:
         model="results/{run}/{task}/{model}/model.pt",
         history="results/{run}/{task}/{model}/history.csv",
         time="results/{run}/{task}/{model}/training_time.json",
-        figure=report(
-            "results/{run}/{task}/{model}/history.png",
-            caption="../workflow/report/history.rst",
-            category=category("Training"),
-            subcategory="{task}",
-            labels={"model": "{model}", "figure": "training history"},
-        ),
     log:
         "results/{run}/{task}/logs/{model}/train.log",
     benchmark:

@@ -13,7 +13,7 @@ import pytest
 from e2e import models
 from e2e.data.ntuple_writer import Event, write_ntuple
 from e2e.deploy.export import export
-from e2e.learning.model import save
+from e2e.models.saved import save
 from e2e.tasks import ELECTRON_PHOTON as TASK
 
 REPOSITORY = Path(__file__).parents[1]

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 
 from e2e.data import store
-from e2e.plots import style
+from e2e.report import style
 
 QUESTION = {
     "electron_photon": "Electron or photon?",

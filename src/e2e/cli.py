@@ -63,7 +63,7 @@ def _counts(rejected: dict[str, int]) -> str:
 
 
 def _inspect(arguments: argparse.Namespace) -> None:
-    from e2e.data.inspect import inspect
+    from e2e.report.inspect import inspect
 
     inspect(arguments.file, picture=arguments.picture)
 

@@ -1,7 +1,46 @@
-"""What all else is measured in: the cells of the detector. Imports nothing but the standard library."""
+"""The detector's grid: cells, towers, windows around a seed. Everything else builds on it, and it on nothing.
+
+A frame has a row for each crystal of the barrel along eta and a column for each along phi; the endcaps are
+continued in rows of about the same height. Columns wrap around, rows end.
+"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 CELL = 2 * math.pi / 360  # of a crystal of the barrel, in phi [rad] and, to 0.5 %, in eta
+TOWER = 5  # cells along each side of a calorimeter tower
+BARREL = (170, 360)  # rows and columns of the barrel's frame
+ENDCAP_ROWS = 55  # of each end, before and after those of the barrel
+DETECTOR = (BARREL[0] + 2 * ENDCAP_ROWS, BARREL[1])  # rows and columns of the whole detector's frame
+TOWERS = (DETECTOR[0] // TOWER, DETECTOR[1] // TOWER)
+FIRST_PHI = -10.0 * CELL  # rad; where the first column begins
+FIRST_TOWER = 2  # column of the HCAL's iphi 1, at phi = 0
+TOWER_ETA = 0.087  # height of a tower of the barrel
+JET_RADIUS = 0.4  # of the jets, anti-kT
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A window of ``rows`` x ``columns`` cells with the seed at (``seed_row``, ``seed_column``)."""
+
+    rows: int
+    columns: int
+    seed_row: int
+    seed_column: int
+
+    @property
+    def seed(self) -> tuple[int, int]:
+        """Place of the seed, along eta and along phi."""
+        return self.seed_row, self.seed_column
+
+
+def middle(seed: NDArray[np.integer] | int, cell: int) -> NDArray[np.integer] | int:
+    """The middle cell of a seed that counts squares of ``cell`` x ``cell`` cells, along one axis."""
+    return seed * cell + cell // 2

@@ -2,46 +2,68 @@
 
 from __future__ import annotations
 
-import re
+import ast
+import hashlib
 from functools import cache
 from pathlib import Path
 
+import grimp
+
 LIBRARY = Path(__file__).parent
-# Much faster than Python's own parser, and every process of a workflow asks.
-_IMPORT = re.compile(r"^\s*(?:from (e2e[\w.]*) import (\([^)]*\)|.*)|import (e2e[\w.]*))", re.MULTILINE)
-# The number of the version, how errors are said, and how files are written change no result.
-_WITHOUT = {LIBRARY / name for name in ("__init__.py", "version.py", "errors.py", "files.py")}
+# How errors are said, how files are written, and the number of the version change no result.
+_WITHOUT = {"e2e", "e2e.errors", "e2e.files", "e2e.version"}
+
+
+def digest(*modules: str) -> str:
+    """SHA-256 of what ``modules`` and all that they import say: a comment or a docstring changes nothing."""
+    sha = hashlib.sha256()
+    for file in imported(*modules):
+        sha.update(file.encode())
+        sha.update(_said(LIBRARY / file))
+    return sha.hexdigest()
 
 
 def imported(*modules: str) -> list[str]:
     """``modules``, such as ``learning/train.py``, and all files of this library that they import, sorted.
 
-    What they draw with (``plots``) is among them only if one of ``modules`` is of it: no training is worth
-    another look of its figure.
+    An import by ``importlib`` is not seen: what it brings (a network, the loop that trains it) the caller
+    names.
     """
-    found: set[Path] = set()
-    ahead = [LIBRARY / module for module in modules]
-    drawing = any(path.parent.name == "plots" for path in ahead)
+    graph = _graph()
+    parts = (Path("e2e", module).with_suffix("").parts for module in modules)
+    names = {".".join(part for part in path if part != "__init__") for path in parts}
+    found = names - _WITHOUT
+    ahead = list(found)
     while ahead:
-        path = ahead.pop()
-        if path not in found | _WITHOUT and (drawing or path.parent.name != "plots"):
-            found |= {path, *_data(path)}
-            ahead += imports(path)
-    return sorted(str(path.relative_to(LIBRARY)) for path in found)
-
-
-def _data(path: Path) -> list[Path]:
-    """The file of data that a module reads, which has its name."""
-    data = path.with_suffix(".json")
-    return [data] if data.exists() else []
+        for name in graph.find_modules_directly_imported_by(ahead.pop()):
+            if name not in found and name not in _WITHOUT:
+                found.add(name)
+                ahead.append(name)
+    return sorted(str(path.relative_to(LIBRARY)) for name in found for path in _files(name))
 
 
 @cache
-def imports(path: Path) -> tuple[Path, ...]:
-    """Files of this library that the file ``path`` imports, wherever in it."""
-    names = set()
-    for package, members, module in _IMPORT.findall(path.read_text()):
-        names |= {package or module, *(f"{package}.{member}" for member in re.findall(r"\w+", members))}
-    places = [LIBRARY.parent / name.replace(".", "/") for name in names]
-    files = [place / "__init__.py" if place.is_dir() else place.with_suffix(".py") for place in places]
-    return tuple(sorted(file for file in files if file.exists()))
+def _graph() -> grimp.ImportGraph:
+    """Who imports whom; what only type checkers read does not count."""
+    return grimp.build_graph("e2e", exclude_type_checking_imports=True, cache_dir=None)
+
+
+def _files(module: str) -> list[Path]:
+    """The file of a module, and the data that it reads, which have its name."""
+    place = LIBRARY.joinpath(*module.split(".")[1:])
+    file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+    data = file.with_suffix(".json")
+    return [file, data] if data.exists() else [file]
+
+
+@cache
+def _said(path: Path) -> bytes:
+    """What a file says, comments and docstrings apart."""
+    if path.suffix != ".py":
+        return path.read_bytes()
+    tree = ast.parse(path.read_bytes())
+    for node in ast.walk(tree):
+        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        if documented and ast.get_docstring(node, clean=False) is not None:
+            del node.body[0]
+    return ast.dump(tree).encode()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from e2e.errors import E2EError
+from e2e.geometry import BARREL, DETECTOR, TOWER, Crop
 
 
 @dataclass(frozen=True)
@@ -31,16 +32,6 @@ class Channel(Quantity):
 
 
 @dataclass(frozen=True)
-class Crop:
-    """A window of ``rows`` x ``columns`` cells with the seed at (``seed_row``, ``seed_column``)."""
-
-    rows: int
-    columns: int
-    seed_row: int
-    seed_column: int
-
-
-@dataclass(frozen=True)
 class Task:
     """Static description of a task.
 
@@ -51,7 +42,8 @@ class Task:
     where a source has none. ``classes[i]`` is the name of target ``i``; a regression has none, but
     ``target``, the quantity it measures.
     ``balance`` names the transverse momentum and the eta whose distributions the classes are given
-    in common, by weights, when a network is trained and measured.
+    in common, by weights, when a network is trained and measured. ``features`` says what boosted trees are
+    given to compare with.
     """
 
     name: str
@@ -64,6 +56,12 @@ class Task:
     target: Quantity | None = None
     seed_cell: int = 1
     balance: tuple[str, ...] = ()
+    features: str = "jet shapes"
+
+    @property
+    def reference(self) -> str:
+        """Name of what networks are compared with."""
+        return f"BDT on {self.features}"
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -79,7 +77,7 @@ class Task:
 ELECTRON_PHOTON = Task(
     name="electron_photon",
     channels=(Channel("EB_energy", "GeV"), Channel("EB_time", "ns")),
-    detector=(170, 360),
+    detector=BARREL,
     crop=Crop(rows=32, columns=32, seed_row=15, seed_column=15),
     objects="photon",
     kinematics=(
@@ -90,23 +88,27 @@ ELECTRON_PHOTON = Task(
     ),
     classes=("photon", "electron"),
     balance=("pho_pT", "pho_eta"),
+    features="shower shapes",
 )
 
 TRACK_PT = Channel("track_pT", "GeV")
 TRACK_DZ = Channel("track_dz", "cm")
 TRACK_D0 = Channel("track_d0", "cm")
 ECAL = Channel("ECAL_energy", "GeV")
-HCAL = Channel("HCAL_energy", "GeV", cell=5)
+HCAL = Channel("HCAL_energy", "GeV", cell=TOWER)
 PIXELS = tuple(Channel(f"BPIX_layer{layer}", "hits") for layer in (1, 2, 3))
 TRACKS = (TRACK_PT, TRACK_DZ, TRACK_D0)
+# Tracks nearer to the primary vertex than this along the beam count as its own (isolation of taus, arXiv
+# 1809.02816).
+PROMPT_DZ_CM = 0.2
 
 JETS = Task(
     name="",
     channels=(TRACK_PT, TRACK_DZ, TRACK_D0, ECAL, HCAL, *PIXELS),
-    detector=(280, 360),
+    detector=DETECTOR,
     crop=Crop(rows=125, columns=125, seed_row=62, seed_column=62),
     objects="jet",
-    seed_cell=5,
+    seed_cell=TOWER,
     kinematics=(
         Quantity("jetPt", "GeV"),
         Quantity("jetEta", "1"),

@@ -1,8 +1,10 @@
 """The area that the cmsRun tests run in, and the build tree with the modules that only tests need."""
 
+import fcntl
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,16 @@ import pytest
 from e2e.deploy import cmssw
 
 REPOSITORY = Path(__file__).parents[2]
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """One process of pytest at a time: they share the build tree."""
+    lock = REPOSITORY / "build/lock"
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +33,8 @@ def area() -> Path:
     if given := os.environ.get("E2E_AREA"):
         return Path(given)
     area = REPOSITORY / "build/cmssw/standalone"
-    cmssw.build("standalone", area, REPOSITORY / "cmssw", {}, jobs=2, log=area.with_suffix(".log"))
+    with alone():
+        cmssw.build("standalone", area, REPOSITORY / "cmssw", {}, jobs=2, log=area.with_suffix(".log"))
     return area
 
 
@@ -48,5 +61,6 @@ def host(area, configure) -> Path:
             pytest.skip(f"{given} is no build tree with the host's test modules")
         return Path(given)
     tree = area.parent / "build/standalone"
-    configure(tree)
+    with alone():
+        configure(tree)
     return tree

@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 from e2e import cli, tasks
 from e2e.data import store
 from e2e.data.convert import convert
-from e2e.data.inspect import inspect
 from e2e.data.ntuple_writer import Event, write_ntuple
 from e2e.data.split import PARTS, part
 from e2e.errors import E2EError
 from e2e.files import sha256
-from e2e.plots import displays, style
+from e2e.report import displays, style
+from e2e.report.inspect import inspect
 from e2e.tasks import ELECTRON_PHOTON as TASK
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from e2e.data import parquet, store, views
+from e2e.data import images, parquet, store
 from e2e.data.store import IDENTITY, Metadata, Samples
 from e2e.errors import E2EError
 from e2e.tasks import Channel, Quantity
@@ -352,7 +352,7 @@ def test_compiled_loops_stay_inside_their_arrays():
             store.copy_hits(*arrays, *taken)
         if places == 9:
             with pytest.raises(IndexError):
-                views.images(*arrays, (1, 2, 3))
+                images.images(*arrays, (1, 2, 3))
 
 
 def test_samples_of_other_units_are_not_mixed():

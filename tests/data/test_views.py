@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 
-from e2e.data import views
+from e2e.data import images, views
 from e2e.data.store import Samples
 from e2e.errors import E2EError
 from e2e.geometry import CELL
@@ -55,7 +55,7 @@ OBJECTS = st.lists(st.dictionaries(st.integers(0, 59), VALUES, max_size=60), max
 def test_images_are_the_hits_in_place(hits):
     samples = make(hits)
     count = np.diff(samples.offsets)
-    frames = views.images(samples.offsets[:-1], count, samples.index, samples.value, samples.shape)
+    frames = images.images(samples.offsets[:-1], count, samples.index, samples.value, samples.shape)
     assert frames.dtype == np.float32
     np.testing.assert_array_equal(frames, dense(hits))
 

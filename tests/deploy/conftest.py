@@ -12,7 +12,7 @@ from e2e.data import store
 from e2e.data.convert import convert
 from e2e.data.ntuple_writer import Event, write_ntuple
 from e2e.deploy.export import export
-from e2e.learning.model import save
+from e2e.models.saved import save
 from e2e.tasks import ELECTRON_PHOTON as TASK
 
 ROWS, COLUMNS = TASK.detector

@@ -21,7 +21,7 @@ from e2e.deploy.providers import CPU, CUDA
 from e2e.deploy.runtime import run, session
 from e2e.errors import E2EError
 from e2e.files import sha256
-from e2e.learning.model import load
+from e2e.models.saved import load
 from e2e.tasks import ELECTRON_PHOTON as TASK
 from e2e.tasks import Task
 

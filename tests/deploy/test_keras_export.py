@@ -14,7 +14,7 @@ from e2e.deploy.export import BATCHES, export, verify
 from e2e.deploy.network import deployed
 from e2e.deploy.runtime import run, session
 from e2e.errors import E2EError
-from e2e.learning.model import save
+from e2e.models.saved import save
 from e2e.tasks import ELECTRON_PHOTON as TASK
 
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed: requirements/keras.txt")

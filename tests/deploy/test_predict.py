@@ -17,7 +17,7 @@ from e2e.data.ntuple_writer import write_ntuple
 from e2e.deploy.predict import predict, scores
 from e2e.errors import E2EError
 from e2e.files import sha256
-from e2e.learning.model import load
+from e2e.models.saved import load
 from e2e.tasks import ELECTRON_PHOTON as TASK
 from e2e.tasks import Channel
 

@@ -227,20 +227,20 @@ def weights(state: dict) -> list:
 
 
 def make_trained(folder: Path) -> None:
-    from e2e.learning import model
+    from e2e.models import saved
 
     info = {"task": TASK.name, "channels": 2, "architecture": "resnet", "temperature": 1.5}
     info |= {
         "numbers": {"widths": [4, 8], "blocks": [1, 1]},
         "training_data": {"origin": "e2e simulation", "tracks": None},
     }
-    model.save(folder / "model.pt", network(), info)
+    saved.save(folder / "model.pt", network(), info)
 
 
 def read_trained(folder: Path) -> str:
-    from e2e.learning import model
+    from e2e.models import saved
 
-    found, info = model.load(folder / "model.pt")
+    found, info = saved.load(folder / "model.pt")
     return digest(sorted(info.items()), *weights(found.state_dict()))
 
 
@@ -264,8 +264,8 @@ def make_checkpoint(folder: Path) -> None:
 
 
 def read_checkpoint(folder: Path) -> str:
-    from e2e.learning.model import read_plain
-    from e2e.learning.train import _resumable
+    from e2e.learning.fit import _resumable
+    from e2e.models.saved import read_plain
 
     path = folder / "last.ckpt"
     if _resumable(path, "f") is None:
@@ -290,7 +290,7 @@ class Variable:
 
 
 def keras_state():
-    from e2e.learning.keras_train import State
+    from e2e.learning.keras_fit import State
     from e2e.learning.loop import Stopwatch
 
     model = SimpleNamespace(weights=[Variable(np.arange(600).reshape(20, 30)), Variable([1, 2])])

@@ -167,7 +167,7 @@ def call():
     """Function (toy, folder, **changes of the trainer) -> arguments of ``train`` for a tiny network."""
 
     def arguments(toy: Toy, folder: Path, **changes) -> tuple[list, dict]:
-        outputs = [folder / name for name in ("model.pt", "history.csv", "history.png")]
+        outputs = [folder / name for name in ("model.pt", "history.csv")]
         return [toy.stores, toy.split, *outputs], {
             "checkpoints": folder / "checkpoints",
             "task": TASK,

@@ -18,9 +18,10 @@ from e2e.deploy import predict
 from e2e.deploy.contract import load_contract
 from e2e.deploy.export import export
 from e2e.errors import E2EError
-from e2e.learning import data, model
+from e2e.learning import batches
 from e2e.learning.statistics import auc
 from e2e.learning.train import train
+from e2e.models import saved
 
 REPOSITORY = Path(__file__).parents[2]
 PAGE = (REPOSITORY / "docs" / "how-to" / "my-own-network.md").read_text()
@@ -61,7 +62,7 @@ def test_network_of_the_page_is_trained_exported_and_gives_the_same_in_onnx_runt
     info = train(
         toy.stores,
         toy.split,
-        *(folder / file for file in ("model.pt", "history.csv", "history.png")),
+        *(folder / file for file in ("model.pt", "history.csv")),
         checkpoints=folder / "checkpoints",
         task=of,
         architecture=settings["architecture"],
@@ -71,11 +72,11 @@ def test_network_of_the_page_is_trained_exported_and_gives_the_same_in_onnx_runt
         accelerator="cpu",
     )
     assert info["architecture"] == own_file.stem
-    network, _ = model.load(folder / "model.pt")
+    network, _ = saved.load(folder / "model.pt")
     assert network.layers[1].out_features == settings["network"]["width"]
 
-    test = data.stream(toy.stores, toy.split, "test", of)
-    logit = model.answers(network, test.chunks(64))
+    test = batches.stream(toy.stores, toy.split, "test", of)
+    logit = saved.predictions(network, test.chunks(64))
     assert auc(logit, test.target) > 0.7
 
     export(folder / "model.pt", folder / "model.onnx", folder / "model.json", opset=17, ir_version=8)

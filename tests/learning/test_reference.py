@@ -24,13 +24,13 @@ def test_trees_with_the_reconstructed_jet_see_its_mass():
     made = {name: part(2000, seed) for seed, name in enumerate(("train", "validation", "test"))}
     parts, tables = ({name: pair[i] for name, pair in made.items()} for i in (0, 1))
 
-    def weigh(objects):
+    def weighting(objects):
         return np.ones(len(objects), np.float32)
 
     def auc(answers):
         return Roc(answers, parts["test"].target).auc(np.ones((1, len(answers))))[0]
 
-    assert auc(_with_reconstruction(parts, tables, TAU, weigh, seed=1)) > 0.85
-    trees = _fit(parts, tables, TAU, weigh, seed=1)
+    assert auc(_with_reconstruction(parts, tables, TAU, weighting, seed=1)) > 0.85
+    trees = _fit(parts, tables, TAU, weighting, seed=1)
     assert abs(auc(trees.decision_function(tables["test"])) - 0.5) < 0.05
     assert list(tables["test"]) == ["multiplicity"]

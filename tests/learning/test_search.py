@@ -11,8 +11,10 @@ import yaml
 
 from e2e.config import validate
 from e2e.errors import E2EError
-from e2e.learning import data, search
+from e2e.learning import batches, search
 from e2e.learning.loop import LossError
+from e2e.report import history
+from e2e.tasks import ELECTRON_PHOTON as TASK
 
 SCHEMA = yaml.safe_load((Path(__file__).parents[2] / "config/schema.yaml").read_text())
 
@@ -40,12 +42,13 @@ def made_up(monkeypatch):
 def run(toy, call):
     """Function (folder, trials, **changes) -> the table of trials of a search in ``folder``."""
 
-    def arguments(folder: Path, trials: int, epochs: int = 4, **changes) -> pd.DataFrame:
+    def arguments(folder: Path, number: int, epochs: int = 4, **changes) -> pd.DataFrame:
         outputs, options = call(toy, folder)
         del options["checkpoints"], options["accelerator"]
-        names = ("best.yaml", "trials.csv", "history.png")
-        options |= {"model": "resnet", "study": folder / "study.db", "trials": trials, "epochs": epochs}
-        search.search(*outputs[:2], *(folder / name for name in names), **options | changes)
+        names = ("best.yaml", "trials.csv")
+        options |= {"model": "resnet", "study": folder / "study.db", "trials": number, "epochs": epochs}
+        trials, origin = search.search(*outputs[:2], *(folder / name for name in names), **options | changes)
+        assert len(history.trials(trials, TASK, origin).axes) == 1
         return pd.read_csv(folder / "trials.csv")
 
     return arguments
@@ -103,7 +106,7 @@ def test_a_killed_search_goes_on_as_if_it_had_not_been(run, made_up, tmp_path, m
     assert not (tmp_path / "killed/best.yaml").exists()
     run(tmp_path / "killed", 14)
     assert len(made_up) == 14  # no trial was trained twice
-    for name in ("best.yaml", "trials.csv", "history.png"):
+    for name in ("best.yaml", "trials.csv"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
@@ -185,16 +188,17 @@ def test_a_search_in_which_nothing_was_trained_is_an_error(run, tmp_path, monkey
 
 
 def test_trainings_of_the_search_do_not_open_the_test_part(run, tmp_path, monkeypatch):
-    stream = data.stream
+    stream = batches.stream
     opened = []
-    monkeypatch.setattr(data, "stream", lambda *arguments: opened.append(arguments[2]) or stream(*arguments))
+    monkeypatch.setattr(
+        batches, "stream", lambda *arguments: opened.append(arguments[2]) or stream(*arguments)
+    )
     table = run(tmp_path, 2, epochs=2)
     assert set(opened) == {"train", "validation"}
     assert (table["epochs"] == 2).all()
     assert table["validation_loss"].between(0.2, 1.0).all()
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "best.yaml",
-        "history.png",
         "study.db",
         "trials.csv",
     ]

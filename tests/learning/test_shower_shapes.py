@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from e2e.learning.shower_shapes import shower_shapes
+from e2e.data.shower_shapes import shower_shapes
 from e2e.tasks import ELECTRON_PHOTON as TASK
 
 

@@ -10,15 +10,16 @@ import pytest
 import torch
 
 from e2e.errors import E2EError
-from e2e.learning import data, model
+from e2e.learning import batches
 from e2e.learning.loop import Stopwatch
 from e2e.learning.train import train
+from e2e.models import saved
 from e2e.tasks import ELECTRON_PHOTON as TASK
 from e2e.tasks import task
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
-    return model.load(path)[0].state_dict()
+    return saved.load(path)[0].state_dict()
 
 
 def equal(first: Path, second: Path) -> bool:
@@ -27,13 +28,13 @@ def equal(first: Path, second: Path) -> bool:
 
 
 def test_network_learns(toy, trained):
-    network, info = model.load(trained)
-    assert info["training_data"]["objects"] == len(data.stream(toy.stores, toy.split, "train", TASK))
+    network, info = saved.load(trained)
+    assert info["training_data"]["objects"] == len(batches.stream(toy.stores, toy.split, "train", TASK))
     assert info["training_data"]["origin"] == "e2e simulation"
     assert info["training_data"]["tracks"] is None
     assert (info["task"], info["architecture"]) == ("electron_photon", "resnet")
-    test = data.stream(toy.stores, toy.split, "test", TASK)
-    logit = model.answers(network, test.chunks(512))
+    test = batches.stream(toy.stores, toy.split, "test", TASK)
+    logit = saved.predictions(network, test.chunks(512))
     assert np.mean((logit > 0) == (test.target == 1)) > 0.65
     history = pd.read_csv(trained.with_name("history.csv"))
     assert history["epoch"].tolist() == [1, 2, 3, 4]
@@ -48,9 +49,9 @@ def test_networks_of_jets_are_trained(of, make_jets, call, tmp_path):
     outputs, arguments = call(toy, tmp_path / "out", epochs=1)
     small = {"architecture": "cnn", "network": {"stem": 4, "widths": [4], "blocks": [1]}}
     info = train(*outputs, **arguments | {"task": of} | small)
-    network, _ = model.load(tmp_path / "out/model.pt")
-    test = data.stream(toy.stores, toy.split, "test", of)
-    answers = model.answers(network, test.chunks(64))
+    network, _ = saved.load(tmp_path / "out/model.pt")
+    test = batches.stream(toy.stores, toy.split, "test", of)
+    answers = saved.predictions(network, test.chunks(64))
     assert np.isfinite(answers).all()
     assert ("temperature" in info) == bool(of.classes)
     if not of.classes:
@@ -63,7 +64,6 @@ def test_nothing_but_the_outputs_is_left(toy, fit, tmp_path, monkeypatch, capfd)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "history.csv",
-        "history.png",
         "model.pt",
     ]
     output, errors = capfd.readouterr()
@@ -107,7 +107,7 @@ def test_killed_training_goes_on_to_the_same_weights(toy, fit, call, start, tmp_
 @contextmanager
 def dying(monkeypatch):
     """A training that dies when it would write its model."""
-    monkeypatch.setattr(model, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(saved, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         yield
     monkeypatch.undo()
@@ -144,13 +144,13 @@ def test_mixed_precision_trains(toy, fit, tmp_path, monkeypatch):
     mixed = {"precision": "bf16-mixed"}
     monkeypatch.setattr("lightning.Trainer", lambda **options: trainer(**options | mixed))
     trained = fit(toy, tmp_path, epochs=1)
-    assert np.isfinite(model.load(trained)[1]["validation_loss"])
+    assert np.isfinite(saved.load(trained)[1]["validation_loss"])
 
 
 def test_early_stopping_keeps_the_best_epoch(toy, fit, tmp_path):
     fit(toy, tmp_path, epochs=60, patience=2, learning_rate=0.1)
     history = pd.read_csv(tmp_path / "history.csv")
-    best = model.load(tmp_path / "model.pt")[1]["epoch"]
+    best = saved.load(tmp_path / "model.pt")[1]["epoch"]
     assert len(history) == best + 2 < 60
     assert history["validation_loss"].idxmin() + 1 == best
 
@@ -176,8 +176,8 @@ def test_checkpoint_of_other_code_is_left_aside(toy, call, tmp_path, capfd, monk
 
 
 def test_loss_that_is_not_finite_is_an_error_and_leaves_no_model(toy, fit, tmp_path, monkeypatch):
-    frames = data.frames
-    monkeypatch.setattr(data, "frames", lambda *arguments: frames(*arguments) * np.nan)
+    frames = batches.frames
+    monkeypatch.setattr(batches, "frames", lambda *arguments: frames(*arguments) * np.nan)
     with pytest.raises(E2EError, match=r"loss is nan in epoch 1: lower trainer.learning_rate"):
         fit(toy, tmp_path)
     assert not (tmp_path / "model.pt").exists()
@@ -193,14 +193,14 @@ def test_file_that_is_no_model(tmp_path, content):
     if content is not None:
         (tmp_path / "model.pt").write_bytes(content)
     with pytest.raises(E2EError, match=r"model\.pt.*train"):
-        model.load(tmp_path / "model.pt")
+        saved.load(tmp_path / "model.pt")
 
 
 def test_model_of_another_architecture_is_an_error(trained, tmp_path):
-    network, info = model.load(trained)
-    model.save(tmp_path / "model.pt", network, info | {"numbers": {"widths": [4, 16], "blocks": [1, 1]}})
+    network, info = saved.load(trained)
+    saved.save(tmp_path / "model.pt", network, info | {"numbers": {"widths": [4, 16], "blocks": [1, 1]}})
     with pytest.raises(E2EError, match="do not fit architecture 'resnet'"):
-        model.load(tmp_path / "model.pt")
+        saved.load(tmp_path / "model.pt")
 
 
 @pytest.mark.slow
@@ -209,7 +209,7 @@ def test_two_processes_train_one_network(toy, call, start, tmp_path):
     process = start(call(toy, tmp_path / "ddp", devices=2), tmp_path)
     errors = process.communicate()[1]
     assert process.returncode == 0, errors
-    network, _ = model.load(tmp_path / "ddp" / "model.pt")
-    test = data.stream(toy.stores, toy.split, "test", TASK)
-    assert np.mean((model.answers(network, test.chunks(512)) > 0) == (test.target == 1)) > 0.65
+    network, _ = saved.load(tmp_path / "ddp" / "model.pt")
+    test = batches.stream(toy.stores, toy.split, "test", TASK)
+    assert np.mean((saved.predictions(network, test.chunks(512)) > 0) == (test.target == 1)) > 0.65
     assert len(pd.read_csv(tmp_path / "ddp" / "history.csv")) == 4

@@ -12,7 +12,7 @@ from e2e import models
 from e2e.deploy.export import example_frames, export
 from e2e.deploy.network import deployed
 from e2e.deploy.ties import allowed, near_ties
-from e2e.learning.model import save
+from e2e.models.saved import save
 from e2e.tasks import task
 
 REPOSITORY = Path(__file__).parents[2]

@@ -9,12 +9,12 @@ import pytest
 from e2e import tasks
 from e2e.data.ntuple_writer import write_ntuple
 from e2e.errors import E2EError
-from e2e.files import read_json
+from e2e.report.jet_validation import draw
 from e2e.simulation import jet_validation
 from e2e.simulation.jets import simulate
 from e2e.simulation.validation import compare
 
-FIGURES = {"jets.png", "hadrons.png", "resolution.png"}
+FIGURES = {"jets", "hadrons", "resolution"}
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +25,10 @@ def ntuple(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.filterwarnings("ignore:No TeX")
-def test_record_and_figures(tmp_path: Path, ntuple: Path) -> None:
-    jet_validation.validate("quark_gluon", [ntuple], tmp_path / "v.json", tmp_path / "figures")
-    assert {path.name for path in (tmp_path / "figures").glob("*.png")} == FIGURES
-    record = read_json(tmp_path / "v.json")
+def test_record_and_figures(ntuple: Path) -> None:
+    found = jet_validation.validate("quark_gluon", [ntuple])
+    assert set(draw(tasks.QUARK_GLUON, found)) == FIGURES
+    record = found.record
     assert len(record["checks"]) == len(jet_validation.SINGLE_PARTICLES) + len(
         jet_validation.EXPECTATIONS["quark_gluon"]
     )
@@ -54,11 +54,8 @@ def test_separation_of_classes() -> None:
 
 
 def test_errors(tmp_path: Path) -> None:
-    with pytest.raises(E2EError, match=r"v.json: no jets in task 'electron_photon'"):
-        jet_validation.validate("electron_photon", [], tmp_path / "v.json", tmp_path / "figures")
+    with pytest.raises(E2EError, match=r"no jets in task 'electron_photon'"):
+        jet_validation.validate("electron_photon", [])
     write_ntuple(tmp_path / "data.root", [], task=tasks.QUARK_GLUON)
     with pytest.raises(E2EError, match=r"data.root: no branch gen_jetPt"):
-        jet_validation.validate(
-            "quark_gluon", [tmp_path / "data.root"], tmp_path / "v.json", tmp_path / "figures"
-        )
-    assert [path.name for path in tmp_path.iterdir()] == ["data.root"]
+        jet_validation.validate("quark_gluon", [tmp_path / "data.root"])

@@ -6,16 +6,16 @@ import pytest
 
 from e2e.data.ntuple_writer import write_ntuple
 from e2e.errors import E2EError
-from e2e.files import read_json
+from e2e.report.validation import draw
 from e2e.simulation import validation
 
-FIGURES = {"shapes.png", "material.png", "energy.png", "time.png"}
+FIGURES = {"shapes", "material", "energy", "time"}
 
 
-def test_record_and_figures(tmp_path: Path, simulated: dict[str, Path]) -> None:
-    validation.validate(list(simulated.values()), tmp_path / "validation.json", tmp_path / "figures")
-    assert {path.name for path in (tmp_path / "figures").glob("*.png")} == FIGURES
-    checks = {check["name"]: check for check in read_json(tmp_path / "validation.json")["checks"]}
+def test_record_and_figures(simulated: dict[str, Path]) -> None:
+    found = validation.validate(list(simulated.values()))
+    assert set(draw(found)) == FIGURES
+    checks = {check["name"]: check for check in found.record["checks"]}
     assert len(checks) == len(validation.EXPECTATIONS) + 1
     for name in (
         "E9/E25, unconverted photons",
@@ -45,13 +45,12 @@ def test_too_few_objects_are_no_answer(simulated: dict[str, Path]) -> None:
     assert check["inside"] is None
 
 
-def test_one_particle_only(tmp_path: Path, simulated: dict[str, Path]) -> None:
+def test_one_particle_only(simulated: dict[str, Path]) -> None:
     with pytest.raises(E2EError, match=r"photon.root: no generated electron among the candidates"):
-        validation.validate([simulated["photon"]], tmp_path / "v.json", tmp_path / "figures")
-    assert list(tmp_path.iterdir()) == []
+        validation.validate([simulated["photon"]])
 
 
 def test_not_a_simulation(tmp_path: Path) -> None:
     write_ntuple(tmp_path / "data.root", [])
     with pytest.raises(E2EError, match=r"data.root: no branch gen_rconv"):
-        validation.validate([tmp_path / "data.root"], tmp_path / "v.json", tmp_path / "figures")
+        validation.validate([tmp_path / "data.root"])

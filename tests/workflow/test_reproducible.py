@@ -42,9 +42,9 @@ def run(directory, *targets, config=TINY):
 @pytest.mark.slow
 def test_the_same_bytes_in_two_directories_and_only_what_is_stale_a_second_time(tmp_path):
     target = "results/tiny/electron_photon/resnet/onnx_scores.parquet"
-    metrics = "results/tiny/electron_photon/resnet/metrics.json"
+    figures = "results/tiny/electron_photon/resnet/figures"
     for name in ("here", "there"):
-        run(tmp_path / name, target, metrics)
+        run(tmp_path / name, target, figures)
 
     files = [
         path.relative_to(tmp_path / "here")
@@ -54,20 +54,22 @@ def test_the_same_bytes_in_two_directories_and_only_what_is_stale_a_second_time(
             "split.*",
             "*/scores.parquet",
             "*/onnx_scores.parquet",
+            "*/metrics.json",
+            "*/figures/*.p*",
         )
         for path in (tmp_path / "here/results/tiny/electron_photon").glob(pattern)
     ]
-    assert len(files) == 2 + 2 + 2 + 2 + 1
+    assert len(files) == 2 + 2 + 2 + 2 + 1 + 2 + 10
     for file in files:
         assert (tmp_path / "here" / file).read_bytes() == (tmp_path / "there" / file).read_bytes(), file
 
-    assert "Nothing to be done" in run(tmp_path / "here", target, metrics)
+    assert "Nothing to be done" in run(tmp_path / "here", target, figures)
 
     changed = deepcopy(TINY)
     changed["tasks"]["electron_photon"]["models"]["resnet"]["network"] = {"hidden": 32}
-    plan = run(tmp_path / "here", "results/tiny/electron_photon/resnet/roc.pdf", "--dry-run", config=changed)
+    plan = run(tmp_path / "here", figures, "--dry-run", config=changed)
     jobs = re.findall(r"^(\w+) +(\d+)$", plan.split("Job stats:")[1].split("total")[0], re.MULTILINE)
-    assert dict(jobs) == {"train": "1", "evaluate": "1"}
+    assert dict(jobs) == {"train": "1", "evaluate": "1", "performance": "1"}
 
 
 @pytest.mark.slow

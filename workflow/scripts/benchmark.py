@@ -5,12 +5,14 @@ from script import CFG, logged
 with logged(snakemake.log[0]):
     from e2e.benchmark.run import Outputs, Subject, benchmark
     from e2e.deploy import cmssw
+    from e2e.report import style
+    from e2e.report.benchmark import draw
 
     def cmsrun(arguments, log):
         area = Path(snakemake.input.area).parent
         return cmssw.run(area.name, area, CFG, arguments, log, snakemake.params.cmssw)
 
-    benchmark(
+    record = benchmark(
         Subject(
             snakemake.input.torch,
             snakemake.input.onnx,
@@ -23,8 +25,8 @@ with logged(snakemake.log[0]):
         Outputs(
             snakemake.output.record,
             snakemake.output.samples,
-            snakemake.output.figures,
             snakemake.params.points,
         ),
         code=f"{snakemake.params.code} {snakemake.params.area} {snakemake.params.cmssw}",
     )
+    style.save_all(draw(record), snakemake.output.figures)

@@ -1,7 +1,7 @@
 from script import logged
 
 with logged(snakemake.log[0]):
-    from e2e.learning.evaluate import evaluate
+    from e2e.learning.evaluation import evaluate
 
     evaluate(
         snakemake.input.stores,
@@ -10,7 +10,6 @@ with logged(snakemake.log[0]):
         snakemake.input.reference,
         snakemake.output.scores,
         snakemake.output.metrics,
-        snakemake.output.roc,
-        snakemake.output.figures,
+        snakemake.output.explained,
         threads=snakemake.threads,
     )

@@ -1,6 +1,6 @@
 from script import logged
 
 with logged(snakemake.log[0]):
-    from e2e.notebooks.publish import pdf
+    from e2e.report.notebooks.publish import pdf
 
     pdf(snakemake.input.executed, snakemake.input.page, snakemake.output[0])

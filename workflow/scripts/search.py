@@ -2,18 +2,19 @@ from script import logged
 
 with logged(snakemake.log[0]):
     from e2e.learning.search import search
+    from e2e.report import history, style
     from e2e.tasks import task
 
     settings = snakemake.params.settings
-    search(
+    looked_at = task(snakemake.wildcards.task, snakemake.params.channels)
+    trials, origin = search(
         snakemake.input.stores,
         snakemake.input.split,
         snakemake.output.best,
         snakemake.output.table,
-        snakemake.output.figure,
         study=snakemake.params.study,
         model=snakemake.wildcards.model,
-        task=task(snakemake.wildcards.task, snakemake.params.channels),
+        task=looked_at,
         architecture=settings["architecture"],
         network=settings["network"],
         trainer=settings["trainer"],
@@ -22,3 +23,4 @@ with logged(snakemake.log[0]):
         code=snakemake.params.code,
         threads=snakemake.threads,
     )
+    style.save(history.trials(trials, looked_at, origin), snakemake.output.figure)

@@ -11,7 +11,6 @@ with logged(snakemake.log[0]):
         snakemake.input.split,
         snakemake.output.model,
         snakemake.output.history,
-        snakemake.output.figure,
         checkpoints=snakemake.params.checkpoints,
         task=task(snakemake.wildcards.task, snakemake.params.channels),
         architecture=settings["architecture"],

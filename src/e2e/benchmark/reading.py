@@ -1,4 +1,4 @@
-"""How fast data move and how small they are: `python -m e2e.benchmark.reading RECORD.json FIGURE.png`.
+"""How fast data move and how small they are; `python -m e2e.report.reading` measures, and draws it.
 
 Each comparison has two sides that do the same work and take turns in one process, so that a ratio does not
 depend on what else the machine did. docs/benchmark.md, "Data", says what each side is.
@@ -6,7 +6,6 @@ depend on what else the machine did. docs/benchmark.md, "Data", says what each s
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import time
@@ -34,10 +33,9 @@ from e2e.data import ntuple, split, store
 from e2e.data.convert import convert
 from e2e.data.store import Metadata, Samples
 from e2e.data.stream import Stream
-from e2e.errors import E2EError
-from e2e.files import output_path, temporary_folder, write_json
-from e2e.learning import data
-from e2e.plots.benchmark_data import draw
+from e2e.files import temporary_folder
+from e2e.geometry import middle
+from e2e.learning import batches
 from e2e.simulation import electron_photon, jets
 from e2e.tasks import QUARK_GLUON, Channel, Task
 from e2e.version import git_revision
@@ -371,7 +369,7 @@ def _frame(values: list[float], task: Task, channel: Channel) -> np.ndarray:
 
 
 def _crystal(seed: float, task: Task) -> int:
-    return int(seed) * task.seed_cell + task.seed_cell // 2
+    return middle(int(seed), task.seed_cell)
 
 
 def converting(source: Path, task: Task, folder: Path, sizes: Sizes) -> list[Comparison]:
@@ -415,10 +413,10 @@ def network(name: str, settings: Mapping[str, Any]) -> tuple[Task, str, nn.Modul
 
 def load(stream: Stream, batch: int, device: str) -> int:
     """One epoch of shuffled batches of frames, on the device."""
-    loader = data.Loader(data.Objects(stream), data.Batches(stream, batch, shuffle=True))
+    loader = batches.Loader(batches.Objects(stream), batches.Batches(stream, batch, shuffle=True))
     objects = 0
     for (place, value), target, *_ in loader:
-        data.frames((place.to(device), value.to(device)), len(target), stream.shape)
+        batches.frames((place.to(device), value.to(device)), len(target), stream.shape)
         objects += len(target)
     synchronize(torch.device(device))
     return objects
@@ -485,20 +483,12 @@ def simulated(folder: Path, objects: int) -> Iterator[tuple[str, Task, Path]]:
             yield f"simulated {name}, {sample}", tasks.task(name), path
 
 
-def benchmark(
-    record: str | Path,
-    figure: str | Path,
-    config: str | Path,
-    files: Sequence[str | Path] = (),
-    sizes: Sizes = Sizes(),
-) -> dict[str, Any]:
-    """Measure all comparisons; write the record (JSON) and draw its ratios in ``figure``.
+def benchmark(config: str | Path, files: Sequence[str | Path] = (), sizes: Sizes = Sizes()) -> dict[str, Any]:
+    """Measure all comparisons, and return their record.
 
     ``config`` says which networks are trained, and with how many channels. ``files`` are ntuples of real
     jets, of which the occupancy is stated. Raises E2EError where a file cannot be used.
     """
-    for output in (record, figure):
-        output_path(output, config, *files)
     settings = read(config)["tasks"]
     with temporary_folder() as folder:
         _say("jets in the layouts that are compared")
@@ -543,7 +533,7 @@ def benchmark(
                 comparison.repeat()
         sized = [size(name, each) for name, each in layouts.items()]
 
-    content = {
+    return {
         "format": 1,
         "git_revision": git_revision(),
         "machine": machine(),
@@ -552,39 +542,7 @@ def benchmark(
         "comparisons": [comparison.summary() for comparison in comparisons] + sized,
         "occupancy": occupancies,
     }
-    draw(content["comparisons"], figure)
-    write_json(record, content)
-    return content
 
 
 def _say(what: str) -> None:
     print(f"bench-reading: {what}", file=sys.stderr, flush=True)
-
-
-def main() -> int:
-    """Measure all comparisons, and write and draw their record."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("record", type=Path, metavar="RECORD.json")
-    parser.add_argument("figure", type=Path, metavar="FIGURE.png")
-    parser.add_argument("--config", type=Path, default=REPOSITORY / "config.yaml")
-    parser.add_argument(
-        "--files", type=Path, nargs="*", help="ntuples of real jets (default: data/ of E2E_SHARED, if set)"
-    )
-    arguments = parser.parse_args()
-    files = arguments.files
-    if files is None:
-        shared = os.environ.get("E2E_SHARED")
-        files = sorted(Path(shared, "data").glob("*rhtree.root")) if shared else []
-    try:
-        content = benchmark(arguments.record, arguments.figure, arguments.config, files)
-    except E2EError as error:
-        print(f"bench-reading: error: {error}", file=sys.stderr)
-        return 1
-    for entry in content["comparisons"]:
-        aim = "" if entry["aim"] is None else f" (aim {entry['aim']:g})"
-        print(f"{entry['ratio']['median']:8.2f}{aim:12} {entry['name']}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -26,9 +26,7 @@ from e2e.deploy.contract import Contract, load_contract
 from e2e.deploy.providers import CPU, PROVIDERS, Provider
 from e2e.deploy.runtime import session
 from e2e.errors import E2EError
-from e2e.files import sha256, temporary_folder, whole, whole_folder, write_json
-from e2e.plots import style
-from e2e.plots.benchmark import draw
+from e2e.files import sha256, temporary_folder, whole, write_json
 from e2e.version import git_revision
 
 THREADS_BATCH = 8  # threads are compared at the batch size nearest to this
@@ -162,14 +160,13 @@ class Subject:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a benchmark writes: ``record`` (JSON), raw ``samples`` (parquet), and a folder of ``figures``.
+    """What a benchmark writes: ``record`` (JSON) and raw ``samples`` (parquet).
 
     ``points`` is a folder that is there while the benchmark is under way.
     """
 
     record: str | Path
     samples: str | Path
-    figures: str | Path
     points: str | Path
 
 
@@ -208,22 +205,19 @@ def benchmark(
         records = Records(Path(outputs.points), measured_with)
         _measure(points, settings["repeats"], records)
 
-    origin = contract.training_data["origin"]
     content = {
         "format": 1,
         "task": contract.task.name,
         "model": contract.model,
         "model_sha256": contract.sha256,
         "reference_sha256": sha256(subject.reference),
-        "origin": origin,
+        "origin": contract.training_data["origin"],
         "git_revision": git_revision(),
         "machine": machine(),
         "settings": dict(settings),
         "points": [point.summary() for point in points],
     }
-    with whole_folder(outputs.figures) as drawn, whole(outputs.samples) as raw:
-        processor = content["machine"]["cpu"]["model"]
-        draw(content["points"], style.events(origin), contract.model, processor, drawn)
+    with whole(outputs.samples) as raw:
         columns = ["method", "provider", "threads", "batch", "repeat", "quantity", "value"]
         pd.DataFrame([row for point in points for row in point.samples()], columns=columns).to_parquet(raw)
         write_json(outputs.record, content)

@@ -32,6 +32,7 @@ from e2e.data.objects import Objects
 from e2e.data.store import Metadata, Samples
 from e2e.errors import E2EError
 from e2e.files import sha256, temporary_folder
+from e2e.geometry import middle
 from e2e.tasks import ECAL, Channel, Task
 
 if TYPE_CHECKING:
@@ -355,8 +356,7 @@ class _Crops:
 
 def first_cells(task: Task, seeds: np.ndarray, axis: int) -> np.ndarray:
     """First row (``axis`` 0) or column (1) of the crops around seeds, in cells; negative ones wrap around."""
-    seed = (task.crop.seed_row, task.crop.seed_column)[axis]
-    return np.asarray(seeds) * task.seed_cell + task.seed_cell // 2 - seed
+    return middle(np.asarray(seeds), task.seed_cell) - task.crop.seed[axis]
 
 
 def _inside(task: Task, seed_rows: np.ndarray) -> np.ndarray:

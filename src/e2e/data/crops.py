@@ -16,13 +16,13 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from e2e.tasks import Channel, Crop, Task
+from e2e.geometry import ENDCAP_ROWS, Crop
+from e2e.tasks import Channel, Task
 
 BIG_ENDIAN = np.dtype(">f4")
 # Of a big-endian float32, read as a little-endian uint32: all bits but the sign, and the exponent.
 _MAGNITUDE = np.uint32(0xFFFFFF7F)
 _EXPONENT = np.uint32(0x0000807F)
-_ENDCAP = 55  # rows of EE- and of EE+ in ECAL_energy, before and after those of the barrel
 
 
 def to_records(values: np.ndarray) -> np.ndarray:
@@ -46,7 +46,7 @@ def quarter_endcaps(records: np.ndarray, detector: tuple[int, int]) -> np.ndarra
     values = to_values(records, rows * columns)
     frames = values.reshape(-1, rows, columns)
     zeros = np.zeros_like(frames[:, :1])
-    minus, plus = frames[:, :_ENDCAP], frames[:, -_ENDCAP:]
+    minus, plus = frames[:, :ENDCAP_ROWS], frames[:, -ENDCAP_ROWS:]
     minus[:] = _quartered(np.concatenate([zeros, minus], axis=1))[:, 1:]
     plus[:] = _quartered(np.concatenate([plus, zeros], axis=1))[:, :-1]
     return to_records(values)

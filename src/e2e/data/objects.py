@@ -19,13 +19,12 @@ from e2e.data import baskets
 from e2e.data.layouts import OWN, Layout, Source
 from e2e.data.ntuple import event_name, reading
 from e2e.errors import E2EError
+from e2e.geometry import FIRST_TOWER, TOWER_ETA, TOWERS
 from e2e.tasks import Task
 
 EVENTS = 2000  # read at once: lists of candidates are long
 TWICE = "listed_twice"
 MOST = 1000  # objects an event: more than any collision has, and as many as fit into memory
-# Direction of a seed: towers of 0.087 in eta from row 28 on, 72 of them around, the first at -10 degrees.
-TOWER_ETA, MIDDLE, AROUND, FIRST = 0.087, 28, 72, 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,11 +192,12 @@ class _Chunk:
             ak.to_numpy(ak.flatten(self._lists(branch)[sorter])).astype(float) for branch in branches
         )
         reach = (OWN["window"] + 2) / 2
-        fits = np.abs(eta / TOWER_ETA + MIDDLE - (self.row + 0.5)) <= reach
+        fits = np.abs(eta / TOWER_ETA + TOWERS[0] // 2 - (self.row + 0.5)) <= reach
         if momentum:
             phi = np.arctan2(momentum[1], momentum[0])
-            away = AROUND * phi / (2 * np.pi) + FIRST - (self.column + 0.5)
-            fits &= np.abs((away + AROUND / 2) % AROUND - AROUND / 2) <= reach
+            around = TOWERS[1]
+            away = around * phi / (2 * np.pi) + FIRST_TOWER - (self.column + 0.5)
+            fits &= np.abs((away + around / 2) % around - around / 2) <= reach
         for i in np.flatnonzero(~fits)[:1]:
             raise self._error(
                 self.owner[i],

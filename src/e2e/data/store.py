@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from e2e.data import parquet, views
+from e2e.data import images, parquet
 from e2e.errors import E2EError
 from e2e.tasks import Channel, Quantity
 from e2e.typed import build, parse
@@ -131,7 +131,7 @@ class Samples:
         """Frames float32 [N, C, H, W] in the channels' units, of all objects or of ``selection``."""
         rows = np.arange(len(self))[slice(None) if selection is None else selection]
         count = np.diff(self.offsets)[rows]
-        return views.images(self.offsets[rows], count, self.index, self.value, self.shape)
+        return images.images(self.offsets[rows], count, self.index, self.value, self.shape)
 
     def identity(self) -> pd.DataFrame:
         """Columns sample, run, lumi, event, object: the key that joins results of other stages."""

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from e2e.data import split, views
+from e2e.data import images, split
 from e2e.data.store import IDENTITY, Samples, copy_hits, gather
 from e2e.errors import E2EError
 
@@ -97,7 +97,7 @@ class Stream:
         if not self._hold(positions):
             return np.concatenate([self.images(half) for half in _halves(positions)])
         held = self._held
-        return views.images(held.start[positions], held.count[positions], held.index, held.value, self.shape)
+        return images.images(held.start[positions], held.count[positions], held.index, held.value, self.shape)
 
     def chunks(self, objects: int) -> Iterator[Samples]:
         """All objects by position, ``objects`` at a time."""

@@ -1,4 +1,4 @@
-"""Views of sparse hits: images, point clouds and graphs, in compiled loops over the hits of each object.
+"""Views of sparse hits: point clouds and graphs, in compiled loops over the hits of each object.
 
 Hits are those of the sample store: ``index`` (uint32, ascending within an object) is
 ``(channel * rows + row) * columns + column``, ``value`` (float32) is in the unit of the channel.
@@ -7,48 +7,16 @@ Hits are those of the sample store: ``index`` (uint32, ascending within an objec
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from e2e.data.store import Samples
 from e2e.errors import E2EError
-from e2e.geometry import CELL
-from e2e.tasks import Crop
-
-if TYPE_CHECKING:
-    from e2e.data.store import Samples
-
+from e2e.geometry import CELL, Crop
 
 _compiled = numba.njit(cache=True, nogil=True)  # others work on while a thread makes a view
-
-
-def images(
-    start: NDArray[np.integer],
-    count: NDArray[np.integer],
-    index: NDArray[np.uint32],
-    value: NDArray[np.float32],
-    shape: tuple[int, int, int],
-) -> NDArray[np.float32]:
-    """Frames [N, C, H, W] of the objects whose hits are the ``count`` [N] ones from ``start`` [N] on.
-
-    Raises IndexError for a hit outside ``shape``.
-    """
-    frames = np.zeros((len(start), *shape), np.float32)
-    _scatter(start, count, index, value, frames.reshape(len(start), int(np.prod(shape))))
-    return frames
-
-
-@_compiled
-def _scatter(start, count, index, value, frames):
-    for i in range(len(start)):
-        if start[i] < 0 or count[i] < 0 or start[i] + count[i] > min(len(index), len(value)):
-            raise IndexError("hits outside their array")
-        for hit in range(start[i], start[i] + count[i]):
-            if index[hit] >= frames.shape[1]:
-                raise IndexError("hit outside the crop")
-            frames[i, index[hit]] = value[hit]
 
 
 @dataclass(frozen=True, eq=False)

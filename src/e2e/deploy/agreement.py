@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,6 @@ from e2e.data.scores import read_scores
 from e2e.data.store import IDENTITY
 from e2e.deploy.contract import LOGIT, MASS, SCORE, Output
 from e2e.errors import E2EError
-from e2e.files import whole, write_json
-from e2e.plots import style
-from e2e.plots.agreement import differences
 
 KEY = list(IDENTITY)
 # cmsRun knows no sample, but which of its input files an event came from: simulated ones may all be of run 1.
@@ -27,17 +24,28 @@ CMSRUN_KEY = ["file", *KEY[1:]]
 TREE = "scores"
 
 
+@dataclass(frozen=True)
+class Agreement:
+    """What a comparison found: the ``record``, and the outputs of all objects but near-ties.
+
+    ``joined`` has columns (output, way), one row an object; ``origin`` is that of the events.
+    """
+
+    record: dict[str, Any]
+    joined: pd.DataFrame
+    outputs: tuple[Output, ...]
+    origin: str
+
+
 def agreement(
     trained_scores: str | Path,
     onnx_scores: str | Path,
     cmsrun_root: str | Path,
-    output_json: str | Path,
-    figure: str | Path,
     samples: Sequence[str],
     model_pt: str | Path | None = None,
     stores: Sequence[str | Path] = (),
-) -> dict[str, Any]:
-    """Compare three methods of running a model on all objects of ``trained_scores``; write record and figure.
+) -> Agreement:
+    """Compare three methods of running a model on every object of ``trained_scores``.
 
     The first two are scores tables (parquet): of the framework that trained the model, and of ONNX Runtime.
     The third is the file of E2EScoreWriter, and ``samples`` are the names of the samples of the files that
@@ -51,7 +59,7 @@ def agreement(
     Raises:
         E2EError: naming the object, where one is missing, appears twice or has an output that is not
             finite; where any pair differs by more than the tolerance of an output (the worst
-            object, with all its values); or where score or mass is constant. Nothing is written then.
+            object, with all its values); or where score or mass is constant.
     """
     onnx = _table(onnx_scores)
     trained_with = onnx.attrs.get("trained_with", "PyTorch")
@@ -89,11 +97,7 @@ def agreement(
         },
         "model_sha256": onnx.attrs.get("model_sha256"),
     }
-    origin = style.events(onnx.attrs.get("origin", ntuple.UNKNOWN))
-    with whole(figure) as scratch:
-        differences(compared, outputs, origin, scratch)
-        write_json(output_json, record)
-    return record
+    return Agreement(record, compared, outputs, onnx.attrs.get("origin", ntuple.UNKNOWN))
 
 
 def hosts_equal(scores_a: str | Path, scores_b: str | Path, tolerance: float = 1e-6) -> dict[str, Any]:

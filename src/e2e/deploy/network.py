@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from e2e import tasks
-from e2e.learning.model import load
+from e2e.models.saved import load
 from e2e.tasks import Task
 
 
@@ -36,7 +36,7 @@ class Deployed(nn.Module):
 
 
 def deployed(model_pt: str | Path) -> tuple[Deployed, dict[str, Any]]:
-    """The network of a file of ``e2e.learning.model``, on the CPU and in evaluation mode, and its ``info``.
+    """The network of a file of ``e2e.models.saved``, on the CPU and in evaluation mode, and its ``info``.
 
     Raises E2EError for a file that is not such a model.
     """

@@ -15,13 +15,13 @@ from threadpoolctl import threadpool_limits
 
 from e2e import tasks
 from e2e.data import store
+from e2e.data.jet_shapes import calorimetric_mass, jet_shapes
+from e2e.data.scores import write_scores
+from e2e.data.shower_shapes import shower_shapes
 from e2e.data.split import PARTS
 from e2e.data.stream import Stream
 from e2e.files import write_json
-from e2e.learning import data, regression, weights
-from e2e.learning.evaluate import SHAPES, auc_alone, measure, sigmoid, total_energy, write_scores
-from e2e.learning.jet_shapes import calorimetric_mass, jet_shapes
-from e2e.learning.shower_shapes import shower_shapes
+from e2e.learning import balance, batches, classification, regression
 from e2e.tasks import Task
 
 # Up to 2000 trees of 31 leaves; the validation part decides how many.
@@ -31,6 +31,10 @@ LEARNING_RATE = 0.04
 MISSING = -99.0
 RECONSTRUCTED = ("jetPt", "jetEta", "jetM")
 CHUNK = 1024  # objects in memory at a time
+FEATURES = {
+    "shower shapes": lambda samples, crop: shower_shapes(samples.images(), crop),
+    "jet shapes": jet_shapes,
+}
 
 
 def reference(
@@ -43,7 +47,7 @@ def reference(
 ) -> None:
     """Train on the training part, stop on the validation part, and measure on the test part.
 
-    Writes ``scores`` and ``metrics`` as ``e2e.learning.evaluate`` does for a network. Of a mass, ``scores``
+    Writes ``scores`` and ``metrics`` as ``e2e.learning.evaluation`` does for a network. Of a mass, ``scores``
     also holds the answers of two simpler references (``mean``, ``calorimetric``). The trees see what can be
     computed from the crop, as a network does; of jets the eta, too, in two masses. Of jets, ``metrics`` also
     says how good they are with the pT, eta and mass of the reconstructed jet (``with_reconstruction``), which
@@ -52,50 +56,58 @@ def reference(
     """
     metadata = store.read_metadata(stores[0])
     task = tasks.task(metadata.task, len(metadata.channels))
-    parts = {part: data.stream(stores, split, part, task) for part in PARTS}
+    parts = {part: batches.stream(stores, split, part, task) for part in PARTS}
     tables = {part: _table(stream, task) for part, stream in parts.items()}
-    weigh = weights.fit(parts["train"].objects, task)
+    weighting = balance.fit(parts["train"].objects, task)
     test = parts["test"].objects
     with threadpool_limits(threads):
-        trees = _fit(parts, tables, task, weigh, seed)
+        trees = _fit(parts, tables, task, weighting, seed)
         content = {
-            "model": f"HistGradientBoosting on {SHAPES[task.seed_cell]}",
+            "model": f"HistGradientBoosting on {task.features}",
             "seed": seed,
             "iterations": int(trees.n_iter_),
             "features": list(tables["train"].columns),
-            "training_data": data.identity(stores, len(parts["train"])),
+            "training_data": batches.identity(stores, len(parts["train"])),
             "objects": {part: len(stream) for part, stream in parts.items()},
         }
         if task.classes:
             logit = trees.decision_function(tables["test"]).astype(np.float32)
-            write_scores(scores, test, score=sigmoid(logit), logit=logit, weight=weigh(test))
-            content |= measure(test, logit, total_energy(parts["test"].chunks(CHUNK)), weigh(test))
-            content |= _control(parts, task, weigh, seed)
-            if task.seed_cell > 1:
-                logit = _with_reconstruction(parts, tables, task, weigh, seed)
-                content["with_reconstruction"] = auc_alone(test, logit, weigh(test))
+            write_scores(
+                scores, test, score=classification.sigmoid(logit), logit=logit, weight=weighting(test)
+            )
+            content |= classification.measure(
+                test, logit, classification.total_energy(parts["test"].chunks(CHUNK)), weighting(test)
+            )
+            content |= _control(parts, task, weighting, seed)
+            if set(RECONSTRUCTED) <= set(test):
+                logit = _with_reconstruction(parts, tables, task, weighting, seed)
+                content["with_reconstruction"] = classification.auc_alone(test, logit, weighting(test))
         else:
-            answers = {"mass": np.exp(trees.predict(tables["test"])), **_simpler(parts, task)}
-            write_scores(scores, test, **{name: mass.astype(np.float32) for name, mass in answers.items()})
-            content |= regression.measure(test, answers.pop("mass"))
-            logarithm = _with_reconstruction(parts, tables, task, weigh, seed)
+            predictions = {"mass": np.exp(trees.predict(tables["test"])), **_simpler(parts, task)}
+            write_scores(
+                scores, test, **{name: mass.astype(np.float32) for name, mass in predictions.items()}
+            )
+            content |= regression.measure(test, predictions.pop("mass"))
+            logarithm = _with_reconstruction(parts, tables, task, weighting, seed)
             informed = regression.measure(test, np.exp(logarithm))
             content["with_reconstruction"] = informed["mean_absolute_error"]
-            content["simpler"] = {name: regression.measure(test, mass) for name, mass in answers.items()}
+            content["simpler"] = {name: regression.measure(test, mass) for name, mass in predictions.items()}
     write_json(metrics, content)
 
 
 def _table(stream: Stream, task: Task) -> pd.DataFrame:
     """Features of a stream, one column each; a feature that an object lacks has a value of its own."""
-    if task.seed_cell == 1:
-        tables = [shower_shapes(samples.images(), task.crop) for samples in stream.chunks(CHUNK)]
-    else:
-        tables = [jet_shapes(samples, task.crop) for samples in stream.chunks(CHUNK)]
+    shapes = FEATURES[task.features]
+    tables = [shapes(samples, task.crop) for samples in stream.chunks(CHUNK)]
     return pd.concat(map(pd.DataFrame, tables), ignore_index=True).fillna(MISSING)
 
 
 def _fit(
-    parts: dict[str, Stream], tables: dict[str, pd.DataFrame], task: Task, weigh: weights.Weigh, seed: int
+    parts: dict[str, Stream],
+    tables: dict[str, pd.DataFrame],
+    task: Task,
+    weighting: balance.Weighting,
+    seed: int,
 ) -> HistGradientBoostingClassifier | HistGradientBoostingRegressor:
     """Trees for the class, or for the logarithm of the mass."""
     kind = HistGradientBoostingClassifier if task.classes else HistGradientBoostingRegressor
@@ -115,14 +127,14 @@ def _fit(
     return trees.fit(
         tables["train"],
         target["train"],
-        sample_weight=weigh(parts["train"].objects),
+        sample_weight=weighting(parts["train"].objects),
         X_val=tables["validation"],
         y_val=target["validation"],
-        sample_weight_val=weigh(parts["validation"].objects),
+        sample_weight_val=weighting(parts["validation"].objects),
     )
 
 
-def _control(parts: dict[str, Stream], task: Task, weigh: weights.Weigh, seed: int) -> dict[str, Any]:
+def _control(parts: dict[str, Stream], task: Task, weighting: balance.Weighting, seed: int) -> dict[str, Any]:
     """What trees find in the kinematics alone, which the weights are meant to make equal.
 
     Nothing where the task balances none, or the source knows none.
@@ -135,20 +147,28 @@ def _control(parts: dict[str, Stream], task: Task, weigh: weights.Weigh, seed: i
         part: pd.DataFrame({"pt": stream.objects[pt], "eta": np.abs(stream.objects[eta])}).fillna(MISSING)
         for part, stream in parts.items()
     }
-    trees = _fit(parts, tables, task, weigh, seed)
+    trees = _fit(parts, tables, task, weighting, seed)
     test = parts["test"].objects
-    return {"kinematics_alone": auc_alone(test, trees.decision_function(tables["test"]), weigh(test))}
+    return {
+        "kinematics_alone": classification.auc_alone(
+            test, trees.decision_function(tables["test"]), weighting(test)
+        )
+    }
 
 
 def _with_reconstruction(
-    parts: dict[str, Stream], tables: dict[str, pd.DataFrame], task: Task, weigh: weights.Weigh, seed: int
+    parts: dict[str, Stream],
+    tables: dict[str, pd.DataFrame],
+    task: Task,
+    weighting: balance.Weighting,
+    seed: int,
 ) -> NDArray[np.float64]:
     """Answers [N] of the test part by trees that see what is known of the reconstructed jet, too."""
     tables = {
         part: table.assign(**parts[part].objects[list(RECONSTRUCTED)].fillna(MISSING))
         for part, table in tables.items()
     }
-    trees = _fit(parts, tables, task, weigh, seed)
+    trees = _fit(parts, tables, task, weighting, seed)
     return (trees.decision_function if task.classes else trees.predict)(tables["test"])
 
 
@@ -162,8 +182,8 @@ def _simpler(parts: dict[str, Stream], task: Task) -> dict[str, NDArray[np.float
         for part in ("train", "test")
     }
     target = parts["train"].target.astype(np.float64)
-    answers = {"mean": np.full(len(parts["test"]), target.mean())}
+    predictions = {"mean": np.full(len(parts["test"]), target.mean())}
     if np.isfinite(measured["train"]).all():  # a public file does not tell where its jets lie
         fitted = IsotonicRegression(out_of_bounds="clip").fit(measured["train"], target)
-        answers["calorimetric"] = fitted.predict(measured["test"])
-    return answers
+        predictions["calorimetric"] = fitted.predict(measured["test"])
+    return predictions

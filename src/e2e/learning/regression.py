@@ -1,87 +1,20 @@
-"""How good a measurement of a mass is, on the test part only."""
+"""How good a measurement of a mass is: figures of merit, each with its interval."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
-from e2e import tasks
-from e2e.data.scores import read_scores
-from e2e.data.split import PARTS
-from e2e.errors import E2EError
-from e2e.files import write_json
-from e2e.learning import data, model
-from e2e.learning.evaluate import BATCH, BOOTSTRAP_SEED, REPLICAS, reference_answers, write_scores
-from e2e.learning.statistics import EventBootstrap, events
-from e2e.plots import regression as plots
-from e2e.plots import side_by_side, style
+from e2e.learning.statistics import BOOTSTRAP_SEED, REPLICAS, EventBootstrap, events
 
 BINS = 8  # of true mass and transverse momentum, of equal numbers of objects
 CENTRAL = 0.68  # of the objects, within `relative_error_68` of the true mass
+# Columns of the reference's scores, and what is said of them.
 REFERENCES = {"mass": "BDT on jet shapes", "calorimetric": "calorimetric mass", "mean": "mean mass"}
-
-
-def evaluate(
-    stores: Sequence[str | Path],
-    split: str | Path,
-    model_pt: str | Path,
-    reference: str | Path,
-    scores: str | Path,
-    metrics: str | Path,
-    errors: str | Path,
-    figures: str | Path,
-    threads: int | None = None,
-) -> None:
-    """Measure the network ``model_pt`` on the test part, beside the answers of the ``reference``.
-
-    Writes ``scores`` (parquet: identity, target, mass, kinematics), ``metrics`` (JSON: see ``measure`` and
-    ``compare``), the figure ``errors`` (.pdf) and a folder ``figures`` of others (.png). The network runs
-    on the CPU in float32, whatever it was trained on, since its masses are what other frameworks must
-    agree with. Raises E2EError where the test part is not that of the reference, or a mass is not finite.
-    """
-    if threads:
-        torch.set_num_threads(threads)
-    network, info = model.load(model_pt)
-    task = tasks.task(info["task"], info["channels"])
-    streams = {part: data.stream(stores, split, part, task) for part in PARTS}
-    test = streams["test"]
-    mass = model.answers(network, test.chunks(BATCH))
-    if not np.all(np.isfinite(mass)):
-        raise E2EError(f"{model_pt}: masses of the test part are not all finite; train it again")
-    answers = {
-        name: reference_answers(reference, test.objects, column)
-        for column, name in REFERENCES.items()
-        if column in read_scores(reference)
-    }
-    write_scores(scores, test.objects, mass=mass)
-
-    content = {
-        "model": info["architecture"],
-        "seed": info["trainer"]["seed"],
-        "epoch": info["epoch"],
-        "parameters": sum(tensor.numel() for tensor in network.parameters()),
-        "training_data": info["training_data"],
-        "objects": {part: len(stream) for part, stream in streams.items()},
-        **measure(test.objects, mass),
-        "versus": {name: compare(test.objects, mass, other) for name, other in answers.items()},
-    }
-    write_json(metrics, content)
-
-    name, origin = info["architecture"], info["training_data"]["origin"]
-    others = {other: measure(test.objects, masses) for other, masses in answers.items()}
-    drawn = {
-        "correlation": side_by_side.correlations(test.target, {name: mass}, origin),
-        "errors": plots.dependence({name: content, **others}, origin),
-        "residuals": plots.residuals(test.target, {name: mass, **answers}, origin),
-    }
-    style.save(drawn["errors"], errors)
-    style.save_all(drawn, figures)
 
 
 def measure(objects: pd.DataFrame, mass: NDArray) -> dict[str, Any]:

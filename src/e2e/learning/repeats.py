@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 
 from e2e.errors import E2EError
-from e2e.files import read_json, write_json
-from e2e.plots import repeats as plots
+from e2e.files import read_json
 
 
-def repeats(metrics: Sequence[str | Path], record: str | Path, figure: str | Path) -> None:
-    """Write mean and spread of the ``metrics`` files of one model, trained with a seed each.
+def repeats(metrics: Sequence[str | Path]) -> dict[str, Any]:
+    """Mean and spread of the ``metrics`` files of one model, trained with a seed each.
 
-    ``record`` (JSON) holds the seeds and, of each figure of merit, its value and intervals for each seed,
-    their mean, and their standard deviation (that of a sample: divided by n - 1); the last two are null
-    where a value is. ``figure`` (.png) draws them. Raises E2EError for fewer than two files, and for files of
+    The record holds the seeds and, of each figure of merit, its value and intervals for each seed, their
+    mean, and their standard deviation (that of a sample: divided by n - 1); the last two are null where a
+    value is. Raises E2EError for fewer than two files, and for files of
     different models or data.
     """
     contents = [read_json(path) for path in metrics]
@@ -30,16 +29,21 @@ def repeats(metrics: Sequence[str | Path], record: str | Path, figure: str | Pat
             raise E2EError(f"{path}: of another model or other data than {metrics[0]}; evaluate both again")
     merits = [figures_of_merit(content) for content in contents]
     summary = {name: _summary(seeds, [merit[name] for merit in merits]) for name in merits[0]}
-    write_json(record, {"model": contents[0]["model"], "seeds": seeds, "figures_of_merit": summary})
-    plots.repeats(figure, seeds, summary, contents[0]["training_data"]["origin"])
+    return {
+        "model": contents[0]["model"],
+        "origin": contents[0]["training_data"]["origin"],
+        "seeds": seeds,
+        "figures_of_merit": summary,
+    }
 
 
 def figures_of_merit(metrics: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Those of a test part as a whole, each with value and intervals, of the metrics of a model."""
+    versus = {f"versus {name}": content["difference"] for name, content in metrics["versus"].items()}
     if "auc" in metrics:
         return {
             "auc": metrics["auc"],
-            "auc_minus_bdt": metrics["versus_bdt"]["difference"],
+            **versus,
             **{
                 f"background_rejection_at_{entry['signal_efficiency']}": entry["rejection"]
                 for entry in metrics["background_rejection"]
@@ -47,7 +51,6 @@ def figures_of_merit(metrics: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             "expected_calibration_error": metrics["calibration"]["expected_calibration_error"],
         }
     names = ("mean_absolute_error", "mean_relative_error", "relative_error_68", "bias")
-    versus = {f"versus {name}": content["difference"] for name, content in metrics["versus"].items()}
     return {name: metrics[name] for name in names} | versus
 
 

@@ -25,10 +25,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from e2e import models
 from e2e.errors import E2EError
 from e2e.files import fresh_folder, output_path, owned_folder, whole
-from e2e.learning import data
+from e2e.learning import batches
 from e2e.learning.loop import LossError
 from e2e.learning.train import train
-from e2e.plots import search as plots
 from e2e.tasks import Task
 
 # Of AdamW, both searched on a logarithmic scale.
@@ -43,7 +42,6 @@ def search(
     split: str | Path,
     best: str | Path,
     table: str | Path,
-    figure: str | Path,
     *,
     study: str | Path,
     model: str,
@@ -55,7 +53,7 @@ def search(
     epochs: int,
     code: str = "",
     threads: int | None = None,
-) -> None:
+) -> tuple[pd.DataFrame, str]:
     """Train ``trials`` variants of a model for ``epochs`` each, and write the best as a configuration entry.
 
     Varied are learning rate and weight decay (``RANGES``), and those numbers of ``models.space`` that
@@ -64,14 +62,14 @@ def search(
     validation loss is worse than the median of the others at the same epoch are given up (pruned).
 
     ``best`` (YAML) gets the entry, under the name of ``model`` with ``_tuned``; ``table`` (CSV) a row a
-    trial, drawn in ``figure`` (.png). ``study`` is an SQLite file that survives a kill and a full disk: the
-    same call goes on with the trial that was ended. Trials of other settings, data or ``code`` (any text that
-    changes with it) stay in the file and do not count. Raises E2EError as ``train`` does, if no trial was
-    trained to its end, and where SQLite cannot use ``study``.
+    trial. ``study`` is an SQLite file that survives a kill and a full disk: the same call goes on with the
+    trial that was ended. Trials of other settings, data or ``code`` (any text that changes with it) stay in
+    the file and do not count. Returns the table, and the origin of the events. Raises E2EError as ``train``
+    does, if no trial was trained to its end, and where SQLite cannot use ``study``.
     """
     space = {name: choices for name, choices in models.space(architecture).items() if name not in network}
     entry = {"architecture": architecture, "network": dict(network), "trainer": dict(trainer)}
-    origin = data.identity(stores, len(data.stream(stores, split, "train", task)))
+    origin = batches.identity(stores, len(batches.stream(stores, split, "train", task)))
     about = [task.name, len(task.channels), entry, epochs, space, RANGES, origin, code]
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     output_path(study).parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +95,7 @@ def search(
             fresh_folder(scratch)
             loss = _loss(
                 trial,
-                [stores, split, *(scratch / name for name in ("model.pt", "history.csv", "history.png"))],
+                [stores, split, *(scratch / name for name in ("model.pt", "history.csv"))],
                 checkpoints=scratch / "checkpoints",
                 task=task,
                 **variant | {"trainer": variant["trainer"] | {"epochs": epochs, "devices": 1}},
@@ -114,7 +112,6 @@ def search(
     rows = pd.DataFrame([_row(i, trial) for i, trial in enumerate(finished, start=1)])
     with whole(table) as path:
         rows.to_csv(path, index=False)
-    plots.history(figure, rows, task, origin["origin"])
     chosen = min((trial for trial in finished if trial.state == TrialState.COMPLETE), key=lambda t: t.value)
     number = 1 + finished.index(chosen)
     remark = f"""\
@@ -125,6 +122,7 @@ def search(
     entry = yaml.safe_dump({f"{model}_tuned": _variant(entry, space, chosen)}, sort_keys=False)
     with whole(best) as path:
         path.write_text(remark + entry)
+    return rows, origin["origin"]
 
 
 @contextmanager

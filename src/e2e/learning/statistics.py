@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+REPLICAS = 1000  # of an interval
+BOOTSTRAP_SEED = 20_240_701  # the same for all models: they are compared on the same resampled events
 CHUNK = 100  # replicas held in memory at a time
 BINS = 15  # of the reliability curve, of equal numbers of objects
 

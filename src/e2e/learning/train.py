@@ -1,50 +1,27 @@
-"""Supervised training with Lightning."""
+"""Supervised training of a network: data, weights, loop, calibration, and the file that is kept."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import sys
-import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import lightning
-import pandas as pd
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
-from torch import Tensor, nn
 
 from e2e import models
 from e2e.data.split import PARTS
-from e2e.errors import E2EError
-from e2e.files import whole
-from e2e.learning import data, keras_train, model, weights
-from e2e.learning.augmentation import random_reflections
+from e2e.learning import balance, batches
 from e2e.learning.calibration import temperature
-from e2e.learning.loop import (
-    CLIP,
-    Report,
-    Settings,
-    Stopwatch,
-    epoch_seed,
-    one_cycle,
-    progress_bar,
-    require_finite,
-)
-from e2e.learning.objectives import Classification, Regression, objective
-from e2e.models.keras_network import KerasNetwork
-from e2e.plots import evaluation, style
+from e2e.learning.loop import Report, Settings, Stopwatch
+from e2e.models import saved, tensorflow
 from e2e.tasks import Task
 
 WRITTEN = ("best.ckpt", "last.ckpt", "last.npz")  # to the folder of checkpoints, by any trainer
-FINGERPRINT = "e2e_fingerprint"  # key in a checkpoint
 
 
 def train(
@@ -52,7 +29,6 @@ def train(
     split: str | Path,
     output: str | Path,
     history: str | Path,
-    figure: str | Path,
     *,
     checkpoints: str | Path,
     task: Task,
@@ -67,11 +43,11 @@ def train(
     """Train a network on the training part and write the one of lowest validation loss to ``output``.
 
     ``network`` holds the numbers of the architecture and ``trainer`` those of ``Settings``. ``history``
-    (CSV) gets a row an epoch, drawn in ``figure``. ``checkpoints`` is a folder that exists while training
+    (CSV) gets a row an epoch. ``checkpoints`` is a folder that exists while training
     does: after a kill, the same call goes on from the last finished epoch, and on a CPU ends with the
     weights of an uninterrupted run; a checkpoint of other settings, data or ``code`` (any text that changes
     with the library) is left aside. Equal settings, data, seed and ``threads`` (CPU threads a device) give
-    equal weights on a CPU. Objects are weighted as ``weights.fit`` says; the scores of a classifier are
+    equal weights on a CPU. Objects are weighted as ``balance.fit`` says; the scores of a classifier are
     calibrated on the validation part.
 
     ``report`` is called after each epoch with its number (from 1) and its validation loss; what it raises
@@ -87,26 +63,24 @@ def train(
     settings = Settings(**trainer)
     if threads:
         torch.set_num_threads(threads)
-    training, validation = (data.stream(stores, split, part, task) for part in PARTS[:2])
-    weigh = weights.fit(training.objects, task)
-    objects = [data.Objects(stream, weigh(stream.objects)) for stream in (training, validation)]
+    training, validation = (batches.stream(stores, split, part, task) for part in PARTS[:2])
+    weighting = balance.fit(training.objects, task)
+    objects = [batches.Objects(stream, weighting(stream.objects)) for stream in (training, validation)]
     torch.manual_seed(settings.seed)
     module = models.build(architecture, task, **network)
-    if isinstance(module, KerasNetwork):
-        fit, packages = keras_train.fit, ("keras", "tensorflow")
-    else:
-        fit, packages = partial(_fit, accelerator=accelerator), ("torch", "lightning")
+    # Not imported before: one framework needs nothing of the other, and a training not the other's loop.
+    loop = import_module(f"e2e.learning.{tensorflow.loop_of(architecture)}")
     info = {
         "task": task.name,
         "channels": len(task.channels),
         "architecture": architecture,
         "numbers": dict(network),
-        "training_data": data.identity(stores, len(training)),
+        "training_data": batches.identity(stores, len(training)),
         "trainer": asdict(settings),
-        "versions": {name: str(import_module(name).__version__) for name in ("e2e", *packages)},
+        "versions": {name: str(import_module(name).__version__) for name in ("e2e", *loop.PACKAGES)},
     }
     fingerprint = hashlib.sha256(json.dumps([info, code], sort_keys=True).encode()).hexdigest()
-    best = fit(
+    best = loop.fit(
         module,
         *objects,
         task,
@@ -116,259 +90,17 @@ def train(
         fingerprint=fingerprint,
         stopwatch=stopwatch,
         report=report,
+        accelerator=accelerator,
     )
     if best is not None:
         info |= {"epoch": best[0], "validation_loss": best[1]}
         if task.classes:
-            logit = model.answers(module.eval(), validation.chunks(settings.batch_size))
-            info["temperature"] = temperature(logit, validation.target, weigh(validation.objects))
-        model.save(output, module, info)
-        style.save(evaluation.history(history, info["training_data"]["origin"]), figure)
+            logit = saved.predictions(module.eval(), validation.chunks(settings.batch_size))
+            info["temperature"] = temperature(logit, validation.target, weighting(validation.objects))
+        saved.save(output, module, info)
         for name in WRITTEN:
             Path(checkpoints, name).unlink(missing_ok=True)
         with suppress(OSError):  # it holds something else
             Path(checkpoints).rmdir()
         info["training_s"] = stopwatch()
     return info
-
-
-def _fit(
-    network: nn.Module,
-    training: data.Objects,
-    validation: data.Objects,
-    task: Task,
-    settings: Settings,
-    *,
-    history: str | Path,
-    checkpoints: str | Path,
-    fingerprint: str,
-    stopwatch: Stopwatch,
-    report: Report | None,
-    accelerator: str,
-) -> tuple[int, float] | None:
-    """Give a network of PyTorch the weights of lowest validation loss; returns their epoch and that loss.
-
-    Epochs count from 1. Of several processes all but the first have other weights, and return None.
-    """
-    network.to(memory_format=torch.channels_last)  # a quarter faster on CPUs, and for tensor cores
-    goal = objective(task, training.stream.target)
-    if not task.classes and hasattr(network, "set_target_range"):  # networks of others may not have it
-        network.set_target_range(goal.mean, goal.spread)
-    loop = Training(network, goal, task, settings, fingerprint)
-    saving = partial(ModelCheckpoint, checkpoints, save_on_train_epoch_end=True, enable_version_counter=False)
-    best = saving(filename="best", monitor="validation_loss")
-    last = saving(filename="last")  # after best, whose state it keeps
-    callbacks = [History(history, stopwatch), best, last, *([Reporting(report)] if report else [])]
-    trainer = _trainer(settings, accelerator, callbacks, checkpoints)
-    parts = Parts(training, validation, settings.batch_size, settings.seed)
-    resumed = _resumable(Path(checkpoints) / "last.ckpt", fingerprint)
-    trainer.fit(loop, parts, ckpt_path=resumed, weights_only=True)
-    if not trainer.is_global_zero:
-        return None
-    chosen = model.read_plain(best.best_model_path)
-    loop.load_state_dict(chosen["state_dict"])
-    return chosen["epoch"] + 1, float(best.best_model_score)
-
-
-def _trainer(
-    settings: Settings, accelerator: str, callbacks: list[Callback], folder: str | Path
-) -> lightning.Trainer:
-    """A trainer that prints a progress bar and nothing else, and writes checkpoints and nothing else."""
-    # Loaders read in a thread and need no workers; the other remarks speak to those who write training loops.
-    warnings.filterwarnings("ignore", module="lightning")
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    cuda = torch.cuda.is_available() and accelerator in ("auto", "cuda", "gpu")
-    if settings.devices > 1 and cuda and torch.cuda.device_count() < settings.devices:
-        raise E2EError(
-            f"trainer.devices = {settings.devices}, but this machine has {torch.cuda.device_count()} GPUs;"
-            " ask for as many as there are"
-        )
-    return lightning.Trainer(
-        accelerator="cuda" if cuda else "cpu",
-        devices=settings.devices,
-        strategy="ddp" if settings.devices > 1 else "auto",
-        precision="bf16-mixed" if cuda and torch.cuda.is_bf16_supported() else "32-true",
-        deterministic=cuda,  # CPU kernels are so for a fixed number of threads
-        max_epochs=settings.epochs,
-        gradient_clip_val=CLIP,
-        callbacks=[
-            Stopping("validation_loss", patience=settings.patience, check_on_train_epoch_end=True),
-            Progress(),
-            *callbacks,
-        ],
-        default_root_dir=folder,
-        use_distributed_sampler=False,
-        num_sanity_val_steps=0,
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-
-
-def _resumable(checkpoint: Path, fingerprint: str) -> Path | None:
-    """``checkpoint`` if it exists and belongs to this training; says what it found."""
-    if not checkpoint.exists():
-        return None
-    try:
-        content = model.read_plain(checkpoint)
-    except ValueError:
-        print(f"{checkpoint}: cannot be read; training starts afresh", file=sys.stderr)
-        return None
-    if content.get(FINGERPRINT) != fingerprint:
-        print(f"{checkpoint}: of other settings, data or code; training starts afresh", file=sys.stderr)
-        return None
-    print(f"{checkpoint}: training goes on after epoch {content['epoch'] + 1}", file=sys.stderr)
-    return checkpoint
-
-
-class Parts(lightning.LightningDataModule):
-    """Training and validation part; a batch is frames [N, C, H, W], targets and weights [N] on the device.
-
-    ``batch_size`` is that of all devices together.
-    """
-
-    def __init__(self, training: data.Objects, validation: data.Objects, batch_size: int, seed: int):
-        super().__init__()
-        self.training, self.validation = training, validation
-        self.batch_size, self.seed = batch_size, seed
-
-    def train_dataloader(self) -> data.Loader:
-        return self._loader(self.training, shuffle=True)
-
-    def val_dataloader(self) -> data.Loader:
-        return self._loader(self.validation, shuffle=False)
-
-    def on_after_batch_transfer(
-        self, batch: tuple[data.Hits, Tensor, Tensor], dataloader_idx: int
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        hits, target, weight = batch
-        return data.frames(hits, len(target), self.training.stream.shape), target, weight
-
-    def _loader(self, objects: data.Objects, shuffle: bool) -> data.Loader:
-        device, devices = self.trainer.global_rank, self.trainer.world_size
-        batches = data.Batches(objects.stream, self.batch_size, shuffle, self.seed, device, devices)
-        return data.Loader(objects, batches)
-
-
-class Training(lightning.LightningModule):
-    """An objective, reflections about the seed, AdamW, one cycle of the learning rate."""
-
-    def __init__(
-        self,
-        network: nn.Module,
-        objective: Classification | Regression,
-        task: Task,
-        settings: Settings,
-        fingerprint: str,
-    ):
-        super().__init__()
-        self.network = network
-        self.objective = objective
-        self.task = task
-        self.settings = settings
-        self.fingerprint = fingerprint
-        self.watched = f"validation_{objective.watched}"
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint[FINGERPRINT] = self.fingerprint
-
-    def on_train_epoch_start(self) -> None:
-        # Random numbers depend on seed, epoch and device alone, so a resumed run draws the same ones.
-        seed = epoch_seed(self.settings.seed, self.current_epoch)
-        torch.manual_seed(seed * self.trainer.world_size + self.global_rank)
-
-    def training_step(self, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-        frames, target, weight = batch
-        loss = self._loss(self.network(random_reflections(frames, self.task)), target, weight)
-        self.log("training_loss", loss, on_step=False, on_epoch=True, batch_size=len(target), sync_dist=True)
-        return loss
-
-    def validation_step(self, batch: tuple[Tensor, Tensor, Tensor]) -> None:
-        frames, target, weight = batch
-        answer = self.network(frames)
-        loss = self._loss(answer, target, weight)
-        self.objective.watch(answer, target)
-        self.log("validation_loss", loss, batch_size=len(target), sync_dist=True)
-        self.log(self.watched, self.objective.metric)
-
-    def _loss(self, answer: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        loss = self.objective.loss(answer, target, weight)
-        require_finite(loss.item(), self.current_epoch, self.settings)
-        return loss
-
-    def configure_optimizers(self) -> dict[str, Any]:
-        weights = [p for p in self.network.parameters() if p.ndim > 1]
-        others = [p for p in self.network.parameters() if p.ndim <= 1]  # biases, normalisation: no decay
-        optimizer = torch.optim.AdamW(
-            [
-                {"params": weights, "weight_decay": self.settings.weight_decay},
-                {"params": others, "weight_decay": 0.0},
-            ],
-            fused=self.trainer.precision == "32-true",  # else Lightning refuses to clip its gradients
-        )
-        schedule = one_cycle(optimizer, self.settings, int(self.trainer.estimated_stepping_batches))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-class Progress(Callback):
-    """One bar an epoch."""
-
-    def on_train_epoch_start(self, trainer: lightning.Trainer, module: Training) -> None:
-        self.bar = progress_bar(
-            trainer.current_epoch, module.settings, trainer.num_training_batches, trainer.is_global_zero
-        )
-
-    def on_train_batch_end(self, trainer: lightning.Trainer, module: Training, *_: Any) -> None:
-        self.bar.update(module.settings.batch_size)
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Training) -> None:
-        names = ("validation_loss", module.watched)
-        self.bar.set_postfix({name: f"{trainer.callback_metrics[name].item():.4f}" for name in names})
-        self.bar.close()
-
-
-class Stopping(EarlyStopping):
-    """Early stopping that also holds for a training resumed after its last epoch."""
-
-    def on_train_start(self, trainer: lightning.Trainer, module: Training) -> None:
-        trainer.should_stop = self.wait_count >= self.patience
-
-
-class History(Callback):
-    """Writes a CSV row an epoch: epoch, learning_rate, losses of both parts, and what is watched.
-
-    Checkpoints keep the rows, and the seconds of the stopwatch.
-    """
-
-    def __init__(self, path: str | Path, stopwatch: Stopwatch):
-        self.path, self.stopwatch = path, stopwatch
-        self.rows: list[dict[str, float]] = []
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Training) -> None:
-        names = ("training_loss", "validation_loss", module.watched)
-        row = {
-            "epoch": trainer.current_epoch + 1,
-            "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
-        }
-        self.rows.append(row | {name: trainer.callback_metrics[name].item() for name in names})
-        if trainer.is_global_zero:
-            with whole(self.path) as scratch:
-                pd.DataFrame(self.rows).to_csv(scratch, index=False)
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"rows": self.rows, "seconds": self.stopwatch()}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.rows = state["rows"]
-        self.stopwatch.earlier = state["seconds"]
-
-
-class Reporting(Callback):
-    """Calls ``report`` after each epoch."""
-
-    def __init__(self, report: Report):
-        self.report = report
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Training) -> None:
-        self.report(trainer.current_epoch + 1, trainer.callback_metrics["validation_loss"].item())

@@ -16,7 +16,7 @@ class KerasNetwork(nn.Module):
     """Raw frames float32 [N, C, H, W] -> answers [N], by the Keras ``model`` as one graph of TensorFlow.
 
     Weights live in the model; what this module tells of them are copies. It gives gradients with respect to
-    the frames, and none to the weights: Keras trains those (``e2e.learning.keras_train``).
+    the frames, and none to the weights: Keras trains those (``e2e.learning.keras_fit``).
     """
 
     def __init__(self, model: keras.Model):

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from e2e.errors import E2EError
-from e2e.geometry import CELL
-from e2e.tasks import ECAL, HCAL, TRACK_D0, TRACK_DZ, TRACK_PT, Crop, Task
+from e2e.geometry import CELL, JET_RADIUS, TOWER, Crop
+from e2e.tasks import ECAL, HCAL, PROMPT_DZ_CM, TRACK_D0, TRACK_DZ, TRACK_PT, Task
 
 # About the noise of one barrel crystal (40 MeV): below it the scaled energy is linear, above it logarithmic.
 ENERGY_SCALE_GEV = 0.04
@@ -19,7 +19,6 @@ SHARE_SCALE = 1e-3
 # Reconstructed times are dominated by noise beyond this (below 1 GeV the resolution is some ns).
 TIME_RANGE_NS = 5.0
 
-TOWER = HCAL.cell  # crystals along each side of a calorimeter tower
 # Below these the scaled energies of a jet's channels are linear, above them logarithmic [GeV a crystal].
 ENERGY_SCALES_GEV = {
     TRACK_PT.name: 0.5,  # about the least momentum that reaches the face of the ECAL in 3.8 T
@@ -32,11 +31,7 @@ ENERGY_SCALES_GEV = {
 # tracks of 1 GeV (arXiv 1405.6569); beyond the ranges there are other collisions (dz), or badly measured
 # tracks (d0).
 IMPACT_SCALES_CM = {TRACK_DZ.name: (0.05, 20.0), TRACK_D0.name: (0.01, 5.0)}
-# Tracks nearer to the primary vertex than this along the beam count as its own (isolation of taus, arXiv
-# 1809.02816).
-PROMPT_DZ_CM = 0.2
 SMALLEST_SPREAD = 0.003  # of a normalised cell over the objects
-JET_RADIUS = 0.4  # of the jets, anti-kT
 
 
 class CalorimeterFeatures(nn.Module):

@@ -15,10 +15,20 @@ ABSENT = (
 )
 
 
+def is_keras(architecture: str) -> bool:
+    """Whether a family of networks is one of Keras: its name tells."""
+    return architecture.startswith("keras_")
+
+
+def loop_of(architecture: str) -> str:
+    """The module of ``e2e.learning`` whose ``fit`` trains networks of an architecture."""
+    return "keras_fit" if is_keras(architecture) else "fit"
+
+
 def missing(architecture: str) -> bool:
-    """Whether a family of networks is one of Keras (``keras_...``) while that is not installed."""
+    """Whether a family of networks is one of Keras while that is not installed."""
     packages = ("tensorflow", "keras", "tf2onnx")
-    return architecture.startswith("keras_") and not all(map(find_spec, packages))
+    return is_keras(architecture) and not all(map(find_spec, packages))
 
 
 @functools.cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -30,15 +29,3 @@ def simulate(
         from e2e.simulation import jets
 
         jets.simulate(path, task, sample, objects, seed, progress, tracks)
-
-
-def validate(task: str, ntuples: Sequence[str | Path], record: str | Path, figures: str | Path) -> None:
-    """Compare a task's simulated ntuples with publications: a JSON ``record`` and a folder of figures."""
-    if task == "electron_photon":
-        from e2e.simulation import validation
-
-        validation.validate(ntuples, record, figures)
-    else:
-        from e2e.simulation import jet_validation
-
-        jet_validation.validate(task, ntuples, record, figures)

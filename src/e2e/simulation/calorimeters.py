@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from e2e.geometry import DETECTOR, ENDCAP_ROWS, FIRST_PHI, FIRST_TOWER, TOWER, TOWERS
 from e2e.simulation.compile import compiled
 from e2e.simulation.ecal import INTERCALIBRATION, NOISE, PHOTOSTATISTICS
 from e2e.simulation.pileup import INTERACTION_LENGTH, MIP_ENERGY
@@ -20,7 +21,6 @@ from e2e.simulation.shower import (
     CELL_PHI,
     COLUMNS,
     CRYSTAL_DEPTH,
-    FIRST_PHI,
     MOLIERE_RADIUS,
     RADIATION_LENGTH,
     RADIUS_FACTOR,
@@ -45,20 +45,17 @@ TOWER_EDGES = np.array((
     1.305, 1.392, 1.479, 1.566, 1.653, 1.740, 1.830, 1.930, 2.043, 2.172, 2.322, 2.500, 2.650, 3.000,
 ))
 # fmt: on
-TOWER_ROWS, TOWER_COLUMNS = 56, 72
+TOWER_ROWS, TOWER_COLUMNS = TOWERS
 FINE_TOWERS = 20
 TOWER_PHI = 2.0 * math.pi / TOWER_COLUMNS
-FIRST_TOWER = (
-    2  # column of the HCAL's iphi 1, at phi = 0: the columns start with those of the ECAL, at -10 degrees
-)
 # Front faces: JINST 3 S08004.
 HCAL_RADIUS, HCAL_FACE = 177.0, 388.0
 BRASS_INTERACTION_LENGTH = 16.42  # cm, JINST 3 S08004
 
 # Rows 0-54 and 225-279 of a frame are the endcaps: five to a tower, as MLAnalyzer bins them.
-FRAME_ROWS, ENDCAP_ROWS = 280, 55
+FRAME_ROWS = DETECTOR[0]
 _OUTER = TOWER_EDGES[TOWER_EDGES >= BARREL_ETA]
-ENDCAP_EDGES = np.interp(np.arange(ENDCAP_ROWS + 1) / 5.0, np.arange(len(_OUTER)), _OUTER)
+ENDCAP_EDGES = np.interp(np.arange(ENDCAP_ROWS + 1) / float(TOWER), np.arange(len(_OUTER)), _OUTER)
 
 # Of the energy of a hadronic shower, 95 % lies within one interaction length of its axis:
 # Fabjan and Gianotti, Rev. Mod. Phys. 75 (2003) 1243. Of the profile 2 r R^2 / (r^2 + R^2)^2, R is then

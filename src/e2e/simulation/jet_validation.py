@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,15 +19,14 @@ from e2e import tasks
 from e2e.data import ntuple
 from e2e.data.layouts import Layout
 from e2e.errors import E2EError
-from e2e.files import whole_folder, write_json
+from e2e.geometry import FIRST_PHI, JET_RADIUS, middle
 from e2e.simulation import calorimeters, tracks
 from e2e.simulation.jets import PARTICLE_JETS
-from e2e.simulation.shower import CELL_ETA, CELL_PHI, FIRST_PHI
+from e2e.simulation.shower import CELL_ETA, CELL_PHI
 from e2e.simulation.validation import Expectation, compare, half_width
 
 EVENTS_PER_FILE = 500
 _CHUNK = 50  # events, 20 MB of frames
-_CONE = 0.4
 _DRAWS = 4000
 
 PARTICLE_FLOW = "arXiv:1706.04965"
@@ -197,15 +197,23 @@ EXPECTATIONS: dict[str, tuple[Expectation, ...]] = {
 SINGLE_NUMBERS = ("tracks", "track_width", "width", "jetM", "jetPt")
 
 
-def validate(task: str, ntuples: Sequence[str | Path], record: str | Path, figures: str | Path) -> None:
+class Findings(NamedTuple):
+    """A ``record`` of checks, and what it was made from: see ``read`` and ``single_particles``."""
+
+    record: dict[str, Any]
+    jets: pd.DataFrame
+    particles: pd.DataFrame
+
+
+def validate(task: str, ntuples: Sequence[str | Path]) -> Findings:
     """Compare simulated ``ntuples`` of a task of jets with published expectations.
 
-    Writes the JSON ``record`` (a list of checks as that of electrons and photons, the occupancy of the
-    images in percent, and AUCs of single numbers) and the directory ``figures`` of PNG files. Raises E2EError
-    for a task without jets, or ntuples without their branches.
+    The record holds a list of checks as that of electrons and photons, the occupancy of the images in
+    percent, and AUCs of single numbers. Raises E2EError for a task without jets, or ntuples without their
+    branches.
     """
     if task not in EXPECTATIONS:
-        raise E2EError(f"{record}: no jets in task {task!r}; choose one of: {', '.join(EXPECTATIONS)}")
+        raise E2EError(f"no jets in task {task!r}; choose one of: {', '.join(EXPECTATIONS)}")
     jets = read(tasks.task(task), ntuples)
     particles = single_particles()
     checks = [compare(expectation, particles) for expectation in SINGLE_PARTICLES]
@@ -216,12 +224,8 @@ def validate(task: str, ntuples: Sequence[str | Path], record: str | Path, figur
         if name.startswith("occupancy_")
     }
     areas = separation(tasks.task(task), jets)
-    write_json(record, {"simulation": True, "checks": checks, "occupancy": occupancy, "auc": areas})
-
-    from e2e.plots.jet_simulation import draw  # matplotlib is only needed here
-
-    with whole_folder(figures) as scratch:
-        draw(tasks.task(task), jets, particles, checks, scratch)
+    record = {"simulation": True, "checks": checks, "occupancy": occupancy, "auc": areas}
+    return Findings(record, jets, particles)
 
 
 def separation(task: tasks.Task, jets: pd.DataFrame) -> dict[str, float]:
@@ -318,9 +322,9 @@ def _measure(task: tasks.Task, layout: Layout, arrays: dict[str, NDArray]) -> pd
 def _shape(task: tasks.Task, frames: dict[str, NDArray], row: float, column: float) -> dict[str, float]:
     """What the images of one jet show."""
     rows, columns = task.detector
-    crop, middle = task.crop, task.seed_cell // 2
-    i = int(row) * task.seed_cell + middle + np.arange(crop.rows) - crop.seed_row
-    j = (int(column) * task.seed_cell + middle + np.arange(crop.columns) - crop.seed_column) % columns
+    crop = task.crop
+    i = middle(int(row), task.seed_cell) + np.arange(crop.rows) - crop.seed_row
+    j = (middle(int(column), task.seed_cell) + np.arange(crop.columns) - crop.seed_column) % columns
     crops = {}
     for channel in task.channels:
         frame = frames[channel.name].reshape(rows // channel.cell, columns // channel.cell)
@@ -328,7 +332,7 @@ def _shape(task: tasks.Task, frames: dict[str, NDArray], row: float, column: flo
     y = (np.arange(crop.rows) - crop.seed_row) * CELL_ETA
     x = (np.arange(crop.columns) - crop.seed_column) * CELL_PHI
     distance = np.hypot(y[:, None], x[None, :])
-    inside = distance < _CONE
+    inside = distance < JET_RADIUS
     pt = crops[tasks.TRACK_PT.name] * inside
     energy = (crops[tasks.ECAL.name] + crops[tasks.HCAL.name]) * inside
     return {

@@ -21,6 +21,7 @@ from e2e import tasks
 from e2e.data.layouts import DIRECTION, POINT
 from e2e.data.ntuple_writer import Event, Sparse, write_ntuple
 from e2e.errors import E2EError
+from e2e.geometry import JET_RADIUS
 from e2e.simulation.crossing import TRACK_COLUMNS, TRACKS, Frames, empty_frames, simulate_crossing
 from e2e.simulation.generator import (
     CODE,
@@ -98,7 +99,7 @@ class Sample:
     truth: Callable[[NDArray, NDArray], tuple[NDArray[np.bool_], dict[str, NDArray]]]
     minimum: float
     maximum: float = math.inf
-    radius: float = 0.4
+    radius: float = JET_RADIUS
     flat: int = 0
     underlying: bool = False
 

@@ -10,9 +10,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from e2e.geometry import FIRST_PHI
 from e2e.simulation.compile import compiled
 from e2e.simulation.ecal import measure_time
-from e2e.simulation.shower import CELL_ETA, CELL_PHI, COLUMNS, FIRST_PHI, ROWS
+from e2e.simulation.shower import CELL_ETA, CELL_PHI, COLUMNS, ROWS
 
 # Supercluster: strips of 5 crystals in eta, up to 17 to either side in phi (CMS's hybrid algorithm,
 # CMSSW, RecoEcal/EgammaClusterProducers; arXiv 1502.02701 section 4.1).

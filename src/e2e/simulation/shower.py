@@ -11,10 +11,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from e2e.geometry import BARREL, CELL, FIRST_PHI
 from e2e.simulation.compile import compiled
 from e2e.simulation.tracker import ECAL_RADIUS, LIGHT, split
 
-ROWS, COLUMNS = 170, 360
+ROWS, COLUMNS = BARREL
 
 # Lead tungstate: PDG; effective Z and critical energy as in CMSSW, FastSimulation/Calorimetry.
 RADIATION_LENGTH = 0.89  # cm
@@ -28,8 +29,7 @@ RADIUS_FACTOR = 1.096
 # Crystals cover 0.0174 x 1 degree and are tilted by 3 degrees out of the direction from the nominal vertex;
 # EB iphi 1 starts at -10 degrees: JINST 3 S08004.
 CELL_ETA = 0.0174
-CELL_PHI = math.pi / 180.0
-FIRST_PHI = -10.0 * CELL_PHI
+CELL_PHI = CELL
 TILT = math.tan(math.radians(3.0))
 
 # Softer electrons and photons are no showers yet: their energy stays in the crystal that they enter.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,12 +16,12 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from e2e.data.ntuple import open_tree
+from e2e.data.shower_shapes import shower_shapes
 from e2e.errors import E2EError
-from e2e.files import whole_folder, write_json
-from e2e.learning.shower_shapes import shower_shapes
+from e2e.geometry import FIRST_PHI
 from e2e.simulation.electron_photon import PDG_IDS
 from e2e.simulation.reconstruction import wrap
-from e2e.simulation.shower import CELL_ETA, CELL_PHI, FIRST_PHI
+from e2e.simulation.shower import CELL_ETA, CELL_PHI
 from e2e.tasks import ELECTRON_PHOTON
 
 # Objects of the first events of each file: enough for every comparison, and reading frames takes time.
@@ -137,12 +138,20 @@ EXPECTATIONS = (
 TOTAL_ENERGY_LIMIT = 0.53
 
 
-def validate(ntuples: Sequence[str | Path], record: str | Path, figures: str | Path) -> None:
+class Findings(NamedTuple):
+    """A ``record`` of checks, and what it was made from: see ``read``."""
+
+    record: dict[str, Any]
+    objects: pd.DataFrame
+    hits: pd.DataFrame
+
+
+def validate(ntuples: Sequence[str | Path]) -> Findings:
     """Compare simulated ``ntuples`` of both particles with published expectations.
 
-    Writes the JSON ``record`` (a list of checks: value, statistical uncertainty, expected interval or null,
-    whether the value lies inside it within two uncertainties) and the directory ``figures`` of PNG files.
-    Raises E2EError when the ntuples hold no matched objects of one of the particles.
+    The record holds a list of checks: value, statistical uncertainty, expected interval or null, whether the
+    value lies inside it within two uncertainties. Raises E2EError when the ntuples hold no matched objects
+    of one of the particles.
     """
     objects, hits = read(ntuples)
     for particle in PDG_IDS:
@@ -152,12 +161,8 @@ def validate(ntuples: Sequence[str | Path], record: str | Path, figures: str | P
                 "validate ntuples of both particles, with more events"
             )
     checks = [compare(expectation, objects) for expectation in EXPECTATIONS]
-    write_json(record, {"simulation": True, "checks": [*checks, _compare_total_energy(objects)]})
-
-    from e2e.plots.simulation import draw  # matplotlib is only needed here
-
-    with whole_folder(figures) as scratch:
-        draw(objects, hits, checks, scratch)
+    record = {"simulation": True, "checks": [*checks, _compare_total_energy(objects)]}
+    return Findings(record, objects, hits)
 
 
 def compare(expectation: Expectation, objects: pd.DataFrame) -> dict[str, object]:

@@ -1,0 +1,237 @@
+"""Training of a network of Keras by Keras, as ``e2e.learning.fit`` does it in PyTorch.
+
+Objects, their order, weights and reflections, loss, optimiser and learning rates are the same, so that
+the two frameworks can be compared.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from e2e.errors import E2EError
+from e2e.files import whole
+from e2e.learning import batches
+from e2e.learning.augmentation import random_reflections
+from e2e.learning.loop import (
+    CLIP,
+    Report,
+    Settings,
+    Stopwatch,
+    epoch_seed,
+    one_cycle,
+    progress_bar,
+    require_finite,
+)
+from e2e.learning.objectives import Classification
+from e2e.models.keras_network import KerasNetwork
+from e2e.models.tensorflow import load_keras
+from e2e.tasks import Task
+from e2e.typed import build, parse
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+PACKAGES = ("keras", "tensorflow")  # whose versions a model tells
+
+
+def fit(
+    network: KerasNetwork,
+    training: batches.Objects,
+    validation: batches.Objects,
+    task: Task,
+    settings: Settings,
+    *,
+    history: str | Path,
+    checkpoints: str | Path,
+    fingerprint: str,
+    stopwatch: Stopwatch,
+    report: Report | None,
+    accelerator: str,
+) -> tuple[int, float]:
+    """Give a classifier the weights of lowest validation loss; returns their epoch and that loss.
+
+    Epochs count from 1. ``history``, ``checkpoints``, ``report``, and what happens after a kill are those of
+    ``e2e.learning.train.train``; ``fingerprint`` tells the training from others. Raises E2EError for more
+    than one device, for an ``accelerator`` other than the CPU, and for a loss that is not finite.
+    """
+    if settings.devices != 1:
+        raise E2EError(f"trainer.devices = {settings.devices}, but Keras trains on one CPU here; set it to 1")
+    if accelerator not in ("auto", "cpu"):
+        raise E2EError(f"accelerator {accelerator!r}, but Keras trains on the CPU here")
+    order = batches.Batches(training.stream, settings.batch_size, shuffle=True, seed=settings.seed)
+    rates = learning_rates(settings, settings.epochs * len(order))
+    optimizer = adamw(network.model, settings)
+    state = State(network.model, optimizer, stopwatch)
+    checkpoint = Path(checkpoints) / "last.npz"
+    state.resume(checkpoint, fingerprint)
+    step = stepper(network.model, optimizer)
+    while not state.finished(settings):
+        epoch = len(state.rows)
+        # Random numbers depend on seed and epoch alone, so a resumed run draws the same ones.
+        torch.manual_seed(epoch_seed(settings.seed, epoch))
+        order.set_epoch(epoch)
+        with progress_bar(epoch, settings, len(order)) as bar:
+            losses = []
+            for frames, target, weight in loaded(training, order):
+                optimizer.learning_rate = rate = rates[epoch * len(order) + len(losses)]
+                frames = random_reflections(frames, task)
+                losses.append(float(step(frames.numpy(), target.numpy(), weight.numpy())))
+                require_finite(losses[-1], epoch, settings)
+                bar.update(len(target))
+            measured = measure(network, validation, epoch, settings)
+            bar.set_postfix({name: f"{value:.4f}" for name, value in measured.items()})
+        row = {"epoch": epoch + 1, "learning_rate": rate, "training_loss": float(np.mean(losses)), **measured}
+        state.add(row)
+        with whole(history) as scratch:
+            pd.DataFrame(state.rows).to_csv(scratch, index=False)
+        state.save(checkpoint, fingerprint)
+        if report:
+            report(epoch + 1, row["validation_loss"])
+    network.model.set_weights(state.best)
+    return state.best_epoch, state.rows[state.best_epoch - 1]["validation_loss"]
+
+
+def loaded(objects: batches.Objects, order: batches.Batches) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Frames [N, C, H, W], targets and weights [N] of each batch."""
+    for hits, target, weight in batches.Loader(objects, order):
+        yield batches.frames(hits, len(target), objects.stream.shape), target, weight
+
+
+def learning_rates(settings: Settings, steps: int) -> list[float]:
+    """The learning rate of each step, from PyTorch's own schedule."""
+    optimizer = torch.optim.SGD([torch.zeros(1)])
+    schedule = one_cycle(optimizer, settings, steps)
+    rates = []
+    for _ in range(steps):
+        rates += schedule.get_last_lr()
+        optimizer.step()
+        schedule.step()
+    return rates
+
+
+def adamw(model: keras.Model, settings: Settings) -> keras.optimizers.Optimizer:
+    """PyTorch's AdamW with clipped gradients; biases and normalisations do not decay."""
+    optimizer = load_keras().optimizers.AdamW(
+        settings.learning_rate, settings.weight_decay, epsilon=1e-8, global_clipnorm=CLIP
+    )
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    optimizer.build(model.trainable_variables)
+    return optimizer
+
+
+def stepper(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer
+) -> Callable[[NDArray, NDArray, NDArray], tf.Tensor]:
+    """A function that trains on one batch of frames, targets and weights, and returns its loss."""
+    import tensorflow as tf
+
+    ops = load_keras().ops
+    numbers = tf.TensorSpec([None])
+
+    def step(frames: tf.Tensor, target: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            losses = ops.binary_crossentropy(target, model(frames, training=True), from_logits=True)
+            loss = ops.mean(weight * losses)
+        optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
+        return loss
+
+    return tf.function(step, [tf.TensorSpec(model.input.shape), numbers, numbers])
+
+
+def measure(
+    network: KerasNetwork, validation: batches.Objects, epoch: int, settings: Settings
+) -> dict[str, float]:
+    """Loss and area under the ROC curve of the validation part."""
+    goal = Classification()
+    losses, counts = [], []
+    with torch.inference_mode():
+        order = batches.Batches(validation.stream, settings.batch_size, shuffle=False)
+        for frames, target, weight in loaded(validation, order):
+            logit = network(frames)
+            losses.append(float(goal.loss(logit, target, weight)))
+            counts.append(len(target))
+            require_finite(losses[-1], epoch, settings)
+            goal.watch(logit, target)
+    loss = float(np.average(losses, weights=counts))
+    return {"validation_loss": loss, f"validation_{goal.watched}": float(goal.metric.compute())}
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What a checkpoint says in JSON."""
+
+    fingerprint: str
+    rows: list[dict[str, Any]]  # of numbers; whole ones stay whole
+    seconds: float
+
+
+class State:
+    """What a killed training needs to go on: variables, ``rows`` of the history, ``best`` weights, time."""
+
+    def __init__(self, model: keras.Model, optimizer: keras.optimizers.Optimizer, stopwatch: Stopwatch):
+        self.model, self.stopwatch = model, stopwatch
+        self.variables = [*model.weights, *optimizer.variables]
+        self.rows: list[dict[str, float]] = []
+        self.best: list[NDArray] = []
+
+    @property
+    def best_epoch(self) -> int:
+        """That of the lowest validation loss, from 1; 0 before the first."""
+        return 1 + int(np.argmin([row["validation_loss"] for row in self.rows])) if self.rows else 0
+
+    def finished(self, settings: Settings) -> bool:
+        epochs = len(self.rows)
+        return epochs == settings.epochs or (epochs > 0 and epochs - self.best_epoch >= settings.patience)
+
+    def add(self, row: dict[str, float]) -> None:
+        """The row of an epoch that has just been trained."""
+        self.rows.append(row)
+        if self.best_epoch == len(self.rows):
+            self.best = self.model.get_weights()
+
+    def save(self, path: Path, fingerprint: str) -> None:
+        arrays = {f"variable {i}": variable.numpy() for i, variable in enumerate(self.variables)}
+        arrays |= {f"best {i}": weight for i, weight in enumerate(self.best)}
+        header = json.dumps({"fingerprint": fingerprint, "rows": self.rows, "seconds": self.stopwatch()})
+        with whole(path) as scratch:
+            np.savez(scratch, header=header, **arrays)
+
+    def resume(self, path: Path, fingerprint: str) -> None:
+        """Go on from ``path`` if it exists and belongs to this training; says what it found."""
+        if not path.exists():
+            return
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = dict(file)
+            header = build(_Header, parse(str(arrays["header"])))
+            if not all(type(number) in (int, float) for row in header.rows for number in row.values()):
+                raise ValueError("a row of the history is not of numbers")
+            best = [arrays[f"best {i}"] for i in range(len(self.model.weights))]
+            variables = [arrays[f"variable {i}"] for i in range(len(self.variables))]
+            if not all(isinstance(array, np.ndarray) for array in (*best, *variables)):
+                raise ValueError("a record that is no array")
+        except (BadZipFile, OSError, ValueError, KeyError, EOFError, RuntimeError, TypeError, MemoryError):
+            print(f"{path}: cannot be read; training starts afresh", file=sys.stderr)
+            return
+        if header.fingerprint != fingerprint:
+            print(f"{path}: of other settings, data or code; training starts afresh", file=sys.stderr)
+            return
+        self.rows = header.rows
+        self.stopwatch.earlier = header.seconds
+        self.best = best
+        for variable, value in zip(self.variables, variables, strict=True):
+            variable.assign(value)
+        print(f"{path}: training goes on after epoch {len(self.rows)}", file=sys.stderr)

@@ -1,0 +1,113 @@
+"""A trained network as one file: weights, what they belong to, and where they come from."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zipfile import ZipFile
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from e2e import models
+from e2e.errors import E2EError
+from e2e.files import whole
+from e2e.tasks import task
+from e2e.typed import build
+
+if TYPE_CHECKING:
+    from e2e.data.store import Samples
+
+FORMAT = 1
+
+
+def save(path: str | Path, network: nn.Module, info: dict[str, Any]) -> None:
+    """Write ``network`` and ``info`` (plain values: task, channels, architecture, numbers and more).
+
+    Equal content gives equal bytes.
+    """
+    weights = {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()}
+    buffer = io.BytesIO()  # torch.save to a path would write the name of the scratch file into the archive
+    torch.save({"format": FORMAT, **info, "state_dict": weights}, buffer)
+    with whole(path) as scratch:
+        scratch.write_bytes(buffer.getvalue())
+
+
+def load(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
+    """The network of a file written by ``save``, on the CPU and in evaluation mode, and its ``info``.
+
+    ``info`` has task, channels (their number), architecture, numbers, training_data (sha256, objects,
+    origin, tracks), trainer (with the seed), epoch, validation_loss, of a classifier temperature, and
+    versions. Raises E2EError for a file that is not such a model.
+    """
+    try:
+        info = read_plain(path)
+    except FileNotFoundError:
+        raise E2EError(f"{path}: no such file; train the model first") from None
+    except ValueError as error:
+        raise E2EError(f"{path}: not a trained model ({error}); train it again") from None
+    if info.get("format") != FORMAT:
+        raise E2EError(f"{path}: not a trained model of format {FORMAT}; train it again")
+    try:
+        weights = info.pop("state_dict")
+        about = build(_Network, {field.name: info[field.name] for field in fields(_Network)})
+    except (KeyError, ValueError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else error
+        raise E2EError(f"{path}: damaged, or of another version ({reason}); train it again") from None
+    network = models.build(about.architecture, task(about.task, about.channels), **about.numbers)
+    try:
+        network.load_state_dict(weights)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        raise E2EError(
+            f"{path}: its weights do not fit architecture {about.architecture!r} as it is now"
+            f" ({str(error).splitlines()[-1].strip()}); train it again"
+        ) from None
+    return network.eval(), info
+
+
+@dataclass(frozen=True)
+class _Network:
+    """What a file must say of its network, so that it can be built."""
+
+    task: str
+    channels: int
+    architecture: str
+    numbers: dict[str, Any]
+
+
+def read_plain(path: str | Path) -> dict[str, Any]:
+    """A dictionary of tensors and plain values that ``torch.save`` wrote; nothing in the file is run.
+
+    The file is a zip archive, whose checksums PyTorch does not compare.
+
+    Raises ValueError, of one line, for a file that is damaged or holds anything else.
+    """
+    try:
+        with ZipFile(path) as archive:
+            # PyTorch packs nothing and sets no attribute; it would leave a record marked as a folder unread.
+            odd = [i.filename for i in archive.infolist() if i.compress_type or i.external_attr]
+            if damaged := archive.testzip() or next(iter(odd), None):
+                raise ValueError(f"{damaged} in it is damaged")
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # of many classes, by what is damaged
+        raise ValueError(str(error).splitlines()[0] if str(error) else "empty or cut off") from None
+    if not isinstance(content, dict):
+        raise ValueError("holds no dictionary")
+    return content
+
+
+def predictions(network: nn.Module, chunks: Iterable[Samples]) -> NDArray[np.float32]:
+    """Logits, or masses in GeV, [N] of the objects of ``chunks``, each of which is one batch."""
+    device = next(network.parameters()).device
+    with torch.inference_mode():
+        pieces = [
+            network(torch.from_numpy(samples.images()).to(device)).float().cpu().numpy() for samples in chunks
+        ]
+    return np.concatenate(pieces)

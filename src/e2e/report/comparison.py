@@ -1,0 +1,330 @@
+"""All models of a task side by side: how good, how large, how fast; as record, table and figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
+
+from e2e.benchmark.methods import BARE, CMSRUN
+from e2e.data.scores import read_output, read_scores
+from e2e.deploy.contract import load_contract
+from e2e.deploy.flops import flops
+from e2e.deploy.providers import CPU
+from e2e.deploy.releases import oldest
+from e2e.errors import E2EError
+from e2e.files import read_json
+from e2e.learning import classification, regression
+from e2e.report import style
+
+METHODS = (BARE, CMSRUN)
+BDT = "#717581"
+_MARKERS = {BARE: "o", CMSRUN: "s"}
+Models = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What models of a task are compared by: its key in metrics.json, its name and its unit."""
+
+    key: str
+    name: str
+    unit: str
+    larger_is_better: bool
+
+
+AUC = Metric("auc", "ROC AUC", "1", larger_is_better=True)
+ERROR = Metric("mean_absolute_error", "Mean absolute error", "GeV", larger_is_better=False)
+METRICS = {metric.key: metric for metric in (AUC, ERROR)}
+
+
+@dataclass(frozen=True)
+class Files:
+    """What the workflow has made of one model; ``benchmark`` where cmsRun can read the task's files."""
+
+    metrics: str | Path
+    scores: str | Path
+    onnx: str | Path
+    training: str | Path  # training_time.json
+    benchmark: str | Path | None = None
+
+
+def compare(models: Mapping[str, Files], reference: str | Path) -> dict[str, Any]:
+    """The comparison of ``models``, by name, with the BDT whose metrics are ``reference``; best model first.
+
+    Of each model the record holds the metric on the test part with its
+    intervals, the paired differences to the BDT and to the best model, the numbers of parameters and of
+    ``flops``, the wall time of the training (s), and milliseconds per object on one thread of a CPU, in ONNX
+    Runtime and in the tagger of cmsRun, at the smallest batch that was measured, and the oldest CMSSW release
+    that takes it. Raises E2EError where the models were not measured on the same objects.
+    """
+    bdt = read_json(reference)
+    metric = AUC if AUC.key in bdt else ERROR
+    records = {name: read_json(files.benchmark) for name, files in models.items() if files.benchmark}
+    points = {name: _points(benchmark) for name, benchmark in records.items()}
+    batch = min((size for of in points.values() for size, _ in of), default=None)
+    measured = {}
+    for name, files in models.items():
+        metrics, contract = read_json(files.metrics), load_contract(files.onnx)
+        if metrics["objects"] != bdt["objects"]:
+            raise E2EError(f"{files.metrics}: of other objects than {reference}; evaluate the model anew")
+        found = points.get(name, {})
+        release = oldest(contract.opset, contract.ir_version)
+        measured[name] = {
+            "architecture": metrics["model"],
+            metric.key: metrics[metric.key],
+            "versus_bdt": _difference(metrics["versus"][contract.task.reference]),
+            "parameters": metrics["parameters"],
+            "flops": flops(files.onnx),
+            "training_s": read_json(files.training)["wall_s"],
+            "opset": contract.opset,
+            "ir_version": contract.ir_version,
+            "oldest_cmssw": release.name if release else None,
+            "ms_per_object": {method: found[batch, method] for method in METHODS if (batch, method) in found},
+        }
+    ranking = sorted(
+        measured, key=lambda name: measured[name][metric.key]["value"], reverse=metric.larger_is_better
+    )
+    for name in ranking[1:]:
+        measured[name]["versus_best"] = _paired(models[name], models[ranking[0]], metric)
+    return {
+        "task": contract.task.name,
+        "origin": bdt["training_data"]["origin"],
+        "metric": metric.key,
+        "unit": metric.unit,
+        "objects": bdt["objects"],
+        "batch": batch,
+        "machines": sorted({benchmark["machine"]["cpu"]["model"] for benchmark in records.values()}),
+        "bdt": {
+            "model": bdt["model"],
+            metric.key: bdt[metric.key],
+            **{name: bdt[name] for name in ("kinematics_alone", "with_reconstruction") if name in bdt},
+        },
+        "models": {name: measured[name] for name in ranking},
+    }
+
+
+def _paired(model: Files, best: Files, metric: Metric) -> dict[str, Any]:
+    """Difference of the metric between two models, both on the same resampled events."""
+    objects = read_scores(best.scores, ["logit", "weight"] if metric is AUC else ["mass"])
+    if metric is AUC:
+        other = read_output(model.scores, objects, "logit")
+        versus = classification.compare(
+            objects, other, objects["logit"].to_numpy(), objects["weight"].to_numpy()
+        )
+    else:
+        other = read_output(model.scores, objects, "mass")
+        versus = regression.compare(objects, other, objects["mass"].to_numpy())
+    return _difference(versus)
+
+
+def _difference(versus: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: versus[key] for key in ("difference", "p_value")}
+
+
+def _points(benchmark: Mapping[str, Any]) -> dict[tuple[int, str], dict[str, float]]:
+    """Milliseconds per object, by batch size and method, of what ran on one thread of a CPU."""
+    return {
+        (point["batch"], point["method"]): {
+            **{key: point["call_ms"][key] / point["batch"] for key in ("median", "p16", "p84")},
+            "n": point["call_ms"]["n"],
+        }
+        for point in benchmark["points"]
+        if point["status"] == "ok"
+        and point["provider"] == CPU.name
+        and point["threads"] == 1
+        and point["method"] in METHODS
+    }
+
+
+def table(content: Mapping[str, Any]) -> str:
+    """The record as a table (Markdown), a row a model, with 68 % intervals."""
+    metric = METRICS[content["metric"]]
+    unit = "" if metric.unit == "1" else f" [{metric.unit}]"
+    header = [
+        "model",
+        f"{metric.name}{unit}",
+        "difference to the BDT, paired",
+        "p-value",
+        "difference to the best, paired",
+        "parameters",
+        "MFLOP",
+        "training [s]",
+        *(f"{method} [ms]" for method in METHODS),
+        "opset, IR",
+        "oldest CMSSW",
+    ]
+    rows = [
+        [
+            name,
+            _interval(of[metric.key]),
+            _interval(of["versus_bdt"]["difference"], "+"),
+            f"{of['versus_bdt']['p_value']:.2g}",
+            _interval(of["versus_best"]["difference"], "+") if "versus_best" in of else "",
+            f"{of['parameters']:,}",
+            f"{of['flops'] / 1e6:.1f}",
+            f"{of['training_s']:.0f}",
+            *(_band(of["ms_per_object"].get(method)) for method in METHODS),
+            f"{of['opset']}, {of['ir_version']}",
+            of["oldest_cmssw"] or "none known",
+        ]
+        for name, of in content["models"].items()
+    ]
+    rows.append(["BDT", _interval(content["bdt"][metric.key]), *[""] * (len(header) - 2)])
+    lines = [header, ["---"] * len(header), *rows]
+    events = style.ORIGINS[content["origin"]]
+    notes = [
+        f"{events}; test part, {content['objects']['test']:,} objects; 68 % intervals over resampled events.",
+        "Training: wall time of its job, beside others of the run; of a resumed one, of its last part.",
+        "FLOP of one object: convolutions and products of matrices, two for a multiply-add.",
+    ]
+    if content["batch"]:
+        notes.append(
+            f"Milliseconds per object at batches of {content['batch']}, one thread of "
+            f"{', '.join(content['machines'])}: median and 16-84 % range, of calls (ONNX Runtime) and of the "
+            "means of runs (the tagger in cmsRun)."
+        )
+    else:
+        notes.append("No times: cmsRun needs ntuples, or benchmark.json says why a point failed.")
+    alone = content["bdt"].get("kinematics_alone")
+    if alone:
+        away = abs(alone["value"] - 0.5) / alone["standard_error"]
+        notes.append(
+            "Control: boosted trees on pT and eta alone, with the weights, have an AUC of "
+            f"{_interval(alone)}, {away:.1f} standard errors from 1/2."
+        )
+    more = content["bdt"].get("with_reconstruction")
+    if more:
+        notes.append(
+            "Boosted trees that also see pT, eta and mass of the reconstructed jet, which come from more "
+            f"than the crop: {metric.name} {_interval(more)}{unit}."
+        )
+    return "\n".join(["| " + " | ".join(line) + " |" for line in lines] + ["", *notes, ""])
+
+
+def _interval(summary: Mapping[str, Any], sign: str = "") -> str:
+    low, high = summary["interval_68"]
+    return f"{summary['value']:{sign}.4f} ({low:{sign}.4f} to {high:{sign}.4f})"
+
+
+def _band(band: Mapping[str, float] | None) -> str:
+    return f"{band['median']:.2f} ({band['p16']:.2f} to {band['p84']:.2f})" if band else "not measured"
+
+
+def draw(content: Mapping[str, Any]) -> Figure:
+    """The record as a figure: the metric, its paired difference to the BDT, and what it costs.
+
+    Thick error bars are 68 % intervals, thin ones 95 %.
+    """
+    models, key = content["models"], content["metric"]
+    unit = METRICS[key].unit
+    label = METRICS[key].name + ("" if unit == "1" else f" [{unit}]")
+    colours = {model: f"C{number}" for number, model in enumerate(models)}
+    figure, (values, differences, costs) = style.figure(
+        columns=3, width=6.4, height=max(4.0, 2.0 + 0.95 * len(models))
+    )
+
+    for axis in (values, costs):
+        _reference(axis, content["bdt"][key], vertical=axis is values)
+    for row, (model, of) in enumerate(models.items()):
+        _bar(values, row, of[key], colours[model])
+        _bar(differences, row, of["versus_bdt"]["difference"], colours[model])
+    _bar(values, len(models), content["bdt"][key], BDT)
+    differences.axvline(0.0, color=BDT, linestyle="--")
+    values.set(xlabel=label)
+    differences.set(xlabel=f"Difference to the BDT, paired{'' if unit == '1' else f' [{unit}]'}")
+    for axis in (values, differences):
+        axis.set_ylim(len(models) + 0.5, -0.6)
+        axis.tick_params(axis="y", which="both", left=False, right=False)
+        axis.set_yticks([])
+        axis.locator_params(axis="x", nbins=5)
+    names = [*(_described(model, of) for model, of in models.items()), "BDT"]
+    values.set_yticks(range(len(names)), names)
+    for text, colour in zip(values.get_yticklabels(), (*colours.values(), BDT), strict=True):
+        text.set(color=colour, fontsize=13, linespacing=1.3)
+
+    if content["batch"]:
+        _cost(costs, models, key, colours)
+        of = "object" if content["batch"] == 1 else "objects"
+        costs.set(ylabel=label, xlabel=f"Time per object [ms], {content['batch']} {of} a call, one thread")
+        style.label(costs, "", ", ".join(content["machines"]))
+    else:
+        costs.clear()
+        costs.set_axis_off()
+        text = "no times:\ncmsRun needs ntuples,\nor no point was measured"
+        costs.text(0.5, 0.5, text, ha="center", va="center", transform=costs.transAxes)
+    style.label(values, style.events(content["origin"]))
+    style.label(differences, "", f"{content['task']}, {content['objects']['test']:,} test objects")
+    alone = content["bdt"].get("kinematics_alone")
+    if alone:
+        text = (
+            f"BDT on $p_T$ and $\\eta$ alone: AUC {alone['value']:.3f} $\\pm$ {alone['standard_error']:.3f}"
+        )
+        figure.supxlabel(text, fontsize=13, x=0.01, ha="left", color=BDT)
+    return figure
+
+
+def _described(model: str, of: Mapping[str, Any]) -> str:
+    seconds = of["training_s"]
+    training = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    return (
+        f"{model}\n{_short(of['parameters'])} parameters\n"
+        f"{of['flops'] / 1e6:.3g} MFLOP, trained in {training}"
+    )
+
+
+def _short(count: int) -> str:
+    return f"{count / 1e6:.2f} M" if count >= 1e6 else f"{count / 1e3:.0f} k"
+
+
+def _bar(axis: Axes, row: float, summary: Mapping[str, Any], colour: str) -> None:
+    axis.plot(summary["interval_95"], [row, row], color=colour, linewidth=1.3)
+    axis.plot(summary["interval_68"], [row, row], color=colour, linewidth=4.5, solid_capstyle="butt")
+    axis.plot(summary["value"], row, "o", color=colour, markersize=9, markeredgecolor="white")
+
+
+def _reference(axis: Axes, summary: Mapping[str, Any], vertical: bool) -> None:
+    """The BDT: a line with its 68 % interval."""
+    line, span = (axis.axvline, axis.axvspan) if vertical else (axis.axhline, axis.axhspan)
+    span(*summary["interval_68"], color=BDT, alpha=0.2, linewidth=0)
+    line(summary["value"], color=BDT, linestyle="--", label="BDT")
+
+
+def _cost(axis: Axes, models: Models, key: str, colours: Mapping[str, str]) -> None:
+    """The metric against the time per object, in each method, its two points joined by a line."""
+    for model, of in models.items():
+        value, (low, high) = of[key]["value"], of[key]["interval_68"]
+        bands = of["ms_per_object"]
+        axis.plot(
+            [band["median"] for band in bands.values()], [value] * len(bands), color=colours[model], alpha=0.4
+        )
+        for method, band in bands.items():
+            axis.errorbar(
+                band["median"],
+                value,
+                [[value - low], [high - value]],
+                [[band["median"] - band["p16"]], [band["p84"] - band["median"]]],
+                fmt=_MARKERS[method],
+                color=colours[model],
+                markerfacecolor=colours[model] if method == BARE else "white",
+                markersize=8,
+                elinewidth=1.5,
+            )
+    for method, marker in _MARKERS.items():
+        face = "black" if method == BARE else "white"
+        axis.plot([], [], marker, color="black", markerfacecolor=face, markersize=8, label=method)
+    axis.set_xscale("log")
+    bands = [band for of in models.values() for band in of["ms_per_object"].values()]
+    low, high = (min(band["p16"] for band in bands), max(band["p84"] for band in bands))
+    axis.set_xlim(low / 1.3, high * 1.3)
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.xaxis.set_minor_formatter(NullFormatter())
+    bottom, top = axis.get_ylim()
+    axis.set_ylim(bottom, top + 0.2 * (top - bottom))  # room for the legend
+    axis.legend(fontsize=12, loc="upper center", ncols=3, columnspacing=1.0)

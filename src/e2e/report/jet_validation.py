@@ -1,0 +1,144 @@
+"""Figures of the fast simulation of jets beside what is published."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from e2e import tasks
+from e2e.report import style
+from e2e.simulation.calorimeters import HADRON_CONSTANT, HADRON_STOCHASTIC
+from e2e.simulation.jet_validation import HADRON_ENERGIES, Findings, spread
+
+_COLOURS = tuple(style.COLOURS.values())
+
+# Of each task: column of the jets, edges, label of the axis.
+_DISTRIBUTIONS: dict[str, tuple[tuple[str, np.ndarray, str], ...]] = {
+    "quark_gluon": (
+        ("gen_jetCharged", np.arange(-0.5, 41.5), "charged particles above 0.5 GeV in the jet"),
+        ("gen_jetWidth", np.linspace(0.0, 0.3, 31), "width of the jet of particles"),
+        ("gen_jetPtD", np.linspace(0.1, 1.0, 31), r"$p_TD$ of the jet of particles"),
+        ("tracks", np.arange(-0.5, 61.5, 2.0), r"cells with tracks within 0.4, with pileup"),
+        ("jetPt", np.linspace(70.0, 340.0, 28), r"measured $p_T$ [GeV]"),
+        ("jetM", np.linspace(0.0, 60.0, 31), "measured mass [GeV]"),
+    ),
+    "mass_regression": (
+        ("a_m", np.linspace(0.0, 500.0, 26), "mass of the particle [GeV]"),
+        ("a_pt", np.linspace(0.0, 1000.0, 26), r"$p_T$ of the particle [GeV]"),
+        ("visible", np.linspace(0.0, 1.5, 31), "true mass of the jet / mass of the particle"),
+        ("mass_ratio", np.linspace(0.0, 3.0, 31), "measured / true mass of the jet"),
+        ("response", np.linspace(0.4, 1.6, 31), r"measured / true $p_T$ of the jet"),
+        ("tracks", np.arange(-0.5, 61.5, 2.0), r"cells with tracks within 0.4, with pileup"),
+    ),
+    "tau": (
+        ("jetPt", np.linspace(15.0, 60.0, 10), r"measured $p_T$ [GeV]"),
+        ("gen_m", np.linspace(0.0, 2.0, 41), "visible mass of the tau [GeV]"),
+        ("gen_Prongs", np.arange(-0.5, 6.5), "charged daughters of the tau"),
+        ("tracks", np.arange(-0.5, 41.5, 1.0), r"cells with tracks within 0.4, with pileup"),
+        ("width", np.linspace(0.0, 0.4, 31), "width of the energies within 0.4"),
+        ("response", np.linspace(0.0, 2.5, 31), r"measured / true $p_T$ of the jet"),
+    ),
+}
+_OF_TAUS = ("gen_m", "gen_Prongs")
+
+
+def draw(task: tasks.Task, found: Findings) -> dict[str, Figure]:
+    """Figures, by name, of what was found in simulated jets of a task."""
+    return {
+        "jets": _jets(task, found.jets),
+        "hadrons": _hadrons(found.particles, found.record["checks"]),
+        "resolution": _resolution(task, found.jets),
+    }
+
+
+def _jets(task: tasks.Task, jets: pd.DataFrame) -> Figure:
+    figure, axes = style.figure(2, 3)
+    for axis, (column, edges, text) in zip(axes.flat, _DISTRIBUTIONS[task.name], strict=True):
+        for (name, chosen), colour in zip(_classes(task, jets, column), _COLOURS, strict=False):
+            values = jets[column][chosen].replace([np.inf, -np.inf], np.nan).dropna()
+            counts, _ = np.histogram(values, edges)
+            axis.stairs(counts / max(len(values), 1), edges, color=colour, label=f"{name} ({len(values)})")
+        axis.set_xlim(edges[0], edges[-1])
+        axis.set_ylim(bottom=0)
+        axis.set_xlabel(text)
+        axis.set_ylabel("share of jets per bin")
+        axis.legend(fontsize="x-small")
+        style.label(axis, style.SIMULATION, task.name)
+    return figure
+
+
+def _classes(task: tasks.Task, jets: pd.DataFrame, column: str) -> list[tuple[str, pd.Series]]:
+    """Names and masks of the classes of a task that have a column; of a regression, all jets."""
+    if not task.classes:
+        return [("jets", jets.truth > 0)]
+    return [
+        (name, jets.target == i)
+        for i, name in enumerate(task.classes)
+        if name == "tau" or column not in _OF_TAUS
+    ]
+
+
+def _hadrons(particles: pd.DataFrame, checks: Sequence[dict[str, object]]) -> Figure:
+    figure, (response, resolution) = style.figure(1, 2)
+    groups = particles[particles.particle == "hadron"].groupby("energy").response
+    energies = np.array(HADRON_ENERGIES)
+    count = groups.size().to_numpy()
+    _points(response, energies, groups.mean().to_numpy(), groups.std().to_numpy() / np.sqrt(count))
+    for energy in energies:
+        check = next(c for c in checks if c["name"] == f"response of hadrons of {energy:g} GeV")
+        response.plot(
+            [energy] * 2, check["expected"], color="0.7", linewidth=8, solid_capstyle="butt", zorder=0
+        )
+    response.set_ylabel("mean energy / true energy")
+    response.set_ylim(0.5, 1.1)
+    width = groups.agg(lambda values: spread(values.to_numpy())).to_numpy()
+    _points(resolution, energies, width, width / np.sqrt(2.0 * count))
+    fine = np.geomspace(3.0, 200.0, 100)
+    resolution.plot(
+        fine,
+        np.hypot(HADRON_STOCHASTIC / np.sqrt(fine), HADRON_CONSTANT),
+        color="0.4",
+        label=r"110 %/$\sqrt{E}$ $\oplus$ 9 %, arXiv:1706.04965",
+    )
+    resolution.set_ylabel("energy resolution")
+    resolution.legend(fontsize="x-small")
+    for axis in (response, resolution):
+        axis.set_xscale("log")
+        axis.set_xlabel("energy of the hadron [GeV]")
+        style.label(axis, style.SIMULATION, "single hadrons")
+    return figure
+
+
+def _points(axis: Axes, x: np.ndarray, y: np.ndarray, error: np.ndarray) -> None:
+    axis.errorbar(x, y, error, fmt="o", markersize=5, color=_COLOURS[0], label="simulated")
+
+
+def _resolution(task: tasks.Task, jets: pd.DataFrame) -> Figure:
+    """Jet response and resolution in bins of the true momentum."""
+    figure, (response, resolution) = style.figure(1, 2)
+    good = jets[(jets.gen_jetPt > 0) & np.isfinite(jets.response)]
+    edges = (
+        np.unique(np.quantile(good.gen_jetPt, np.linspace(0.0, 1.0, 9))) if len(good) else np.array([0, 1])
+    )
+    groups = good.groupby(pd.cut(good.gen_jetPt, edges), observed=True)
+    middle, count = groups.gen_jetPt.mean().to_numpy(), groups.size().to_numpy()
+    median = groups.response.median().to_numpy()
+    width = groups.response.agg(lambda values: spread(values.to_numpy())).to_numpy()
+    _points(response, middle, median, 1.25 * width * median / np.sqrt(count))
+    _points(resolution, middle, width, width / np.sqrt(2.0 * count))
+    published = np.array([(30.0, 0.175), (100.0, 0.10), (1000.0, 0.05)])
+    resolution.plot(*published.T, "s", color="0.4", label="CMS 8 TeV, barrel, arXiv:1607.03663")
+    response.axhline(1.0, color="0.7")
+    response.set_ylabel(r"median of measured / true $p_T$")
+    resolution.set_ylabel(r"$p_T$ resolution")
+    resolution.set_ylim(0.0, 0.4)
+    resolution.legend(fontsize="x-small")
+    for axis in (response, resolution):
+        axis.set_xscale("log")
+        axis.set_xlabel(r"true $p_T$ of the jet [GeV]")
+        style.label(axis, style.SIMULATION, task.name)
+    return figure

@@ -1,0 +1,132 @@
+"""Figures of one network: its training, and how good it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from e2e.learning.regression import REFERENCES
+from e2e.report import masses, side_by_side, style
+from e2e.report.displays import QUANTITIES
+from e2e.tasks import Task
+
+ROWS, COLUMNS = 6, 15  # on either side of the seed of a crop of 32 x 32, shown in an attribution
+JET = 20  # on each side of the seed of a jet: 0.35 in eta and phi
+
+
+def figures(
+    task: Task,
+    metrics: Mapping[str, Any],
+    scores: pd.DataFrame,
+    explained: Mapping[str, NDArray],
+    reference: Mapping[str, Any],
+    reference_scores: pd.DataFrame,
+) -> dict[str, Figure]:
+    """All figures of a network, by name, from what ``learning.evaluation`` has written of it.
+
+    ``reference`` and ``reference_scores`` are the metrics and scores of the boosted trees.
+    """
+    name, origin = metrics["model"], metrics["training_data"]["origin"]
+    measured, target = {name: metrics}, scores["target"].to_numpy()
+    if task.classes:
+        score = {name: scores["score"].to_numpy()}
+        return {
+            "roc": roc(metrics["roc"], task.classes, origin),
+            "scores": side_by_side.scores(target, score, scores["weight"].to_numpy(), task.classes, origin),
+            "calibration": side_by_side.calibrations(measured, task.classes[1], origin),
+            "kinematics": side_by_side.dependences(measured, task.kinematics, origin),
+            "attribution": attribution(task, explained, origin),
+        }
+    mass = {name: scores["mass"].to_numpy()}
+    known = {column: label for column, label in REFERENCES.items() if column in reference_scores}
+    others = {label: reference_scores[column].to_numpy() for column, label in known.items()}
+    for column, label in known.items():
+        measured[label] = reference["simpler"].get(column, reference)
+    return {
+        "correlation": side_by_side.correlations(target, mass, origin),
+        "errors": masses.dependence(measured, origin),
+        "residuals": masses.residuals(target, {**mass, **others}, origin),
+    }
+
+
+def roc(measured: Mapping[str, Any], classes: Sequence[str], origin: str) -> Figure:
+    """Rejection of ``classes[0]`` at efficiencies of ``classes[1]``, with 68 % bands, for each discriminant.
+
+    ``measured`` is a record of ``classification.curves``.
+    """
+    figure, axes = style.figure()
+    signal = np.array(measured["signal_efficiency"])
+    for name, curve in measured["curves"].items():
+        efficiency, low, high = (np.array(curve[key]) for key in ("background_efficiency", "low", "high"))
+        shown = efficiency > 0
+        label = f"{name}, AUC {curve['auc']:.4f} $\\pm$ {curve['standard_error']:.4f}"
+        (line,) = axes.plot(signal[shown], 1 / efficiency[shown], label=label)
+        with np.errstate(divide="ignore"):
+            axes.fill_between(
+                signal[shown],
+                1 / high[shown],
+                1 / low[shown],
+                color=line.get_color(),
+                alpha=0.25,
+                linewidth=0,
+            )
+    background, wanted = (name.capitalize() for name in classes)
+    axes.set(
+        xlabel=f"{wanted} efficiency",
+        ylabel=f"{background} rejection (1 / efficiency)",
+        yscale="log",
+        xlim=(0, 1),
+    )
+    axes.legend()
+    style.label(axes, style.events(origin))
+    return figure
+
+
+def attribution(task: Task, explained: Mapping[str, NDArray], origin: str) -> Figure:
+    """Crops beside the contributions of their cells to the logit, channel by channel, a row an object.
+
+    ``explained`` holds the arrays of ``classification.explained``; the cells around the seed are shown.
+    """
+    crop, frames, contributions = task.crop, explained["frames"], explained["contributions"]
+    reach, width = ((ROWS, COLUMNS), 6.0) if crop.rows == 32 else ((JET, JET), 3.4)
+    top, left = max(crop.seed_row - reach[0], 0), max(crop.seed_column - reach[1], 0)
+    window = np.s_[:, :, top : crop.seed_row + reach[0] + 1, left : crop.seed_column + reach[1] + 1]
+    energies = [channel.unit == "GeV" for channel in task.channels]
+    energy, contributions = frames[window][:, energies].sum(axis=1), contributions[window]
+    rows, columns = energy.shape[1:]
+    first_row, first_column = top - crop.seed_row - 0.5, left - crop.seed_column - 0.5
+    extent = (first_column, first_column + columns, first_row, first_row + rows)
+
+    figure, axes = style.figure(
+        len(energy), 1 + len(task.channels), width, 2.6, squeeze=False, sharex=True, sharey=True
+    )
+    largest = max(np.quantile(np.abs(contributions[contributions != 0]), 0.98), 1e-6)
+    for i, (crop_axis, *others) in enumerate(axes):
+        shown = np.where(energy[i] > 0, energy[i], np.nan)
+        crops = crop_axis.imshow(shown, norm=LogNorm(0.05, 50), origin="lower", extent=extent)
+        crop_axis.set_ylabel(task.classes[int(explained["target"][i])])
+        for axis, values in zip(others, contributions[i], strict=True):
+            logits = axis.imshow(
+                values, cmap="RdBu_r", vmin=-largest, vmax=largest, origin="lower", extent=extent
+            )
+    figure.colorbar(crops, ax=axes[:, 0], location="bottom", label="GeV", shrink=0.8, aspect=40)
+    figure.colorbar(
+        logits,
+        ax=axes[:, 1:],
+        location="bottom",
+        label="Contribution to the logit",
+        shrink=0.8,
+        aspect=80,
+    )
+    for axis, channel in zip(axes[0, 1:], task.channels, strict=True):
+        style.label(axis, "", f"of {QUANTITIES.get(channel.name, channel.name)}")
+    style.label(axes[0, 0], style.events(origin))
+    figure.supxlabel("Columns from the seed (phi)", fontsize=16)
+    figure.supylabel("Rows from the seed (eta)", fontsize=16)
+    return figure

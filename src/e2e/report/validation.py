@@ -1,0 +1,214 @@
+"""Figures of the fast simulation beside what CMS published."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from e2e.report import style
+from e2e.simulation import validation
+from e2e.simulation.ecal import NOISE, TIME_CONSTANT, TIME_NOISE, time_resolution
+from e2e.simulation.tracker import budget
+
+GUN = r"$p_T$ = 50 GeV, barrel"
+_BAND = {"color": "0.75", "alpha": 0.6, "linewidth": 0}
+
+
+def draw(found: validation.Findings) -> dict[str, Figure]:
+    """Figures, by name, of what was found in simulated electrons and photons."""
+    checks = found.record["checks"]
+    return {
+        "shapes": _shapes(found.objects, checks),
+        "material": _material(found.objects),
+        "energy": _energy(found.objects, checks),
+        "time": _time(found.hits),
+    }
+
+
+def _expected(axes: Axes, checks: Sequence[dict[str, object]], name: str, text: str) -> None:
+    """The band in which a check expects its value, and the value itself."""
+    check = next(check for check in checks if check["name"] == name)
+    if check["expected"]:
+        axes.axvspan(*check["expected"], label=f"{text} expected,\n{check['source']}", **_BAND)
+    if check["value"] is not None:
+        axes.axvline(check["value"], color="0.3", linestyle=":", label=f"{text} here: {check['value']:.3g}")
+
+
+def _classes(axes: Axes, objects: pd.DataFrame, column: str, edges: np.ndarray, split: bool = True) -> None:
+    """Normalised distributions of electrons, photons and, apart, unconverted photons."""
+    kinds = [("electron", "electrons", objects.particle == "electron", "-")]
+    kinds.append(("photon", "photons", objects.particle == "photon", "-"))
+    if split:
+        unconverted = (objects.particle == "photon") & ~objects.is_converted
+        kinds.append(("photon", "unconverted photons", unconverted, "--"))
+    for particle, text, chosen, line in kinds:
+        values = objects[column][chosen].dropna()
+        counts, _ = np.histogram(values, edges)
+        axes.stairs(
+            counts / max(len(values), 1),
+            edges,
+            color=style.COLOURS[particle],
+            linestyle=line,
+            label=text,
+            linewidth=1.8,
+        )
+    axes.set_xlim(edges[0], edges[-1])
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel("share of objects per bin")
+
+
+def _shapes(objects: pd.DataFrame, checks: Sequence[dict[str, object]]) -> Figure:
+    figure, axes = style.figure(2, 2)
+    for axis, column, edges, text, check, statistic in (
+        (
+            axes[0, 0],
+            "e1_e25",
+            np.linspace(0.2, 0.9, 71),
+            "$E_{1}/E_{25}$",
+            "E1/E25, unconverted photons, impact in the middle of a crystal",
+            "mean, central impact,",
+        ),
+        (
+            axes[0, 1],
+            "e9_e25",
+            np.linspace(0.8, 1.0, 81),
+            "$E_{9}/E_{25}$",
+            "E9/E25, unconverted photons",
+            "mean, unconverted,",
+        ),
+        (
+            axes[1, 0],
+            "sigma_ieta_ieta",
+            np.linspace(0.006, 0.014, 41),
+            r"$\sigma_{i\eta i\eta}$",
+            "sigma_ieta_ieta, unconverted photons",
+            "median, unconverted,",
+        ),
+        (
+            axes[1, 1],
+            "phi_width",
+            np.linspace(0.0, 0.08, 81),
+            r"$\phi$ width [rad]",
+            "phi width, electrons",
+            "median, electrons,",
+        ),
+    ):
+        _expected(axis, checks, check, statistic)
+        _classes(axis, objects, column, edges)
+        axis.set_xlabel(text)
+        axis.legend(fontsize="x-small", loc="best")
+        style.label(axis, style.SIMULATION, GUN)
+    return figure
+
+
+def _material(objects: pd.DataFrame) -> Figure:
+    figure, axes = style.figure(1, 3)
+    etas = np.linspace(0.0, 1.4, 281)
+    depth = np.array([budget(eta) for eta in etas])
+    published = ", ".join((validation.TRACKER, validation.ELECTRONS))
+    for axis, law, particle, column, text in (
+        (axes[0], lambda x: x, None, None, r"tracker material [$X_0$]"),
+        (axes[1], validation.converted, "photon", "is_converted", "share of photons that convert"),
+        (axes[2], validation.radiated, "electron", "brem", "share of energy radiated"),
+    ):
+        for number, (eta, band) in enumerate(validation.MATERIAL.items()):
+            low, high = map(law, band)
+            axis.errorbar(
+                eta,
+                0.5 * (low + high),
+                0.5 * (high - low),
+                color="black",
+                capsize=5,
+                clip_on=False,
+                zorder=5,
+                label=f"expected, {published}" if number == 0 else None,
+            )
+        if particle is None:
+            axis.plot(etas, depth, color="0.4", label="model, nominal vertex")
+        else:
+            axis.plot(etas, [law(x) for x in depth], color="0.4", label="law for the model's material")
+            chosen = objects[objects.particle == particle]
+            edges = np.linspace(0.0, 1.4, 15)
+            grouped = chosen[column].astype(float).groupby(pd.cut(abs(chosen.eta), edges), observed=False)
+            axis.errorbar(
+                0.5 * (edges[1:] + edges[:-1]),
+                grouped.mean(),
+                grouped.std() / np.sqrt(grouped.size()),
+                fmt="o",
+                markersize=5,
+                color=style.COLOURS[particle],
+                label=f"simulated {particle}s",
+            )
+        axis.set_xlabel(r"$|\eta|$")
+        axis.set_ylabel(text)
+        axis.set_xlim(0.0, 1.45)
+        axis.set_ylim(0.0, 2.6 if particle is None else 1.1)
+        axis.legend(fontsize="x-small", loc="upper left")
+        style.label(axis, style.SIMULATION)
+    return figure
+
+
+def _energy(objects: pd.DataFrame, checks: Sequence[dict[str, object]]) -> Figure:
+    figure, axes = style.figure(1, 2)
+    _classes(axes[0], objects, "response", np.linspace(0.86, 1.06, 101))
+    check = next(check for check in checks if check["name"] == "energy resolution, unconverted photons")
+    if check["value"] is not None:
+        low, high = check["expected"]
+        axes[0].plot(
+            [],
+            [],
+            " ",
+            label=f"unconverted: half width {100 * check['value']:.2f} %,\n"
+            f"expected {100 * low:.1f} to {100 * high:.1f} %,\n{check['source']}",
+        )
+    axes[0].set_xlabel("reconstructed / generated energy")
+    axes[0].legend(fontsize="x-small", loc="upper left")
+    _classes(axes[1], objects, "crop_energy", np.linspace(40.0, 120.0, 41), split=False)
+    axes[1].set_xlabel("energy in 32 x 32 crystals [GeV]")
+    axes[1].legend(fontsize="x-small")
+    for axis in axes:
+        style.label(axis, style.SIMULATION, GUN)
+    return figure
+
+
+def _time(hits: pd.DataFrame) -> Figure:
+    """Spread of a crystal's time against the seed's, whose own resolution is taken off."""
+    figure, axis = style.figure()
+    edges = np.geomspace(0.1, 50.0, 16)
+    resolution = np.array([time_resolution(energy) for energy in hits.seed_energy])
+    groups = pd.DataFrame({"difference": hits.difference, "seed": resolution**2}).groupby(
+        pd.cut(hits.energy, edges), observed=False
+    )
+    width = groups.difference.agg(
+        lambda values: validation.half_width(values) if len(values) > 10 else np.nan
+    )
+    own = np.sqrt(np.maximum(width.to_numpy() ** 2 - groups.seed.mean().to_numpy(), 0.0))
+    middle = np.sqrt(edges[1:] * edges[:-1])
+    axis.errorbar(
+        middle,
+        own,
+        width / np.sqrt(2.0 * groups.size()),
+        fmt="o",
+        markersize=5,
+        color=style.COLOURS["photon"],
+        label="simulated, crystals next to a seed",
+    )
+    energies = np.geomspace(0.1, 50.0, 200)
+    axis.plot(
+        energies,
+        [time_resolution(energy) for energy in energies],
+        color="0.4",
+        label=rf"{TIME_NOISE} ns $\sigma_n/E \oplus$ {TIME_CONSTANT} ns, $\sigma_n$ = {1000 * NOISE:.0f} MeV,"
+        "\narXiv:0911.4044, arXiv:1306.2016",
+    )
+    axis.set_xscale("log")
+    axis.set_yscale("log")
+    axis.set_xlabel("energy of the crystal [GeV]")
+    axis.set_ylabel("time resolution [ns]")
+    axis.legend(fontsize="x-small")
+    style.label(axis, style.SIMULATION, GUN)
+    return figure
