@@ -67,7 +67,7 @@ def read_only(tmp_path) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def twins():
-    """Function (frames, **numbers) -> a ``resnet``, and the ``keras_cnn`` with the same weights.
+    """Function (frames, **hyperparameters) -> a ``resnet``, and the ``keras_cnn`` with the same weights.
 
     The batch normalisations of the ``resnet`` have seen the frames.
     """
@@ -77,9 +77,9 @@ def twins():
     from e2e import models
     from e2e.tasks import ELECTRON_PHOTON
 
-    def make(frames: torch.Tensor, **numbers) -> tuple[nn.Module, nn.Module]:
+    def make(frames: torch.Tensor, **hyperparameters) -> tuple[nn.Module, nn.Module]:
         torch.manual_seed(1)
-        network = models.build("resnet", ELECTRON_PHOTON, **numbers)
+        network = models.build("resnet", ELECTRON_PHOTON, **hyperparameters)
         normalisations = [m for m in network.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
         for module in normalisations:
             nn.init.uniform_(module.weight, 0.5, 1.5)
@@ -88,7 +88,7 @@ def twins():
         network(frames)
         for module in normalisations:
             module.momentum = 0.1
-        twin = models.build("keras_cnn", ELECTRON_PHOTON, **numbers)
+        twin = models.build("keras_cnn", ELECTRON_PHOTON, **hyperparameters)
         twin.model.set_weights(as_keras_has_them(network))
         return network.eval(), twin.eval()
 

@@ -107,15 +107,15 @@ def test_a_simulation_is_stopped(e2e, tmp_path, number):
 def model(tmp_path_factory):
     """An exported network, whatever it says."""
     path = tmp_path_factory.mktemp("network") / "model.pt"
-    numbers = {"widths": [4], "blocks": [1]}
+    hyperparameters = {"widths": [4], "blocks": [1]}
     info = {
         "task": TASK.name,
         "channels": len(TASK.channels),
         "architecture": "resnet",
-        "numbers": numbers,
+        "hyperparameters": hyperparameters,
         "training_data": {"sha256": "0" * 64, "objects": 40, "origin": "e2e simulation", "tracks": None},
     }
-    save(path, models.build("resnet", TASK, **numbers), info)
+    save(path, models.build("resnet", TASK, **hyperparameters), info)
     onnx = path.with_suffix(".onnx")
     export(path, onnx, onnx.with_suffix(".json"), opset=17, ir_version=8)
     return onnx

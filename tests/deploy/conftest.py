@@ -22,8 +22,8 @@ ROWS, COLUMNS = TASK.detector
 def trained(tmp_path_factory) -> Path:
     """model.pt of a small residual network whose batch normalisation is not that of a fresh one."""
     torch.manual_seed(3)
-    numbers = {"widths": [4, 8], "blocks": [1, 1]}
-    network = models.build("resnet", TASK, **numbers)
+    hyperparameters = {"widths": [4, 8], "blocks": [1, 1]}
+    network = models.build("resnet", TASK, **hyperparameters)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.5, 1.5)
@@ -35,7 +35,7 @@ def trained(tmp_path_factory) -> Path:
         "task": TASK.name,
         "channels": len(TASK.channels),
         "architecture": "resnet",
-        "numbers": numbers,
+        "hyperparameters": hyperparameters,
         "training_data": {"sha256": "0" * 64, "objects": 40, "origin": "e2e simulation", "tracks": None},
     }
     save(path, network, info)

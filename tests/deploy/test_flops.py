@@ -67,15 +67,15 @@ def test_products_of_matrices_that_are_no_weights(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("architecture", "task", "numbers"),
+    ("architecture", "task", "hyperparameters"),
     [
         ("resnet", ELECTRON_PHOTON, {"widths": [4, 8], "blocks": [1, 1]}),
         ("vit", ELECTRON_PHOTON, {"width": 8, "depth": 2, "heads": 2}),
         ("particlenet", QUARK_GLUON, {"points": 40, "neighbours": 6, "width": 8}),
     ],
 )
-def test_graph_and_pytorch_agree(tmp_path, architecture, task, numbers):
-    network = Deployed(models.build(architecture, task, **numbers), task).eval()
+def test_graph_and_pytorch_agree(tmp_path, architecture, task, hyperparameters):
+    network = Deployed(models.build(architecture, task, **hyperparameters), task).eval()
     path = tmp_path / "model.onnx"
     onnx.save(_convert(_trace(network, 17), 17, 8), path)
     # The fused attention of CPUs is unknown to PyTorch's counter.

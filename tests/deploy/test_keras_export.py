@@ -33,7 +33,7 @@ def in_keras(tmp_path_factory, twins, samples) -> Path:
         "task": TASK.name,
         "channels": len(TASK.channels),
         "architecture": "keras_cnn",
-        "numbers": NUMBERS,
+        "hyperparameters": NUMBERS,
         "training_data": {"sha256": "0" * 64, "objects": 40, "origin": "e2e simulation", "tracks": None},
         "temperature": 1.25,
     }

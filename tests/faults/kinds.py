@@ -231,7 +231,7 @@ def make_trained(folder: Path) -> None:
 
     info = {"task": TASK.name, "channels": 2, "architecture": "resnet", "temperature": 1.5}
     info |= {
-        "numbers": {"widths": [4, 8], "blocks": [1, 1]},
+        "hyperparameters": {"widths": [4, 8], "blocks": [1, 1]},
         "training_data": {"origin": "e2e simulation", "tracks": None},
     }
     saved.save(folder / "model.pt", network(), info)

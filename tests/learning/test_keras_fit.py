@@ -37,8 +37,14 @@ def fit_keras(call, toy):
 
 
 def settings(**changes) -> Settings:
-    numbers = {"epochs": 4, "batch_size": 16, "learning_rate": 0.01, "weight_decay": 0.1, "patience": 5}
-    return Settings(**numbers | {"devices": 1, "seed": 1} | changes)
+    hyperparameters = {
+        "epochs": 4,
+        "batch_size": 16,
+        "learning_rate": 0.01,
+        "weight_decay": 0.1,
+        "patience": 5,
+    }
+    return Settings(**hyperparameters | {"devices": 1, "seed": 1} | changes)
 
 
 def test_network_learns_as_that_of_pytorch_does(toy, trained, fit_keras, tmp_path):

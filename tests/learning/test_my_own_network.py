@@ -92,7 +92,7 @@ def test_network_of_the_page_is_trained_exported_and_gives_the_same_in_onnx_runt
 
 def test_entry_takes_the_numbers_of_the_file_only(own_file, config):
     entry = config["tasks"]["electron_photon"]["models"]["mlp"]
-    with pytest.raises(E2EError, match="has no number 'depth'; it takes: width"):
+    with pytest.raises(E2EError, match="has no hyperparameter 'depth'; it takes: width"):
         models.build(entry["architecture"], tasks.ELECTRON_PHOTON, depth=2)
 
 

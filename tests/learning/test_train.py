@@ -198,7 +198,9 @@ def test_file_that_is_no_model(tmp_path, content):
 
 def test_model_of_another_architecture_is_an_error(trained, tmp_path):
     network, info = saved.load(trained)
-    saved.save(tmp_path / "model.pt", network, info | {"numbers": {"widths": [4, 16], "blocks": [1, 1]}})
+    saved.save(
+        tmp_path / "model.pt", network, info | {"hyperparameters": {"widths": [4, 16], "blocks": [1, 1]}}
+    )
     with pytest.raises(E2EError, match="do not fit architecture 'resnet'"):
         saved.load(tmp_path / "model.pt")
 

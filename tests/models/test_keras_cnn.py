@@ -13,10 +13,10 @@ pytest.importorskip("keras", reason="Keras is not installed: requirements/keras.
 TINY = {"widths": [4, 8], "blocks": [1, 1]}
 
 
-@pytest.mark.parametrize("numbers", [{}, {**TINY, "rows": 7, "hidden": 16}])
-def test_same_weights_give_the_logits_of_pytorch(make_frames, twins, numbers):
+@pytest.mark.parametrize("hyperparameters", [{}, {**TINY, "rows": 7, "hidden": 16}])
+def test_same_weights_give_the_logits_of_pytorch(make_frames, twins, hyperparameters):
     frames = make_frames(TASK, 40)
-    network, twin = twins(frames, **numbers)
+    network, twin = twins(frames, **hyperparameters)
     with torch.inference_mode():
         expected, found = network(frames), twin(frames)
     assert expected.std() > 0.1
@@ -82,13 +82,13 @@ def test_weights_travel_by_state_dict_and_those_of_another_network_do_not(make_f
 
 
 @pytest.mark.parametrize(
-    ("task", "numbers", "message"),
+    ("task", "hyperparameters", "message"),
     [
         (TAU, {}, "this network takes an energy in GeV and a time in ns"),
         (TASK, {"widths": [8], "blocks": [1, 1]}, "one entry a stage"),
         (TASK, {"rows": 16}, "16 rows on either side of the seed do not fit"),
     ],
 )
-def test_what_pytorch_refuses_is_refused(task, numbers, message):
+def test_what_pytorch_refuses_is_refused(task, hyperparameters, message):
     with pytest.raises(E2EError, match=message):
-        models.build("keras_cnn", task, **numbers)
+        models.build("keras_cnn", task, **hyperparameters)

@@ -33,7 +33,7 @@ def test_unknown_number_names_the_allowed_ones():
 
 
 @pytest.mark.parametrize(
-    ("numbers", "message"),
+    ("hyperparameters", "message"),
     [
         ({"widths": [8], "blocks": [1, 1]}, "one entry a stage"),
         ({"widths": [], "blocks": []}, "one entry a stage"),
@@ -41,9 +41,9 @@ def test_unknown_number_names_the_allowed_ones():
         ({"rows": 16}, "16 rows on either side of the seed do not fit"),
     ],
 )
-def test_impossible_numbers(numbers, message):
+def test_impossible_numbers(hyperparameters, message):
     with pytest.raises(E2EError, match=message):
-        models.build("resnet", TASK, **numbers)
+        models.build("resnet", TASK, **hyperparameters)
 
 
 def test_other_channels_are_refused():

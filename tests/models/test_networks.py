@@ -34,14 +34,14 @@ NETWORKS = {
     "gatv2-quark_gluon": ("gatv2", QUARK_GLUON, {**GRAPHS, "heads": 2}),
     "gatv2-mass_regression-4": ("gatv2", MASS_4, {**GRAPHS, "heads": 2}),
 }
-networks = pytest.mark.parametrize(("architecture", "of", "numbers"), NETWORKS.values(), ids=NETWORKS)
+networks = pytest.mark.parametrize(("architecture", "of", "hyperparameters"), NETWORKS.values(), ids=NETWORKS)
 JETS = ("cnn", "particlenet", "gatv2")
 
 
-def trained(architecture: str, of: Task, numbers: dict, frames: torch.Tensor) -> torch.nn.Module:
+def trained(architecture: str, of: Task, hyperparameters: dict, frames: torch.Tensor) -> torch.nn.Module:
     """A network whose statistics and weights are not those it begins with, in evaluation mode."""
     torch.manual_seed(0)
-    network = models.build(architecture, of, **numbers)
+    network = models.build(architecture, of, **hyperparameters)
     with torch.no_grad():
         for weights in network.parameters():
             if not weights.any():  # residual branches begin at zero
@@ -73,9 +73,9 @@ def test_a_search_chooses_among_numbers_that_work(architecture):
 
 
 @networks
-def test_answer_for_an_object_does_not_depend_on_its_batch(architecture, of, numbers, make_frames):
+def test_answer_for_an_object_does_not_depend_on_its_batch(architecture, of, hyperparameters, make_frames):
     frames = make_frames(of, 8)
-    network = trained(architecture, of, numbers, frames)
+    network = trained(architecture, of, hyperparameters, frames)
     with torch.no_grad():
         together = network(frames)
         alone = torch.cat([network(frames[i : i + 1]) for i in range(8)])
@@ -86,11 +86,11 @@ def test_answer_for_an_object_does_not_depend_on_its_batch(architecture, of, num
 
 
 @networks
-def test_every_frame_has_a_finite_answer_and_gradient(architecture, of, numbers, make_frames):
+def test_every_frame_has_a_finite_answer_and_gradient(architecture, of, hyperparameters, make_frames):
     frames = torch.cat(
         (make_frames(of, 4), torch.full((1, *of.shape), -1.0), torch.full((1, *of.shape), 1e6))
     )
-    network = trained(architecture, of, numbers, make_frames(of, 8))
+    network = trained(architecture, of, hyperparameters, make_frames(of, 8))
     for training in (False, True):
         network.train(training).zero_grad()
         inputs = frames.clone().requires_grad_()
@@ -103,10 +103,10 @@ def test_every_frame_has_a_finite_answer_and_gradient(architecture, of, numbers,
 
 
 @networks
-def test_gradients_are_finite_in_mixed_precision(architecture, of, numbers, make_frames):
-    """As on GPUs; padded points are where numbers too large for bfloat16 would show."""
+def test_gradients_are_finite_in_mixed_precision(architecture, of, hyperparameters, make_frames):
+    """As on GPUs; padded points are where hyperparameters too large for bfloat16 would show."""
     frames = make_frames(of, 4)
-    network = trained(architecture, of, numbers, make_frames(of, 8)).train()
+    network = trained(architecture, of, hyperparameters, make_frames(of, 8)).train()
     with torch.autocast("cpu", torch.bfloat16):
         answer = network(frames)
     answer.float().sum().backward()
@@ -115,9 +115,9 @@ def test_gradients_are_finite_in_mixed_precision(architecture, of, numbers, make
 
 
 @networks
-def test_every_channel_counts(architecture, of, numbers, make_frames):
+def test_every_channel_counts(architecture, of, hyperparameters, make_frames):
     frames = make_frames(of, 8)
-    network = trained(architecture, of, numbers, frames)
+    network = trained(architecture, of, hyperparameters, frames)
     with torch.no_grad():
         expected = network(frames)[3:]
         for place, channel in enumerate(of.channels):
@@ -127,10 +127,10 @@ def test_every_channel_counts(architecture, of, numbers, make_frames):
 
 
 @networks
-def test_onnx_runtime_gives_the_same(architecture, of, numbers, make_frames):
+def test_onnx_runtime_gives_the_same(architecture, of, hyperparameters, make_frames):
     """On sparse frames with many equal energies and distances, at opset 17."""
     frames = make_frames(of, 40)
-    network = trained(architecture, of, numbers, frames)
+    network = trained(architecture, of, hyperparameters, frames)
     graph = _convert(_trace(Deployed(network, of).eval(), 17), 17, 8)
     session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
     for batch in (0, 1, 2, 7, 40):
@@ -196,7 +196,7 @@ def test_channels_without_a_scale_are_refused(architecture, channels, message):
 
 
 @pytest.mark.parametrize(
-    ("architecture", "of", "numbers", "message"),
+    ("architecture", "of", "hyperparameters", "message"),
     [
         ("cnn", TAU, {"widths": [8], "blocks": [1, 1]}, "one entry a stage"),
         ("hybrid", TAU, {"widths": [], "blocks": []}, "one entry a stage"),
@@ -219,6 +219,6 @@ def test_channels_without_a_scale_are_refused(architecture, channels, message):
         ("cnn", TAU, {"dropout": 1.0}, "dropout 1.0 is no probability below 1"),
     ],
 )
-def test_impossible_numbers(architecture, of, numbers, message):
+def test_impossible_numbers(architecture, of, hyperparameters, message):
     with pytest.raises(E2EError, match=message):
-        models.build(architecture, of, **numbers)
+        models.build(architecture, of, **hyperparameters)

@@ -64,23 +64,23 @@ def test_no_architecture_is_missing():
     assert {architecture for _, _, architecture, _ in NETWORKS} == set(models.architectures())
 
 
-@pytest.mark.parametrize(("name", "channels", "architecture", "numbers"), NETWORKS)
+@pytest.mark.parametrize(("name", "channels", "architecture", "hyperparameters"), NETWORKS)
 def test_old_runtime_gives_what_the_network_gives(
-    python, make_frames, twins, tmp_path, name, channels, architecture, numbers
+    python, make_frames, twins, tmp_path, name, channels, architecture, hyperparameters
 ):
     of = task(name, channels)
     seen = make_frames(of, 40)
     if architecture == "keras_cnn":
         for module in ("tensorflow", "keras", "tf2onnx"):
             pytest.importorskip(module, reason=f"{module} is not installed: requirements/keras.txt")
-        network = twins(seen, **numbers)[1]
+        network = twins(seen, **hyperparameters)[1]
     else:
-        network = fresh(architecture, of, numbers, seen)
+        network = fresh(architecture, of, hyperparameters, seen)
     info = {
         "task": name,
         "channels": channels,
         "architecture": architecture,
-        "numbers": numbers,
+        "hyperparameters": hyperparameters,
         "training_data": {"sha256": "0" * 64, "objects": 40, "origin": "e2e simulation", "tracks": None},
         "temperature": 1.25,
     }
@@ -108,10 +108,10 @@ def test_old_runtime_gives_what_the_network_gives(
     assert np.ptp(expected[-1].numpy()) > 0.01
 
 
-def fresh(architecture, of, numbers, frames):
+def fresh(architecture, of, hyperparameters, frames):
     """A network that has seen the frames, and whose residual branches are not zero."""
     torch.manual_seed(0)
-    network = models.build(architecture, of, **numbers)
+    network = models.build(architecture, of, **hyperparameters)
     with torch.no_grad():
         for weights in network.parameters():
             if not weights.any():

@@ -403,12 +403,12 @@ def converting(source: Path, task: Task, folder: Path, sizes: Sizes) -> list[Com
 
 
 def network(name: str, settings: Mapping[str, Any]) -> tuple[Task, str, nn.Module]:
-    """Task, architecture and network of a task's CNN, with the numbers that its settings give it."""
+    """Task, architecture and network of a task's CNN, with the hyperparameters that its settings give it."""
     task = tasks.task(name, settings.get("channels"))
     cnn = "resnet" if task is tasks.ELECTRON_PHOTON else "cnn"
     entries = settings.get("models", {}).values()
-    numbers = next((entry["network"] for entry in entries if entry["architecture"] == cnn), {})
-    return task, cnn, models.build(cnn, task, **numbers)
+    hyperparameters = next((entry["network"] for entry in entries if entry["architecture"] == cnn), {})
+    return task, cnn, models.build(cnn, task, **hyperparameters)
 
 
 def load(stream: Stream, batch: int, device: str) -> int:

@@ -1,4 +1,4 @@
-"""A search for the numbers of a network and its training that give the lowest validation loss, by Optuna.
+"""A search for the hyperparameters of network and training that give the lowest validation loss, by Optuna.
 
 It is kept in a database, so that a killed search goes on after its last trial, with what it would have tried.
 """
@@ -56,7 +56,7 @@ def search(
 ) -> tuple[pd.DataFrame, str]:
     """Train ``trials`` variants of a model for ``epochs`` each, and write the best as a configuration entry.
 
-    Varied are learning rate and weight decay (``RANGES``), and those numbers of ``models.space`` that
+    Varied are learning rate and weight decay (``RANGES``), and those hyperparameters of ``models.space`` that
     ``network`` does not give. The first trial is the model itself, within these ranges. All trials have the
     seed and the training and validation parts of the model; the test part is not opened. Those whose
     validation loss is worse than the median of the others at the same epoch are given up (pruned).
@@ -152,14 +152,14 @@ def _variant(
     entry: Mapping[str, Any], space: Mapping[str, Sequence[Any]], trial: Trial | FrozenTrial
 ) -> dict[str, Any]:
     """The entry of a model with what a trial proposes, to three digits."""
-    numbers = {
+    hyperparameters = {
         name: json.loads(trial.suggest_categorical(name, [json.dumps(choice) for choice in choices]))
         for name, choices in space.items()
     }
     rates = {
         name: float(f"{trial.suggest_float(name, *limits, log=True):.3g}") for name, limits in RANGES.items()
     }
-    network, trainer = entry["network"] | numbers, entry["trainer"] | rates
+    network, trainer = entry["network"] | hyperparameters, entry["trainer"] | rates
     return {"architecture": entry["architecture"], "network": network, "trainer": trainer}
 
 

@@ -42,7 +42,7 @@ def train(
 ) -> dict[str, Any]:
     """Train a network on the training part and write the one of lowest validation loss to ``output``.
 
-    ``network`` holds the numbers of the architecture and ``trainer`` those of ``Settings``. ``history``
+    ``network`` holds the hyperparameters of the architecture, ``trainer`` those of ``Settings``. ``history``
     (CSV) gets a row an epoch. ``checkpoints`` is a folder that exists while training
     does: after a kill, the same call goes on from the last finished epoch, and on a CPU ends with the
     weights of an uninterrupted run; a checkpoint of other settings, data or ``code`` (any text that changes
@@ -56,8 +56,8 @@ def train(
     Several GPUs train by DistributedDataParallel: the calling script is then run once a device.
 
     Returns the information in ``output``, and ``training_s``: the wall time in s, that of killed attempts up
-    to their last finished epochs included. Raises E2EError for unsuitable data or numbers, and for a loss
-    that is not finite.
+    to their last finished epochs included. Raises E2EError for unsuitable data or
+    hyperparameters, and for a loss that is not finite.
     """
     stopwatch = Stopwatch()
     settings = Settings(**trainer)
@@ -74,7 +74,7 @@ def train(
         "task": task.name,
         "channels": len(task.channels),
         "architecture": architecture,
-        "numbers": dict(network),
+        "hyperparameters": dict(network),
         "training_data": batches.identity(stores, len(training)),
         "trainer": asdict(settings),
         "versions": {name: str(import_module(name).__version__) for name in ("e2e", *loop.PACKAGES)},

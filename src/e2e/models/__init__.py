@@ -1,6 +1,6 @@
 """Networks, one file a family. Each takes raw detector frames [N, C, H, W] and returns logits [N].
 
-A family is a module with a function ``build(task, **numbers) -> torch.nn.Module``: dropping a file
+A family is a module with a function ``build(task, **hyperparameters) -> torch.nn.Module``: dropping a file
 in this package is all that a new architecture needs. It may have ``SPACE``, choices {number: values} for
 a hyperparameter search, of which the first is the default of ``build``.
 """
@@ -28,28 +28,30 @@ def architectures() -> list[str]:
     return [name for name in names if hasattr(importlib.import_module(f"{__name__}.{name}"), "build")]
 
 
-def build(architecture: str, task: Task, **numbers) -> nn.Module:
+def build(architecture: str, task: Task, **hyperparameters) -> nn.Module:
     """A new network for ``task``: raw frames float32 [N, C, H, W] in the units of the task -> logits [N].
 
-    ``numbers`` are the parameters of the architecture's own ``build``. Raises E2EError for an
-    architecture or a number that does not exist, naming those that do, and for unsuitable numbers.
+    ``hyperparameters`` are those of the architecture's own ``build``. Raises E2EError for an architecture or
+    a hyperparameter that does not exist, naming those that do, and for unsuitable values.
     """
     module = _family(architecture)
     allowed = list(inspect.signature(module.build).parameters)[1:]
-    unknown = sorted(set(numbers) - set(allowed))
+    unknown = sorted(set(hyperparameters) - set(allowed))
     if unknown:
         raise E2EError(
-            f"architecture {architecture!r} has no number {', '.join(map(repr, unknown))};"
+            f"architecture {architecture!r} has no hyperparameter {', '.join(map(repr, unknown))};"
             f" it takes: {', '.join(allowed)}"
         )
     try:
-        return module.build(task, **numbers)
+        return module.build(task, **hyperparameters)
     except (TypeError, ValueError, ArithmeticError) as error:
-        raise E2EError(f"architecture {architecture!r} cannot be built with {numbers}: {error}") from error
+        raise E2EError(
+            f"architecture {architecture!r} cannot be built with {hyperparameters}: {error}"
+        ) from error
 
 
 def space(architecture: str) -> Mapping[str, Sequence[Any]]:
-    """Choices of a search for the numbers of an architecture, the default first; E2EError as ``build``."""
+    """Choices of a search for hyperparameters, the default first; raises E2EError as ``build`` does."""
     return getattr(_family(architecture), "SPACE", {})
 
 

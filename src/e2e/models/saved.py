@@ -23,11 +23,11 @@ from e2e.typed import build
 if TYPE_CHECKING:
     from e2e.data.store import Samples
 
-FORMAT = 1
+FORMAT = 2
 
 
 def save(path: str | Path, network: nn.Module, info: dict[str, Any]) -> None:
-    """Write ``network`` and ``info`` (plain values: task, channels, architecture, numbers and more).
+    """Write ``network`` and ``info`` (plain values: task, channels, architecture, hyperparameters and more).
 
     Equal content gives equal bytes.
     """
@@ -41,7 +41,7 @@ def save(path: str | Path, network: nn.Module, info: dict[str, Any]) -> None:
 def load(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     """The network of a file written by ``save``, on the CPU and in evaluation mode, and its ``info``.
 
-    ``info`` has task, channels (their number), architecture, numbers, training_data (sha256, objects,
+    ``info`` has task, channels (their number), architecture, hyperparameters, training_data (sha256, objects,
     origin, tracks), trainer (with the seed), epoch, validation_loss, of a classifier temperature, and
     versions. Raises E2EError for a file that is not such a model.
     """
@@ -59,7 +59,7 @@ def load(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     except (KeyError, ValueError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else error
         raise E2EError(f"{path}: damaged, or of another version ({reason}); train it again") from None
-    network = models.build(about.architecture, task(about.task, about.channels), **about.numbers)
+    network = models.build(about.architecture, task(about.task, about.channels), **about.hyperparameters)
     try:
         network.load_state_dict(weights)
     except (RuntimeError, TypeError, AttributeError) as error:
@@ -77,7 +77,7 @@ class _Network:
     task: str
     channels: int
     architecture: str
-    numbers: dict[str, Any]
+    hyperparameters: dict[str, Any]
 
 
 def read_plain(path: str | Path) -> dict[str, Any]:
