@@ -235,6 +235,7 @@ def test_a_full_disk_behind_what_is_printed_is_one_sentence(words, tmp_path):
     assert job.stderr.startswith("e2e: error: No space left on device")
 
 
+@pytest.mark.slow
 def test_a_library_that_cannot_be_written_keeps_its_caches_elsewhere(words, tmp_path, read_only):
     """As in containers and on cvmfs; nobody else's folder is used, since what is cached is run."""
     subprocess.run(["mount", "-o", "remount,rw", str(read_only)], check=True)

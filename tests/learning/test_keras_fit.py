@@ -124,6 +124,7 @@ def test_equal_seeds_give_equal_files_and_other_seeds_others(fit_keras, tmp_path
     assert not torch.equal(*kernels)
 
 
+@pytest.mark.slow
 def test_killed_training_goes_on_to_the_same_weights(toy, call, start, fit_keras, tmp_path):
     epochs = 6
     whole, killed = (call(toy, tmp_path / name, epochs=epochs) for name in ("whole", "killed"))

@@ -78,6 +78,7 @@ def test_equal_seeds_give_equal_files_and_other_seeds_others(toy, fit, trained, 
     assert not equal(fit(toy, tmp_path / "other", seed=2), trained)
 
 
+@pytest.mark.slow
 def test_killed_training_goes_on_to_the_same_weights(toy, fit, call, start, tmp_path):
     epochs = 12
     fit(toy, tmp_path / "whole", epochs=epochs, patience=epochs)

@@ -68,6 +68,7 @@ def run(server, tmp_path):
     return snakemake
 
 
+@pytest.mark.slow
 def test_public_links_become_stores(server, run, tmp_path):
     target = "results/public/mass_regression/split.parquet"
     status, output = run(target, "--dry-run")

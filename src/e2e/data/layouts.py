@@ -67,7 +67,7 @@ class Truth:
 
 @dataclass(frozen=True)
 class Source:
-    """One way to find a quantity: in ``branches`` as they stand, or by the momenta (px, py, pz) in them.
+    """One source to find a quantity: in ``branches`` as they stand, or by the momenta (px, py, pz) in them.
 
     ``kind`` is ``branch``, ``momentum`` (one number an object), ``sum`` (a list an object) or ``subjets``
     (branches with a number for {}, each with the list of one object). ``complete``: see ``Truth``.
@@ -153,7 +153,7 @@ def recognise(contents: Contents, task: Task, own_columns: bool = False) -> Layo
         images,
         tuple(objects["seeds"]),
         objects.get("hottest"),
-        {name: tuple(_sources(contents, ways, suffix)) for name, ways in objects["kinematics"].items()},
+        {name: tuple(_sources(contents, sources, suffix)) for name, sources in objects["kinematics"].items()},
         _truth(contents, mode.get("truth", {}).get(task.name), suffix),
         _order(mode.get("order"), suffix),
         _convention(contents, tracks, own_columns),
@@ -190,16 +190,16 @@ def _mode(contents: Contents, task: Task) -> dict[str, Any]:
 
 
 def _image(contents: Contents, channel: Channel, task: Task) -> dict[str, Any]:
-    ways = TABLE["images"].get(channel.name, [{"branch": channel.name}])
-    for way in ways:
-        if way["branch"] in contents.branches:
-            if "refused" in way:
+    sources = TABLE["images"].get(channel.name, [{"branch": channel.name}])
+    for source in sources:
+        if source["branch"] in contents.branches:
+            if "refused" in source:
                 raise E2EError(
-                    f"{way['branch']} cannot serve as {channel.name}: it is {way['refused']}"
+                    f"{source['branch']} cannot serve as {channel.name}: it is {source['refused']}"
                     f"{_fewer_channels(contents, task)}"
                 )
-            return way
-    branch = ways[0]["branch"]
+            return source
+    branch = sources[0]["branch"]
     near = difflib.get_close_matches(branch, contents.branches, n=3)
     raise E2EError(
         f"{TREE} has no branch {branch}"
@@ -218,19 +218,22 @@ def _fewer_channels(contents: Contents, task: Task) -> str:
 
 def _there(contents: Contents, task: Task) -> list[bool]:
     """Which of a task's channels a tree has."""
-    ways = (TABLE["images"].get(channel.name, ()) for channel in task.channels)
-    return [any(way["branch"] in contents.branches and "refused" not in way for way in each) for each in ways]
+    sources = (TABLE["images"].get(channel.name, ()) for channel in task.channels)
+    return [
+        any(source["branch"] in contents.branches and "refused" not in source for source in each)
+        for each in sources
+    ]
 
 
-def _sources(contents: Contents, ways: list[dict[str, Any]], suffix: str) -> Iterator[Source]:
+def _sources(contents: Contents, sources: list[dict[str, Any]], suffix: str) -> Iterator[Source]:
     """The ways of finding a quantity whose branches are there."""
-    for way in ways:
-        kind = next(kind for kind in ("branch", "momentum", "sum", "subjets") if kind in way)
-        names = [way[kind]] if kind == "branch" else way[kind]
+    for source in sources:
+        kind = next(kind for kind in ("branch", "momentum", "sum", "subjets") if kind in source)
+        names = [source[kind]] if kind == "branch" else source[kind]
         # Branches with a number have no suffix in the one version that has any (docs/ntuples.md).
         branches = tuple(names) if kind == "subjets" else tuple(name + suffix for name in names)
         if contents.branches.issuperset(name.format(0) for name in branches):
-            yield Source(kind, branches, _complete(contents, way, suffix))
+            yield Source(kind, branches, _complete(contents, source, suffix))
 
 
 def _truth(contents: Contents, entry: dict[str, Any] | None, suffix: str) -> Truth | None:

@@ -32,8 +32,8 @@ class KerasNetwork(nn.Module):
         def derivative(frames: tf.Tensor, direction: tf.Tensor) -> tf.Tensor:
             with tf.GradientTape() as tape:
                 tape.watch(frames)
-                answers = answer(frames)
-            return tape.gradient(answers, frames, direction)
+                predictions = answer(frames)
+            return tape.gradient(predictions, frames, direction)
 
         self.answer = tf.function(answer, [frames])
         self.derivative = tf.function(derivative, [frames, tf.TensorSpec([None])])
