@@ -1,10 +1,13 @@
 """What Snakemake plans, without running it: targets, errors, profiles, and hosts."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,22 +18,50 @@ from e2e import runs
 REPOSITORY = Path(__file__).parents[2]
 
 
+# Imports Snakemake once, which takes seconds; each plan is made in a fork of it.
+WARM = """
+import json, os, sys
+import snakemake.cli, snakemake.workflow, snakemake.report
+
+for line in sys.stdin:
+    request = json.loads(line)
+    if not (child := os.fork()):
+        output = os.open(request["output"], os.O_WRONLY | os.O_CREAT)
+        os.dup2(output, 1), os.dup2(output, 2)
+        os.environ.update(request["environment"])
+        os.chdir(request["folder"])
+        sys.argv = ["snakemake", *request["arguments"]]
+        snakemake.cli.main()
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+@cache
+def warm():
+    """The process that plans; it ends with this one, which holds its input."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, "-c", WARM], **pipes)
+
+
 def snakemake(directory, *arguments, modules=None):
     """Plan a run in an empty directory; returns the finished process with its output as text.
 
     Python modules in the folder ``modules`` come before those that are installed.
     """
-    command = [
-        Path(sys.executable).parent / "snakemake",
+    arguments = [
         *("--snakefile", REPOSITORY / "Snakefile", "--directory", directory, "--dry-run"),
         *arguments,
     ]
-    paths = [str(modules)] if modules else []
-    paths += filter(None, [os.environ.get("PYTHONPATH")])
-    environment = os.environ | ({"PYTHONPATH": os.pathsep.join(paths)} if paths else {})
-    return subprocess.run(
-        command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, env=environment
-    )
+    command = [str(word) for word in (Path(sys.executable).parent / "snakemake", *arguments)]
+    if modules:
+        paths = [str(modules), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+        joined = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        return subprocess.run(command, text=True, check=False, env=environment, **joined)
+    with tempfile.NamedTemporaryFile("r") as output:
+        request = {"output": output.name, "folder": os.getcwd(), "arguments": command[1:]}
+        print(json.dumps(request | {"environment": dict(os.environ)}), file=warm().stdin, flush=True)
+        return subprocess.CompletedProcess(command, int(warm().stdout.readline()), output.read())
 
 
 def planned(process):
