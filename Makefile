@@ -57,7 +57,7 @@ test: .venv/installed  ## lint and the fast tests
 	@pytest -n auto --maxprocesses 8 --dist loadfile
 
 test-slow: .venv/installed  ## the tests that take minutes: sanitizers, ONNX Runtime 1.17, killed jobs, the container
-	@pytest -m slow
+	@pytest -m slow -n auto --maxprocesses 2 --dist loadfile
 
 lint: .venv/installed
 	@ruff check . && ruff format --check .

@@ -1,7 +1,9 @@
 """Ntuples to the store: geometry of the crops, truth, reproducible bytes, and every broken file."""
 
+import contextlib
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -423,3 +425,14 @@ def test_real_collisions(shared, tmp_path, name, candidates, rejected):
     assert (near.argmax(1) == 3 * 7 + 3).mean() > 0.9, "the seed is not the hottest crystal around it"
     # energy of the 5 x 5 crystals around the seed against that of the photon candidate
     assert 0.5 < np.median(energy[:, 13:18, 13:18].sum((1, 2)) / samples.kinematics["pho_E"]) < 1.1
+
+
+def test_another_dask_here_is_nobodys_business(recwarn):
+    """Its port is taken: ours takes another, and says nothing."""
+    with socket.socket() as other:
+        with contextlib.suppress(OSError):  # another Dask is here indeed
+            other.bind(("127.0.0.1", 8787))
+            other.listen()
+        with cluster(workers=1):
+            pass
+    assert not [warning for warning in recwarn if "Port" in str(warning.message)]

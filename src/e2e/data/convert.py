@@ -157,6 +157,8 @@ def _own_cluster(workers: int | None) -> Iterator[LocalCluster]:
                 n_workers=workers,
                 threads_per_worker=1,
                 dashboard_address=None,
+                # Without a dashboard it still has a page of its own, whose usual port may be another Dask's.
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
                 silence_logs=logging.CRITICAL,  # since what a chunk fails of comes back as an error
             )
         finally:
