@@ -28,7 +28,7 @@ class Faults:
     always_drop: int | None = None
     announced: int = 0  # added to the length that a download announces
     listed: int = 0  # added to the length in the listing
-    ranges: str = "served"  # or ignored (200), refused (416), shifted, nameless
+    ranges: str = "served"  # or ignored (200), refused (416), shifted, ahead, nameless
     lists: bool = True  # whether PROPFIND is known
     page: bool = False  # HTML instead of files, with status 200
     login: str = ""  # redirect, page, or status
@@ -227,7 +227,7 @@ class Handler(BaseHTTPRequestHandler):
             if start >= len(content) or faults.ranges == "refused":
                 self._send(416, headers={"Content-Range": f"bytes */{len(content)}"} if start else {})
                 return
-            start -= 1 if faults.ranges == "shifted" else 0
+            start += {"shifted": -1, "ahead": 1}.get(faults.ranges, 0)
             if faults.ranges != "nameless":
                 headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
         body = content[start:]

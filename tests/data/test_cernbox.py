@@ -160,8 +160,9 @@ def test_a_slow_server_is_waited_for(server, get, monkeypatch):
     assert output.read_bytes() == BODY
 
 
-@pytest.mark.parametrize("ranges", ["ignored", "refused", "shifted", "nameless"])
+@pytest.mark.parametrize("ranges", ["ignored", "refused", "shifted", "ahead", "nameless"])
 def test_a_server_that_does_not_resume_starts_again(server, get, ranges):
+    """A part from another byte on, before or behind, would make a file of the right size without sense."""
     server.faults.ranges = ranges
     server.faults.drops = [100_000]
     output, _ = get()

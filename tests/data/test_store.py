@@ -325,6 +325,9 @@ def test_hits_that_a_file_holds_but_does_not_state_are_refused(tmp_path):
         ({"rejected": {"detector_edge": "3"}}, "rejected.detector_edge"),
         ({"shape": 3}, "shape is unknown"),
         ({"format": 1}, "unknown format"),
+        ({"format": 3}, "unknown format"),
+        ({"format": None}, "unknown format"),
+        ({"format": "2"}, "unknown format"),
     ],
 )
 def test_metadata_that_say_what_cannot_be_are_refused(changes, reason, tmp_path):
@@ -359,3 +362,20 @@ def test_samples_of_other_units_are_not_mixed():
     other = replace(some(2), channels=(CHANNELS[0], Channel("EB_time", "ps")))
     with pytest.raises(E2EError, match=r"EB_time \[ns\].*EB_time \[ps\]"):
         Samples.concatenate([some(2), other])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"classes": ("electron", "photon")},
+        {"classes": ("photon", "electron", "muon")},
+        {"shape": (2, 5, 4)},
+        {"kinematics": {"pho_E": np.float32([50, 50])}},
+        {"kinematics": {}},
+    ],
+    ids=lambda changes: " ".join(changes),
+)
+def test_samples_of_another_description_are_not_mixed(changes):
+    """Classes in another order would turn every label around, and no number would say so."""
+    with pytest.raises(E2EError, match="different channels, units, shape, classes or kinematics"):
+        Samples.concatenate([some(2), replace(some(2), **changes)])

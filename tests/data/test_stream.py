@@ -29,8 +29,8 @@ METADATA = Metadata(
 HITS = 20  # an object, on average
 
 
-def write_store(path, sample: str, run: int, objects: int, target: float) -> None:
-    """Objects of random hits; pT is their number, and every third has no mass."""
+def write_store(path, sample: str, run: int, objects: int, target: float, **changes) -> None:
+    """Objects of random hits; pT is their number, every third has no mass; ``changes`` to the metadata."""
     random = np.random.default_rng(run)
     frames = random.exponential(1, (objects, 240)) * (random.random((objects, 240)) < HITS / 240)
     owner, index = np.nonzero(frames)
@@ -50,10 +50,10 @@ def write_store(path, sample: str, run: int, objects: int, target: float) -> Non
         index=index.astype(np.uint32),
         value=frames[owner, index].astype(np.float32),
         channels=METADATA.channels,
-        classes=METADATA.classes,
+        classes=changes.get("classes", METADATA.classes),
         shape=METADATA.shape,
     )
-    store.write(path, [samples], replace(METADATA, sample=sample))
+    store.write(path, [samples], replace(METADATA, sample=sample, **changes))
 
 
 @pytest.fixture(scope="module")
@@ -205,3 +205,15 @@ def test_part_without_objects(tmp_path, module_groups):
     split.write_split([tmp_path / "a.parquet"], tmp_path / "s.parquet", tmp_path / "s.json")
     with pytest.raises(E2EError, match="no object with truth in part 'test'"):
         Stream([tmp_path / "a.parquet"], tmp_path / "s.parquet", "test")
+
+
+@pytest.mark.parametrize("classes", [("tau", "jet"), ("jet", "tau", "muon")])
+def test_stores_of_other_classes_are_no_part_of_a_stream(tmp_path, classes, module_groups):
+    """With the names the other way round each label of that file would be wrong, and nothing would say so."""
+    paths = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    write_store(paths[0], "tau", 1, 50, 1.0)
+    write_store(paths[1], "qcd", 2, 50, 0.0)
+    split.write_split(paths, tmp_path / "s.parquet", tmp_path / "s.json")
+    write_store(paths[1], "qcd", 2, 50, 0.0, classes=classes)
+    with pytest.raises(E2EError, match="different channels, units, shape, classes or kinematics"):
+        Stream(paths, tmp_path / "s.parquet", "train")

@@ -75,6 +75,21 @@ def test_export_of_another_network_is_caught(model):
         verify(other, model)
 
 
+@pytest.mark.parametrize("name", ["score", "logit"])
+def test_every_output_is_verified(trained, model, monkeypatch, name):
+    """A graph wrong in one of its outputs alone is wrong, whichever is looked at last."""
+
+    def wrong(opened, frames):
+        found = run(opened, frames)
+        found[name] = found[name] + np.float32(0.01)
+        return found
+
+    verify(deployed(trained)[0], model)
+    monkeypatch.setattr(exporting, "run", wrong)
+    with pytest.raises(E2EError, match=rf"differ by .*0\.01 in {name}.* at batch 1"):
+        verify(deployed(trained)[0], model)
+
+
 class FrozenBatch(nn.Module):
     """Looks at its batch size, which would freeze that of the exporter into the graph."""
 

@@ -13,9 +13,19 @@ from e2e.errors import E2EError
 from e2e.files import read_json
 from e2e.learning import balance, batches
 from e2e.learning.attribution import integrated_gradients
-from e2e.learning.classification import compare, measure, sigmoid, total_energy
+from e2e.learning.classification import (
+    CURVE,
+    CURVE_REPLICAS,
+    auc_alone,
+    compare,
+    curves,
+    measure,
+    sigmoid,
+    total_energy,
+)
 from e2e.learning.evaluation import evaluate
 from e2e.learning.reference import reference
+from e2e.learning.statistics import BOOTSTRAP_SEED, EventBootstrap, Roc, events
 from e2e.models import saved
 from e2e.report import performance
 from e2e.tasks import ELECTRON_PHOTON as TASK
@@ -218,3 +228,59 @@ def test_objects_of_unknown_kinematics_are_in_no_bin(test_part):
     assert measured["dependence"]["jetM"] == []
     for name, counted in (("pho_pT", len(objects) // 2), ("pho_eta", len(objects))):
         assert sum(entry["objects"] for entry in measured["dependence"][name]) == counted
+
+
+RESAMPLED = {
+    "compare": lambda objects, one, other, weight: compare(objects, one, other, weight)["difference"],
+    "measure": lambda objects, one, other, weight: measure(objects, one, other, weight)["auc"],
+    "auc_alone": lambda objects, one, _, weight: auc_alone(objects, one, weight),
+    "curves": lambda objects, one, _, weight: curves(objects, {"one": one}, weight)["curves"]["one"],
+}
+
+
+@pytest.mark.parametrize("name", RESAMPLED)
+def test_events_are_resampled_and_not_objects(test_part, name):
+    """Every object twice in its event tells nothing new; objects resampled one by one would seem to.
+
+    Intervals would be too small by the square root of 2, and differences too sure.
+    """
+    objects = test_part.objects.drop_duplicates(KEY[:4]).reset_index(drop=True)
+    target = objects["target"].to_numpy()
+    generator = np.random.default_rng(0)
+    one = generator.normal(target).astype(np.float32)
+    columns = (
+        one,
+        (one + generator.normal(size=len(one))).astype(np.float32),
+        generator.uniform(1, 2, len(one)),
+    )
+    twice = objects.loc[objects.index.repeat(2)].assign(object=np.tile([0, 1], len(objects)))
+    single = RESAMPLED[name](objects, *columns)
+    double = RESAMPLED[name](twice.reset_index(drop=True), *(column.repeat(2) for column in columns))
+    assert single == {key: pytest.approx(value, abs=1e-5) for key, value in double.items()}
+
+
+def test_the_band_of_a_curve_holds_68_percent(test_part):
+    """A band drawn at other quantiles looks the same but for its width."""
+    target, weight = test_part.target, np.ones(len(test_part))
+    logit = np.random.default_rng(0).normal(target)
+    band = curves(test_part.objects, {"one": logit}, weight)["curves"]["one"]
+    bootstrap = EventBootstrap(events(test_part.objects), CURVE_REPLICAS, BOOTSTRAP_SEED, weight)
+    roc = Roc(logit, target)
+    drawn = bootstrap.estimate({"one": lambda draws: roc.background(draws, CURVE[10:90])})["one"].replicas
+    low, high = (np.array(band[end])[10:90] for end in ("low", "high"))
+    assert np.mean((low <= drawn) & (drawn <= high)) == pytest.approx(0.68, abs=0.03)
+
+
+def test_logits_are_divided_by_the_temperature(results, trained, test_part):
+    """Multiplied, they would be as far from calibrated on the other side, with the same ROC curve."""
+    network, info = saved.load(trained)
+    assert abs(np.log(info["temperature"])) > 0.02  # else this test could not fail
+    bare = saved.predictions(network, test_part.chunks(512))
+    scores = pd.read_parquet(results / "resnet/scores.parquet")
+    np.testing.assert_allclose(scores["logit"], bare / info["temperature"], rtol=1e-5, atol=1e-6)
+    with np.load(results / "resnet/explained.npz") as explained, torch.no_grad():
+        frames = torch.from_numpy(explained["frames"])
+        added = (network(frames) - network(torch.zeros_like(frames))).numpy()
+        found = explained["contributions"].sum(axis=(1, 2, 3))
+    slope = (found * added).sum() / (added**2).sum()
+    assert slope == pytest.approx(1 / info["temperature"], rel=0.01)

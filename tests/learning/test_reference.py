@@ -4,10 +4,28 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import pytest
+from threadpoolctl import threadpool_limits
 
-from e2e.learning.reference import _fit, _with_reconstruction
+from e2e.data.scores import read_scores
+from e2e.files import read_json
+from e2e.learning.reference import _fit, _with_reconstruction, reference
 from e2e.learning.statistics import Roc
-from e2e.tasks import TAU
+from e2e.tasks import TAU, task
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Trees this small are grown fastest so, and threads that wait for a busy core take seconds."""
+    with threadpool_limits(1):
+        yield
+
+
+@pytest.fixture
+def few_trees(monkeypatch):
+    """At most 60 trees, which end 5 after the best of them."""
+    monkeypatch.setattr("e2e.learning.reference.ITERATIONS", 60)
+    monkeypatch.setattr("e2e.learning.reference.PATIENCE", 5)
 
 
 def part(objects: int, seed: int) -> tuple[SimpleNamespace, pd.DataFrame]:
@@ -34,3 +52,70 @@ def test_trees_with_the_reconstructed_jet_see_its_mass():
     trees = _fit(parts, tables, TAU, weighting, seed=1)
     assert abs(auc(trees.decision_function(tables["test"])) - 0.5) < 0.05
     assert list(tables["test"]) == ["multiplicity"]
+
+
+def labelled(target: np.ndarray, **features: np.ndarray) -> tuple[SimpleNamespace, pd.DataFrame]:
+    """Objects of these targets and features."""
+    target = target.astype(np.float32)
+    return SimpleNamespace(objects=pd.DataFrame({"target": target}), target=target), pd.DataFrame(features)
+
+
+def split_up(made: dict[str, tuple[SimpleNamespace, pd.DataFrame]]) -> tuple[dict, dict]:
+    return {name: pair[0] for name, pair in made.items()}, {name: pair[1] for name, pair in made.items()}
+
+
+def test_trees_are_trained_with_weights():
+    """Without them the reference would use the kinematics that a network may not, and look better."""
+    target = np.arange(4000) % 4 == 0  # one in four is signal, and weighs five times as much
+    parts, tables = split_up(
+        dict.fromkeys(("train", "validation", "test"), labelled(target, nothing=np.zeros(len(target))))
+    )
+    trees = _fit(parts, tables, TAU, lambda objects: np.where(objects["target"] == 1, 5.0, 1.0), seed=1)
+    assert np.exp(trees.decision_function(tables["test"])) == pytest.approx(5 / 3, rel=1e-3)
+
+
+def test_trees_stop_by_the_weights_of_the_validation_part(few_trees):
+    """Of a validation part that says two things, that half counts which has weight."""
+    generator = np.random.default_rng(1)
+    value = generator.uniform(-1, 1, 4000)
+    agrees = np.arange(4000) % 2 == 0
+    made = {
+        "train": labelled(value > 0, value=value),
+        "validation": labelled(np.where(agrees, value > 0, value < 0), value=value),
+    }
+    parts, tables = split_up(made | {"test": made["train"]})
+    parts["validation"].objects["agrees"] = agrees
+
+    def trained(counted: bool) -> int:
+        def weighting(objects: pd.DataFrame) -> np.ndarray:
+            return np.where(objects["agrees"] == counted, 1.0, 1e-6) if "agrees" in objects else np.ones(4000)
+
+        return _fit(parts, tables, TAU, weighting, seed=1).n_iter_
+
+    assert trained(True) > 2 * trained(False)
+
+
+def test_trees_stop_on_the_validation_part(few_trees):
+    """Stopped on the test part they would be chosen for what they are measured on."""
+    generator = np.random.default_rng(1)
+    value = generator.uniform(-1, 1, 4000)
+    right, wrong = labelled(value > 0, value=value), labelled(value < 0, value=value)
+    stopped = {}
+    for name, validation, test in (("right", right, wrong), ("wrong", wrong, right)):
+        parts, tables = split_up({"train": right, "validation": validation, "test": test})
+        stopped[name] = _fit(parts, tables, TAU, lambda objects: np.ones(len(objects)), seed=1).n_iter_
+    assert stopped["right"] > 2 * stopped["wrong"]
+
+
+def test_masses_of_the_reference_are_masses(make_jets, tmp_path):
+    """Trees are trained on logarithms: taken as masses, or masses as logarithms, all answers are absurd."""
+    toy = make_jets(task("mass_regression", 4))
+    reference(toy.stores, toy.split, tmp_path / "scores.parquet", tmp_path / "metrics.json", threads=1)
+    scores = read_scores(tmp_path / "scores.parquet")
+    for name in ("mass", "mean"):
+        assert scores[name].between(3, 16).all()  # of true masses between 4 and 14 GeV
+        assert scores[name].mean() == pytest.approx(scores["target"].mean(), rel=0.15)
+    metrics = read_json(tmp_path / "metrics.json")
+    error = np.abs(scores["mass"] - scores["target"]).mean()
+    assert metrics["mean_absolute_error"]["value"] == pytest.approx(error, rel=1e-5)
+    assert metrics["with_reconstruction"]["value"] < 3

@@ -83,3 +83,22 @@ def test_difference_is_paired(objects):
     expected = np.abs(better - target).mean() - np.abs(worse - target).mean()
     assert versus["difference"]["value"] == pytest.approx(expected)
     assert compare(objects, better, better)["difference"]["interval_95"] == [0, 0]
+
+
+def test_events_are_resampled_and_not_objects(objects):
+    """Every object twice in its event tells nothing new; objects resampled one by one would seem to."""
+    single = objects[objects["object"] == 0].reset_index(drop=True)
+    twice = single.loc[single.index.repeat(2)].assign(object=np.tile([0, 1], len(single)))
+    generator = np.random.default_rng(4)
+    mass, other = (single["target"] * generator.normal(1, 0.2, len(single)) for _ in range(2))
+    masses = [column.to_numpy(float) for column in (mass, other)]
+    doubled = [column.repeat(2) for column in masses]
+    assert compare(single, *masses)["difference"] == {
+        name: pytest.approx(value) for name, value in compare(twice, *doubled)["difference"].items()
+    }
+    for name in ("mean_absolute_error", "relative_error_68", "bias"):
+        value, expected = (
+            measure(table, column)[name]["interval_95"]
+            for table, column in ((single, masses[0]), (twice, doubled[0]))
+        )
+        assert value == pytest.approx(expected)

@@ -105,3 +105,13 @@ def test_estimate_of_several_values():
         "interval_68": [2.0, None],
         "interval_95": [2.0, None],
     }
+
+
+def test_intervals_hold_what_their_names_say():
+    """An interval of 90 % called one of 95 % is as good as any to whoever looks at its ends alone."""
+    replicas = np.random.default_rng(0).permutation(100_000) / 100_000
+    summary = Estimate(np.float64(0.5), replicas).summary()
+    for name, share in (("interval_68", 0.68), ("interval_95", 0.95)):
+        low, high = summary[name]
+        assert np.mean((replicas >= low) & (replicas <= high)) == pytest.approx(share, abs=1e-3)
+        assert low == pytest.approx(1 - high, abs=1e-3)

@@ -10,8 +10,8 @@ import uproot
 from e2e.simulation import calorimeters, tracks
 from e2e.simulation.calorimeters import TOWER_PHI, deposit_ecal, deposit_hcal, empty, frame_column, frame_row
 from e2e.simulation.crossing import TRACK_COLUMNS, empty_frames
-from e2e.simulation.particle_flow import _mean_hadron, find_seed, reconstruct
-from e2e.simulation.shower import FIRST_PHI
+from e2e.simulation.particle_flow import _mean_hadron, find_seed, pileup_density, reconstruct
+from e2e.simulation.shower import FIRST_PHI, mean_profile, radial_profile
 from e2e.simulation.tracker import ECAL_RADIUS
 from e2e.simulation.tracks import impact_parameters, reach, track_resolution
 
@@ -69,6 +69,14 @@ def test_track_resolutions_are_the_published_ones() -> None:
     pt, d0, dz = track_resolution(1.0, 0.5)
     assert pt == pytest.approx(0.015, rel=0.02)
     assert (d0, dz) == pytest.approx((90e-4, 150e-4), rel=0.05)
+
+
+@pytest.mark.parametrize("side", [1.0, -1.0])
+@pytest.mark.parametrize("pt", [1.0, 100.0])
+def test_forward_tracks_are_measured_half_as_well(pt: float, side: float) -> None:
+    """A forward track as good as a central one would tell pileup from jets where CMS cannot."""
+    central, forward = (np.array(track_resolution(pt, side * eta)) for eta in (1.39, 1.41))
+    assert forward / central == pytest.approx([2.0, 2.0, 2.0])
 
 
 def test_track_efficiency() -> None:
@@ -208,3 +216,42 @@ def test_neutral_energy_lies_where_the_crystals_saw_it(
     )
     energy, eta_of_both, _ = found(20.0, 20.0)
     assert eta_of_both == pytest.approx(middle_eta + 20.0 / energy * (eta - middle_eta))
+
+
+def test_a_hard_jet_is_no_pileup() -> None:
+    """The density is the median of the cells: their mean would count the jets, and subtract them."""
+    rng = np.random.default_rng(1)
+    eta, phi = rng.uniform(-2.5, 2.5, 100_000), rng.uniform(-np.pi, np.pi, 100_000)
+    pt = np.full(len(eta), 0.02)
+    expected = pt.sum() / (5.0 * 2.0 * math.pi)
+
+    def density(*extra: tuple[float, float, float]) -> float:
+        t, e, p = np.concatenate([np.stack([pt, eta, phi]), np.array(extra).reshape(-1, 3).T], axis=1)
+        return pileup_density(
+            np.stack([t * np.cos(p), t * np.sin(p), t * np.sinh(e), t * np.cosh(e)], axis=1)
+        )
+
+    assert density() == pytest.approx(expected, rel=0.02)
+    assert density((500.0, 0.1, 1.0), (500.0, -0.7, -2.0)) == pytest.approx(expected, rel=0.02)
+
+
+def test_showers_in_jets_are_widened_as_in_cms() -> None:
+    """The radii of photons' profiles are those of Grindhammer and Peters times 1.096 (CMSSW, RadiusFactorEB).
+
+    Here they are drawn spot by spot. Without the factor, less would lie outside 3 x 3 crystals.
+    """
+    rng, spots, energy = np.random.default_rng(1), 400_000, 10.0
+    alpha, maximum = mean_profile(energy)
+    depth = rng.gamma(alpha, maximum / (alpha - 1.0), spots)
+    depth = depth[depth < 24.0]  # radiation lengths, of a shower that begins 9/7 of them deep
+    core, tail, weight = np.array([radial_profile(energy, t / maximum) for t in depth]).T
+    radius = 1.096 * 2.19 * np.where(rng.random(len(depth)) < weight, core, tail)
+    u, angle = rng.random(len(depth)), rng.uniform(0.0, 2.0 * np.pi, len(depth))
+    r, shift = radius * np.sqrt(u / (1.0 - u)), math.tan(math.radians(3.0)) * 0.89 * (depth - depth.mean())
+    x, y = (
+        rng.random(len(depth)) + (shift + r * of(angle)) / calorimeters.BARREL_PITCH
+        for of in (np.cos, np.sin)
+    )
+    outside = 1.0 - np.mean((x > -1.0) & (x < 2.0) & (y > -1.0) & (y < 2.0))
+    shares = calorimeters._BARREL_PHOTON.mean(axis=(0, 1))
+    assert len(depth) / spots - shares[2:5, 2:5].sum() == pytest.approx(outside, rel=0.05)
