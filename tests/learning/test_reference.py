@@ -16,7 +16,7 @@ from e2e.tasks import TAU, task
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """Trees this small are grown fastest so, and threads that wait for a busy core take seconds."""
+    """Trees so small are grown fastest so: threads that wait for a busy core take seconds."""
     with threadpool_limits(1):
         yield
 

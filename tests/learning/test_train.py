@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 import torch
 
+from e2e.data.split import PARTS
 from e2e.errors import E2EError
-from e2e.learning import batches
+from e2e.learning import balance, batches
+from e2e.learning.calibration import temperature
 from e2e.learning.loop import Stopwatch
 from e2e.learning.train import train
 from e2e.models import saved
@@ -41,6 +43,17 @@ def test_network_learns(toy, trained):
     assert history["validation_loss"].min() == pytest.approx(info["validation_loss"])
     assert history["validation_loss"].idxmin() + 1 == info["epoch"]
     assert history["training_loss"].is_monotonic_decreasing
+
+
+def test_loss_and_temperature_are_those_of_the_validation_part(toy, trained):
+    """Epoch and temperature chosen on any other part would still look like a good training."""
+    network, info = saved.load(trained)
+    training, validation = (batches.stream(toy.stores, toy.split, part, TASK) for part in PARTS[:2])
+    weight = balance.fit(training.objects, TASK)(validation.objects)
+    logit = saved.predictions(network, validation.chunks(512))
+    losses = np.logaddexp(0, np.where(validation.target == 1, -logit, logit))
+    assert info["validation_loss"] == pytest.approx(np.mean(weight * losses), rel=1e-5)
+    assert info["temperature"] == pytest.approx(temperature(logit, validation.target, weight), rel=1e-4)
 
 
 @pytest.mark.parametrize("of", [task("quark_gluon"), task("tau", 4), task("mass_regression", 4)])
