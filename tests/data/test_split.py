@@ -174,6 +174,14 @@ def test_file_of_an_unknown_part_is_refused(tmp_path):
         split.write_split([tmp_path / "a.parquet"], tmp_path / "s.parquet", tmp_path / "s.json")
 
 
+def test_files_of_other_classes_are_refused(stores, tmp_path):
+    """The summary counts targets by the names of the first file; those of others may mean something else."""
+    write_store(tmp_path / "other.parquet", "muon", 9, classes=("electron", "photon"))
+    with pytest.raises(E2EError, match=r"other\.parquet and .*electron_000\.parquet name other classes"):
+        split.write_split([*stores, tmp_path / "other.parquet"], tmp_path / "s.parquet", tmp_path / "s.json")
+    assert not (tmp_path / "s.parquet").exists()
+
+
 def test_task_without_classes(tmp_path):
     write_store(tmp_path / "a.parquet", "mass", 1, target=9.5, classes=())
     split.write_split([tmp_path / "a.parquet"], tmp_path / "s.parquet", tmp_path / "s.json")

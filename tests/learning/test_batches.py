@@ -1,11 +1,13 @@
 """Batches: the objects themselves, in an order that neither workers, devices nor a resumption change."""
 
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
 import pytest
 import torch
 
+from e2e.data import store
 from e2e.data.stream import Stream
 from e2e.errors import E2EError
 from e2e.learning import batches
@@ -21,6 +23,19 @@ def training(toy):
 def test_other_task_is_an_error(toy):
     with pytest.raises(E2EError, match="holds task 'electron_photon', not 'tau'"):
         batches.stream(toy.stores, toy.split, "train", TAU)
+
+
+@pytest.mark.parametrize("classes", [("electron", "photon"), ("photon", "electron", "muon"), ()])
+def test_other_classes_are_an_error(make_toy, classes):
+    """Stores that all name the classes the other way round agree with each other, and are still wrong."""
+    toy = make_toy(20)
+    for path in toy.stores:
+        metadata = replace(store.read_metadata(path), classes=classes)
+        store.write(path, [store.read(path)], metadata)
+    with pytest.raises(
+        E2EError, match=r"electron\.parquet: its targets count .* task photon, electron; convert"
+    ):
+        batches.stream(toy.stores, toy.split, "train", TASK)
 
 
 def test_identity_of_the_data_does_not_depend_on_order(toy):

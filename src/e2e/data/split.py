@@ -73,12 +73,19 @@ def write_split(paths: Sequence[str | Path], output: str | Path, summary: str | 
     ``output`` (parquet) has one row an object: sample, run, lumi, event, object, file (base name of
     the store), row (position in it), part, target. ``summary`` (JSON) counts objects per part and
     class (if the task has any), and events per part. Hits are not read. Raises E2EError when an object
-    occurs twice, since copies of an event under one identity are a fault of the input.
+    occurs twice, since copies of an event under one identity are a fault of the input, and for files of other
+    classes.
     """
     names = [Path(path).name for path in paths]
     if len(set(names)) < len(names):
         raise E2EError(f"store files of equal names cannot be split together: {', '.join(map(str, paths))}")
     files = [StoreFile(path) for path in paths]
+    for file in files:
+        if file.metadata.classes != files[0].metadata.classes:
+            raise E2EError(
+                f"{file.path} and {files[0].path} name other classes: their targets do not mean the same; "
+                "convert them for one task"
+            )
     tables = []
     for file, name in zip(files, names, strict=True):
         objects = file.objects()

@@ -43,6 +43,11 @@ def stream(stores: Sequence[str | Path], split_path: str | Path, part: str, task
                 f"{path}: holds {len(found.channels)} channels, not the {len(task.channels)} of the task;"
                 " convert the ntuples anew"
             )
+        if found.classes != task.classes:
+            raise E2EError(
+                f"{path}: its targets count {', '.join(found.classes) or 'no classes'}, those of the task"
+                f" {', '.join(task.classes) or 'no classes'}; convert the ntuples anew"
+            )
     objects = Stream(stores, split_path, part)
     for target, name in enumerate(objects.classes):
         if not np.any(objects.target == target):
