@@ -326,6 +326,7 @@ def test_contract_of_another_model_is_refused(model, tmp_path):
     [
         ("input", {"name": "frames", "shape": ["N", 3, 32, 32], "channels": [{"name": "EB"}]}, "input is"),
         ("format", 1, "format is 1"),
+        ("format", 3, "format is 3"),
         ("task", "top_tagging", "unknown task"),
         ("sha256", None, "no key 'sha256'"),
         ("seeds", None, "no key 'seeds'"),

@@ -210,6 +210,15 @@ def test_file_that_is_no_model(tmp_path, content):
         saved.load(tmp_path / "model.pt")
 
 
+@pytest.mark.parametrize("other", [1, 3, "2", None])
+def test_model_of_another_format_is_an_error(trained, tmp_path, other):
+    """What its fields mean may have changed: read as ours, it would give scores that nobody trained."""
+    content = torch.load(trained, weights_only=True)
+    torch.save(content | {"format": other}, tmp_path / "model.pt")
+    with pytest.raises(E2EError, match=r"model\.pt: not a trained model of format 2; train it again"):
+        saved.load(tmp_path / "model.pt")
+
+
 def test_model_of_another_architecture_is_an_error(trained, tmp_path):
     network, info = saved.load(trained)
     saved.save(
