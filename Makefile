@@ -21,7 +21,7 @@ endif
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
-	@echo "  CONFIG=mine.yaml chooses the configuration of demo and all, CORES=4 the number of cores"
+	@echo "  CONFIG=mine.yaml chooses the configuration of demo, all and notebooks-pdf, CORES=4 the number of cores"
 	@echo "  KERAS= sets up .venv without TensorFlow (1.3 GB), and models of Keras are left out"
 
 demo: CONFIG := $(if $(filter file,$(origin CONFIG)),config/demo.yaml,$(CONFIG))

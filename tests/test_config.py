@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from e2e.config import validate
+from e2e.config import main, validate
 from e2e.errors import E2EError
 
 CONFIG = Path(__file__).parents[1] / "config"
@@ -128,3 +128,8 @@ def test_names_of_public_files(name):
     links = {"a": {"token": "a", "files": [name]}, "b": {"address": "https://b/c", "files": [name]}}
     config["tasks"]["quark_gluon"] = {"source": "cernbox", "cernbox": links}
     validate(config, SCHEMA)
+
+
+def test_the_command_takes_one_configuration(capsys):
+    assert main([]) == 1
+    assert capsys.readouterr().err == "error: name one configuration: python -m e2e.config config.yaml\n"

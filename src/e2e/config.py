@@ -173,6 +173,8 @@ def _example(schema: dict[str, Any], value: Any = None) -> str:
 def main(arguments: list[str]) -> int:
     """Print the run of a configuration file; a bad one gives one line on stderr and 1."""
     try:
+        if len(arguments) != 1:
+            raise E2EError("name one configuration: python -m e2e.config config.yaml")
         print(read(arguments[0])["run"])
     except E2EError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -86,6 +86,8 @@ def test_pack_that_is_too_large_is_not_made(run, tmp_path):
 
 
 def test_run_without_models_is_an_error(tmp_path):
+    with pytest.raises(E2EError, match="there is no such run"):
+        pack(tmp_path / "nowhere", tmp_path / "pack")
     with pytest.raises(E2EError, match="no exported model with scores"):
         pack(tmp_path, tmp_path / "pack")
     with pytest.raises(E2EError, match="no pack of models"):

@@ -40,6 +40,8 @@ def pack(run: Path, folder: Path, largest: int = LARGEST) -> dict[str, Any]:
     Raises E2EError where the run has no exported model whose test objects were scored, and where the pack
     would be larger than ``largest`` bytes.
     """
+    if not run.is_dir():
+        raise E2EError(f"{run}: there is no such run; make it with `make all`")
     with whole_folder(folder) as made:
         tasks = {path.name: _task(path, made / path.name) for path in sorted(run.iterdir()) if _models(path)}
         if not tasks:

@@ -1,8 +1,8 @@
-"""Networks, one file a family. Each takes raw detector frames [N, C, H, W] and returns logits [N].
+"""Networks, one file a family: raw detector frames [N, C, H, W] -> logits [N], or masses [N] in GeV.
 
 A family is a module with a function ``build(task, **hyperparameters) -> torch.nn.Module``: dropping a file
-in this package is all that a new architecture needs. It may have ``SPACE``, choices {number: values} for
-a hyperparameter search, of which the first is the default of ``build``.
+in this package is all that a new architecture needs. It may have ``SPACE``, choices {name: values} for
+a search of hyperparameters, of which the first is the default of ``build``.
 """
 
 from __future__ import annotations
@@ -23,9 +23,13 @@ if TYPE_CHECKING:
 
 
 def architectures() -> list[str]:
-    """Names of the modules of this package that have a ``build`` function."""
+    """Names of the modules of this package that have a ``build`` function of their own."""
     names = (module.name for module in pkgutil.iter_modules(__path__))
-    return [name for name in names if hasattr(importlib.import_module(f"{__name__}.{name}"), "build")]
+    return [name for name in names if _builds(importlib.import_module(f"{__name__}.{name}"))]
+
+
+def _builds(module: ModuleType) -> bool:
+    return getattr(getattr(module, "build", None), "__module__", None) == module.__name__
 
 
 def build(architecture: str, task: Task, **hyperparameters) -> nn.Module:

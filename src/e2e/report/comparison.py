@@ -180,7 +180,7 @@ def table(content: Mapping[str, Any]) -> str:
     events = style.ORIGINS[content["origin"]]
     notes = [
         f"{events}; test part, {content['objects']['test']:,} objects; 68 % intervals over resampled events.",
-        "Training: wall time of its job, beside others of the run; of a resumed one, of its last part.",
+        "Training: wall time of its job, beside others of the run; killed attempts included.",
         "FLOP of one object: convolutions and products of matrices, two for a multiply-add.",
     ]
     if content["batch"]:
