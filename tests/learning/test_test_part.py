@@ -118,7 +118,12 @@ def make(call, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("of", "architecture"), [(ELECTRON_PHOTON, "resnet"), (ELECTRON_PHOTON, "keras_cnn"), (MASS, "cnn")]
+    ("of", "architecture"),
+    [
+        (ELECTRON_PHOTON, "resnet"),
+        pytest.param(ELECTRON_PHOTON, "keras_cnn", marks=pytest.mark.slow),
+        (MASS, "cnn"),
+    ],
 )
 def test_other_objects_of_the_test_part_change_what_is_measured_alone(
     of, architecture, make, make_toy, make_jets, tmp_path
