@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from e2e.deploy.contract import load_contract
+from e2e.deploy.contract import EXTERNAL, load_contract
 from e2e.deploy.predict import scores
 from e2e.deploy.runtime import load
 from e2e.errors import E2EError
@@ -101,8 +101,35 @@ def test_weights_in_another_file_are_refused(model, tmp_path):
     graph = onnx.load(model)
     onnx.save(graph, tmp_path / "model.onnx", save_as_external_data=True, location="w.bin", size_threshold=0)
     assert (tmp_path / "w.bin").stat().st_size > 1000
-    with pytest.raises(E2EError, match=r"model\.onnx: keeps weights in another file"):
-        load_contract(signed(tmp_path, model))
+    content = (tmp_path / "model.onnx").read_bytes()
+    swapped = content.replace(b"\n\x08location\x12\x05w.bin", b"\x12\x05w.bin\n\x08location")
+    assert swapped != content
+    for form in (content, swapped):
+        (tmp_path / "model.onnx").write_bytes(form)
+        with pytest.raises(E2EError, match=r"model\.onnx: keeps weights in another file"):
+            load_contract(signed(tmp_path, model))
+
+
+@pytest.mark.parametrize("tag", [b"\n", b"\x8a\x00", b"\x8a\x80\x80\x00"])
+@pytest.mark.parametrize("length", [b"\x08", b"\x88\x00", b"\x88\x80\x00"])
+def test_every_way_to_write_the_key_of_another_file_is_seen(tag, length):
+    assert EXTERNAL.search(b"weights\x00" + tag + length + b"location")
+    assert not EXTERNAL.search(b"an allocation, and its location")
+
+
+def test_graph_that_gives_two_scores_whatever_it_is_given_is_refused(model, tmp_path):
+    graph = onnx.load(graph_like(tmp_path, model))
+    for name in ("score", "logit"):
+        for node in graph.graph.node:
+            node.output[:] = [f"whole_{name}" if output == name else output for output in node.output]
+            node.input[:] = [f"whole_{name}" if given == name else given for given in node.input]
+        bounds = [helper.make_tensor(f"{name}_{i}", TensorProto.INT64, [1], [i]) for i in (0, 2)]
+        graph.graph.initializer.extend(bounds)
+        inputs = [f"whole_{name}", *(bound.name for bound in bounds)]
+        graph.graph.node.append(helper.make_node("Slice", inputs, [name]))
+    onnx.save(graph, tmp_path / "model.onnx")
+    with pytest.raises(E2EError, match=r"model\.onnx: the model gives \w+ of shape \(2,\) for 3 frames"):
+        load(signed(tmp_path, model))
 
 
 @pytest.mark.parametrize(

@@ -55,9 +55,9 @@ class Order:
 class Truth:
     """The branch of the truth.
 
-    ``classes`` maps magnitudes of its values to names; without, positive values are the target. An event is
-    complete where ``complete``, a vector of all its objects, is no longer than the seeds; in others the
-    values are those of other objects.
+    ``classes`` maps its values to names, flags from 0 on or magnitudes of PDG ids; without, positive values
+    are the target. An event is complete where ``complete``, a vector of all its objects, is no longer than
+    the seeds; in others the values are those of other objects.
     """
 
     branch: str
@@ -67,7 +67,7 @@ class Truth:
 
 @dataclass(frozen=True)
 class Source:
-    """One source to find a quantity: in ``branches`` as they stand, or by the momenta (px, py, pz) in them.
+    """One source of a quantity: in ``branches`` as they stand, or by the momenta (px, py, pz) in them.
 
     ``kind`` is ``branch``, ``momentum`` (one number an object), ``sum`` (a list an object) or ``subjets``
     (branches with a number for {}, each with the list of one object). ``complete``: see ``Truth``.

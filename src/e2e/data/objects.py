@@ -257,10 +257,16 @@ class _Chunk:
             )
         values[~complete] = np.nan
         if truth.classes is None:
-            target[values > 0] = values[values > 0]
+            with np.errstate(over="ignore"):
+                measured = values.astype(np.float32)
+            usable = np.isfinite(measured) & (measured > 0)
+            if bad := np.count_nonzero((values > 0) & ~usable):
+                self.counts[f"{truth.branch} that is not finite"] += bad
+            target[usable] = measured[usable]
         else:
+            codes = values if 0 in truth.classes else np.abs(values)  # flags have no sign, PDG ids do
             for code, name in truth.classes.items():
-                target[np.abs(values) == code] = self.task.classes.index(name)
+                target[codes == code] = self.task.classes.index(name)
         return target
 
     def _kinematic(self, name: str) -> NDArray[np.float32]:

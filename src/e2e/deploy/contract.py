@@ -6,6 +6,7 @@ docs/model-contract.md describes both files. The C++ tagger reads the same JSON.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -23,8 +24,9 @@ INPUT = "frames"
 # Places in model.json for what no model has yet. One that had any of it could not be run by what reads format
 # 2 now.
 UNFILLED = ("scalars", "orientation", "domain", "working_points")
-# A weight kept in another file names it so: by an entry with the key "location" (onnx.proto, TensorProto).
-EXTERNAL = b"\n\x08location\x12"
+# A weight kept in another file names it by an entry with the key "location" (onnx.proto, TensorProto): field
+# 1, of 8 bytes. A protocol buffer may have more bytes for either number than it takes, and the value first.
+EXTERNAL = re.compile(rb"(\n|\x8a\x80*\x00)(\x08|\x88\x80*\x00)location")
 
 
 @dataclass(frozen=True)
@@ -179,7 +181,7 @@ def load_contract(model_onnx: str | Path) -> Contract:
             f"{path}: belongs to another model (sha256 {contract.sha256[:12]}..., but {model_onnx.name} has "
             f"{found[:12]}...); copy the two files together, or export anew"
         )
-    if EXTERNAL in content:
+    if EXTERNAL.search(content):
         raise E2EError(
             f"{model_onnx}: keeps weights in another file, which the checksum does not cover; "
             "save the model with all of its weights inside, or export it anew"

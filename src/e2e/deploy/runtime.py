@@ -71,12 +71,12 @@ def load(
             f"{model_onnx}: its graph has {'; '.join(found)}, but its JSON promises {'; '.join(promised)}; "
             "export it anew"
         )
-    objects = 2
-    for name, values in run(opened, np.zeros((objects, *contract.task.shape), np.float32)).items():
-        if values.shape != (objects,):
-            raise E2EError(
-                f"{model_onnx}: gives {name} of shape {values.shape} for {objects} frames; export it anew"
-            )
+    frames = np.zeros((3, *contract.task.shape), np.float32)
+    try:
+        given = run(opened, frames)
+    except E2EError as error:
+        raise E2EError(f"{model_onnx}: {error}") from None
+    for name, values in given.items():
         if not np.all(np.isfinite(values)):
             raise E2EError(
                 f"{model_onnx}: gives {name} {values[0]:g} for frames without a hit: its weights are not "
@@ -95,7 +95,8 @@ def run(opened: onnxruntime.InferenceSession, frames: np.ndarray) -> dict[str, n
     """Outputs by name, float32 [N] each, of ``frames`` float32 [N, C, H, W] in the units of the contract.
 
     Raises:
-        E2EError: the frames do not have the shape that the model takes, or it fails on them.
+        E2EError: the frames do not have the shape that the model takes, it fails on them, or it does not give
+            one number for each.
     """
     expected = opened.get_inputs()[0].shape[1:]
     if list(frames.shape[1:]) != expected:
@@ -110,4 +111,9 @@ def run(opened: onnxruntime.InferenceSession, frames: np.ndarray) -> dict[str, n
     except Exception as error:  # see session
         reason = str(error).splitlines()[0]
         raise E2EError(f"the model cannot run on {len(frames)} frames ({reason}); export it anew") from None
+    for name, given in zip(names, values, strict=True):
+        if given.shape != (len(frames),):
+            raise E2EError(
+                f"the model gives {name} of shape {given.shape} for {len(frames)} frames; export it anew"
+            )
     return dict(zip(names, values, strict=True))

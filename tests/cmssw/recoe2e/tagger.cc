@@ -2,6 +2,8 @@
 #include <atomic>
 #include <cmath>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <sstream>
 #include <thread>
 
@@ -113,7 +115,17 @@ TEST_CASE("a model that keeps weights in another file is refused") {
   model.external = "weights.bin";
   model.save(folder / "model.onnx");
   testing::write(folder / "weights.bin", std::string(model.weights.size() * sizeof(float), '\0'));
-  CHECK(contains(message([&] { ModelContract::read(folder / "model.onnx"); }), "keeps weights in another file"));
+  auto const failure = [&] { return message([&] { ModelContract::read(folder / "model.onnx"); }); };
+  CHECK(contains(failure(), "keeps weights in another file"));
+
+  std::ifstream file(folder / "model.onnx", std::ios::binary);
+  std::string content((std::istreambuf_iterator<char>(file)), {});
+  std::string const key("\n\x08location"), value("\x12\x0bweights.bin");
+  auto const at = content.find(key + value);
+  REQUIRE(at != std::string::npos);
+  content.replace(at, key.size() + value.size(), value + key);  // the same entry, its value first
+  testing::write(folder / "model.onnx", content);
+  CHECK(contains(failure(), "keeps weights in another file"));
 }
 
 TEST_CASE("frames of other channels, another order of them, or another crop are refused") {

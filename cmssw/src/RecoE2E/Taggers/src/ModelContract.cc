@@ -18,8 +18,35 @@ namespace e2e {
     constexpr int kLevels = 32;               // lists and objects in each other
     constexpr std::uint32_t kLargest = 1000;  // rows or columns
     constexpr std::size_t kMostChannels = 16;
-    // A weight kept in another file names it so: by an entry with the key "location" (onnx.proto, TensorProto).
-    constexpr std::string_view kExternal{"\n\x08location\x12"};
+    // Whether a number of one byte, written with as many bytes as a protocol buffer may take for it, ends at `end`,
+    // which it is then moved before.
+    bool endsWith(std::string_view content, std::size_t& end, unsigned char number) {
+      auto at = end;
+      if (at > 0 and static_cast<unsigned char>(content[at - 1]) == number) {
+        end = at - 1;
+        return true;
+      }
+      if (at < 2 or content[--at] != 0)
+        return false;
+      while (at > 1 and static_cast<unsigned char>(content[at - 1]) == 0x80)
+        --at;
+      if (static_cast<unsigned char>(content[at - 1]) != (number | 0x80))
+        return false;
+      end = at - 1;
+      return true;
+    }
+
+    // A weight kept in another file names it by an entry with the key "location" (onnx.proto, TensorProto): field 1, of
+    // 8 bytes. The entry's value may come before its key.
+    bool keepsWeightsElsewhere(std::string_view content) {
+      constexpr std::string_view kKey{"location"};
+      for (auto found = content.find(kKey); found != std::string_view::npos; found = content.find(kKey, found + 1)) {
+        auto end = found;
+        if (endsWith(content, end, kKey.size()) and endsWith(content, end, 0x0a))
+          return true;
+      }
+      return false;
+    }
 
     std::string cells(std::uint32_t rows, std::uint32_t columns) {
       return std::to_string(rows) + " x " + std::to_string(columns) + " cells";
@@ -102,7 +129,7 @@ namespace e2e {
     std::string const content{std::istreambuf_iterator<char>(model), {}};
     std::istringstream bytes(content);
     auto const hash = sha256(bytes);
-    if (content.find(kExternal) != std::string::npos)
+    if (keepsWeightsElsewhere(content))
       throw std::runtime_error(modelPath +
                                ": keeps weights in another file, which the checksum does not cover; save "
                                "the model with all of its weights inside, or export it anew");
