@@ -98,3 +98,11 @@ def test_directions_of_unphysical_masses_come_from_subjets_without_the_suffix(tm
     np.testing.assert_allclose(found.target, [2.5])
     np.testing.assert_allclose(found.kinematics["jetPhi"], np.arctan2(30, 70), rtol=1e-6)
     np.testing.assert_allclose(found.kinematics["jetEta"], np.arcsinh(22 / np.hypot(70, 30)), rtol=1e-6)
+
+
+def test_a_mass_that_is_not_finite_is_no_target(tmp_path):
+    seeds = {"jetSeed_ieta": [[30.0, 20.0, 25.0]], "jetSeed_iphi": [[10.0, 30.0, 50.0]]}
+    branches = seeds | {"a_m": [np.array([np.inf, 1e300, 14.5])]}  # the second is too large for a float32
+    _, found = read(tmp_path / "masses.root", branches, MASS_REGRESSION)
+    np.testing.assert_array_equal(found.target, np.array([np.nan, np.nan, 14.5], np.float32))
+    assert found.notes["a_m that is not finite"] == "null for 2 objects"
