@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from e2e.errors import E2EError, Stopped, of_the_machine, stoppable
-from e2e.files import local_path
+from e2e.files import local_path, text
 from e2e.tasks import CONVERTED, TASKS, task
 from e2e.version import version
 
@@ -27,7 +27,7 @@ def _convert(arguments: argparse.Namespace) -> None:
 
     chosen = task(arguments.task, arguments.channels)
     sources, output = arguments.sources, arguments.output
-    dask = arguments.workers or arguments.scheduler
+    dask = arguments.workers is not None or arguments.scheduler
     with cluster(arguments.workers, arguments.scheduler) if dask else nullcontext() as executor:
         options = {
             "sample": arguments.sample,
@@ -39,8 +39,6 @@ def _convert(arguments: argparse.Namespace) -> None:
         if len(sources) == 1 and not output.is_dir():
             _say_written(output, convert_file(chosen, sources[0], output, **options))
             return
-        if output.suffix == ".parquet":
-            raise E2EError(f"{output}: {len(sources)} files are converted into a folder; name one")
         broken = 0
         for path, found in convert_files(chosen, sources, output, **options):
             if isinstance(found, E2EError):
@@ -147,7 +145,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--task", required=True, choices=sorted(CONVERTED))
     command.add_argument("--channels", type=int, metavar="N", help="the task's first N (default: all)")
-    command.add_argument("--sample", help="name of the sample in the store (default: the file's stem)")
+    command.add_argument(
+        "--sample", type=text, help="name of the sample in the store (default: the file's stem)"
+    )
     command.add_argument(
         "--quarter-endcaps",
         action="store_true",
@@ -157,14 +157,20 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--class",
         dest="label",
+        type=text,
         metavar="NAME",
         help="of every object, for a sample that is a class, such as photon or jet",
     )
     command.add_argument("--workers", type=int, metavar="N", help="convert on Dask, in N processes here")
-    command.add_argument("--scheduler", metavar="ADDRESS", help="convert on the Dask cluster with this one")
+    command.add_argument(
+        "--scheduler", type=text, metavar="ADDRESS", help="convert on the Dask cluster with this one"
+    )
     command.add_argument("sources", type=local_path, nargs="+", metavar="IN")
     command.add_argument(
-        "output", type=local_path, metavar="OUT", help="OUT.parquet, or a folder for several files"
+        "output",
+        type=local_path,
+        metavar="OUT",
+        help="OUT.parquet, or a folder: one that is there, or, for several files, is made",
     )
     command.set_defaults(run=_convert)
 
@@ -177,7 +183,9 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("simulate", help="write an ntuple of simulated objects of a task")
     command.add_argument("--task", required=True, choices=sorted(TASKS))
-    command.add_argument("--sample", required=True, help="electron, photon; qcd; a_tautau, top; tau, qcd")
+    command.add_argument(
+        "--sample", required=True, type=text, help="electron, photon; qcd; a_tautau, top; tau, qcd"
+    )
     command.add_argument("--objects", required=True, type=int, help="how many, or a few more")
     command.add_argument("--seed", required=True, type=int, help="also the run number")
     command.add_argument(
@@ -211,7 +219,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--config", type=local_path, default=REPOSITORY / "config.yaml")
         command.add_argument("--dry-run", action="store_true", help="print the commands, run none")
     run.add_argument("cfg", type=local_path, metavar="CFG.py")
-    run.add_argument("options", nargs="*", metavar="NAME=VALUE")
+    run.add_argument("options", type=text, nargs="*", metavar="NAME=VALUE")
     return parser
 
 

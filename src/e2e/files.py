@@ -9,8 +9,9 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,9 +24,33 @@ if TYPE_CHECKING:
 
 MARK = ".e2e"  # in a folder that this project wrote, and so may replace
 _URL = re.compile(r"(?!file:)[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_DATA = (".root", ".h5", ".hdf5", ".onnx")  # suffixes of what commands are given
 _LONGEST = 255  # bytes of a name, on Linux
 # What only a writer meets; whatever else the system says is of writing if it names the file written.
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.ENAMETOOLONG}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a command writes: what it is called, the suffixes of its files, and which files it may replace.
+
+    ``is_one`` says of a file whether it is one that the command may have written; a file that cannot be
+    read is none. ``instead``: what else may be named.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    is_one: Callable[[Path], bool]
+    instead: str = ""
+
+
+def text(word: str) -> str:
+    """A word that a user typed; raises E2EError where it is not UTF-8, which no file of ours can hold."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        raise E2EError(f"{word!a}: is not UTF-8; write it in other letters") from None
+    return word
 
 
 def local_path(name: str | Path) -> Path:
@@ -43,12 +68,13 @@ def local_path(name: str | Path) -> Path:
     return Path(text)
 
 
-def output_path(path: str | Path, *inputs: str | Path) -> Path:
+def output_path(path: str | Path, *inputs: str | Path, kind: Kind | None = None) -> Path:
     """Where a file written to ``path`` will lie: a symbolic link is followed, and stays.
 
     Raises E2EError where a file cannot be written, before any work is done for it: the path is a folder,
     no ordinary file, or one of the ``inputs`` (whatever its name: links and ``./`` are seen through), or
-    its folder can neither be written nor made.
+    its folder can neither be written nor made. What a user names is of a ``kind``: it has a suffix of that
+    kind, and a file that is there already is replaced only if it is of that kind, too.
     """
     path = Path(path)
     try:
@@ -68,7 +94,23 @@ def output_path(path: str | Path, *inputs: str | Path) -> Path:
         raise E2EError(f"{path}: cannot be written, since {above} is no folder")
     if not os.access(above, os.W_OK | os.X_OK):
         raise E2EError(f"{path}: cannot be written, since {above} is read-only; choose another folder")
+    if kind:
+        _check_kind(path, target, exists, kind)
     return target
+
+
+def _check_kind(path: Path, target: Path, exists: bool, kind: Kind) -> None:
+    if path.suffix not in kind.suffixes:
+        wanted = (
+            f"name the output last: {' or '.join(f'NAME{suffix}' for suffix in kind.suffixes)}{kind.instead}"
+        )
+        if exists and path.suffix in _DATA:
+            raise E2EError(
+                f"{path}: exists, and is no name for {kind.name}: the output seems to be forgotten; {wanted}"
+            )
+        raise E2EError(f"{path}: no name for {kind.name}; {wanted}")
+    if exists and not kind.is_one(target):
+        raise E2EError(f"{path}: exists and is not {kind.name}: remove it, or choose another name")
 
 
 def ordinary(path: str | Path) -> str | Path:

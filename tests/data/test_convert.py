@@ -377,6 +377,22 @@ def test_one_broken_file_among_many(simulated, tmp_path, capsys):
     assert set(store.read(tmp_path / "out/good.parquet").sample) == {"good"}
 
 
+def test_a_file_whose_output_cannot_be_written_among_many(simulated, tmp_path, capsys):
+    """A name too long for a store, and a place that something else has: the others are converted."""
+    good, long, taken = (tmp_path / f"{name}.root" for name in ("good", "x" * 250, "taken"))
+    for path in (good, long, taken):
+        path.write_bytes(simulated.read_bytes())
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "taken.parquet").write_text("mine")
+    assert run(long, taken, good, tmp_path / "out") == 1
+    err = capsys.readouterr().err
+    assert "File name too long" in err
+    assert "taken.parquet: exists and is not a sample store" in err
+    assert "2 of 3 files could not be converted" in err
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["good.parquet", "taken.parquet"]
+    assert (tmp_path / "out" / "taken.parquet").read_text() == "mine"
+
+
 def test_files_that_would_be_written_to_one(simulated, tmp_path, capsys):
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()

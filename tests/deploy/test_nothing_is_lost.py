@@ -8,7 +8,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
+import uproot
 
 import e2e
 from e2e.cli import main
@@ -110,6 +112,117 @@ def test_one_input_of_many_stays(words, tmp_path, capsys):
     assert "in.parquet: would be written over the input" in capsys.readouterr().err
     assert not (tmp_path / "other.parquet").exists()
     assert (tmp_path / "in.parquet").read_text() == "mine"
+
+
+def tree(path: Path) -> None:
+    """A ROOT file as MLAnalyzer writes it, in so far as it has no marker of ours."""
+    with uproot.recreate(path) as file:
+        file.mktree("fevt/RHTree", {"eventId": "uint64"}).extend({"eventId": [1, 2]})
+
+
+FOREIGN = {
+    "a tree": lambda folder: tree(folder / "foreign"),
+    "a table": lambda folder: pd.DataFrame({"pt": [1.0, 2.0]}).to_parquet(folder / "foreign"),
+    "text": lambda folder: (folder / "foreign").write_text("years of work"),
+    "nothing": lambda folder: (folder / "foreign").touch(),
+}
+
+
+@pytest.mark.parametrize("command", WRITERS)
+@pytest.mark.parametrize("content", FOREIGN)
+def test_a_file_of_another_kind_stays(words, refused, tmp_path, command, content):
+    """Only what a command may have written itself does it replace, also behind a link."""
+    FOREIGN[content](tmp_path)
+    path = (tmp_path / "foreign").rename(tmp_path / f"mine{SUFFIX[command]}")
+    (tmp_path / f"link{SUFFIX[command]}").symlink_to(path)
+    before = contents(tmp_path)
+    for given in (path, tmp_path / f"link{SUFFIX[command]}"):
+        said = refused(command, given)
+        assert f"{given}: exists and is not a" in said
+        assert said.endswith(": remove it, or choose another name")
+    assert contents(tmp_path) == before
+
+
+def test_stores_scores_ntuples_and_pictures_take_only_their_own_places(words, refused, tmp_path):
+    made = {command: tmp_path / f"{command}{SUFFIX[command]}" for command in WRITERS}
+    made["pdf"] = tmp_path / "inspect.pdf"
+    for _ in range(2):  # the second time they are replaced
+        for command, path in made.items():
+            line = words("inspect" if command == "pdf" else command, path)
+            assert main([word if word != "60" else "2" for word in line]) == 0
+    before = contents(tmp_path)
+    assert "exists and is not a table of scores" in refused("predict", made["convert"])
+    assert "exists and is not a sample store" in refused("convert", made["predict"])
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("command", WRITERS)
+def test_a_forgotten_output_is_said(words, refused, tmp_path, command):
+    """The last of the inputs, `*.root`, is then taken for it."""
+    forgotten = {"simulate": "b.onnx"}.get(command, "b.root")
+    tree(tmp_path / forgotten)
+    before = contents(tmp_path)
+    assert f"{forgotten}: exists, and is no name for" in (said := refused(command, tmp_path / forgotten))
+    assert "the output seems to be forgotten" in said
+    for other in ("new.txt", "new"):
+        assert f"name the output last: NAME{SUFFIX[command]}" in refused(command, tmp_path / other)
+    if command == "convert":
+        line = words(command, tmp_path / forgotten)
+        assert main([*line[:-1], str(tmp_path / "in.root"), line[-1]]) == 1
+    assert contents(tmp_path) == before
+
+
+def test_a_file_in_the_folder_that_convert_fills_stays(words, tmp_path, capsys):
+    (tmp_path / "stores").mkdir()
+    (tmp_path / "stores" / "in.parquet").write_text("mine")
+    assert main(words("convert", tmp_path / "stores")) == 1
+    assert "in.parquet: exists and is not a sample store" in capsys.readouterr().err
+    assert contents(tmp_path / "stores") == {"in.parquet": b"mine"}
+
+
+TEXTS = {
+    "--sample": ["convert", "--task", "tau", "--sample", "\udcff", "in.root", "a.parquet"],
+    "--class": ["convert", "--task", "tau", "--class", "\udcff", "in.root", "a.parquet"],
+    "--scheduler": ["convert", "--task", "tau", "--scheduler", "\udcff", "in.root", "a.parquet"],
+    "simulate": [
+        "simulate",
+        "--task",
+        "tau",
+        "--objects",
+        "1",
+        "--seed",
+        "1",
+        "--sample",
+        "\udcff",
+        "a.root",
+    ],
+    "cmssw": ["cmssw", "run", "cfg.py", "\udcff"],
+}
+
+
+@pytest.mark.parametrize("option", TEXTS)
+def test_text_that_is_not_utf_8_is_one_sentence(capsys, option):
+    assert main(TEXTS[option]) == 1
+    assert capsys.readouterr().err == "e2e: error: '\\udcff': is not UTF-8; write it in other letters\n"
+
+
+@pytest.mark.parametrize(("objects", "seed"), [(0, 1), (-3, 1), (1, 0), (1, -1), (1, 2**32)])
+def test_what_no_ntuple_can_hold_is_not_simulated(tmp_path, capsys, objects, seed):
+    output = tmp_path / "a.root"
+    numbers = ["--objects", str(objects), "--seed", str(seed)]
+    assert main(["simulate", "--task", "tau", "--sample", "tau", *numbers, str(output)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"e2e: error: {output}: {objects} objects with seed {seed}; give objects >= 1")
+    assert said.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("workers", ["0", "-1"])
+def test_less_than_one_process_is_one_sentence(words, tmp_path, capsys, workers):
+    line = words("convert", tmp_path / "a.parquet")
+    assert main([line[0], "--workers", workers, *line[1:]]) == 1
+    said = capsys.readouterr().err
+    assert said == f"e2e: error: {workers} processes cannot convert anything; give 1 or more (--workers)\n"
 
 
 def test_a_picture_that_was_not_asked_for_takes_nobodys_name(words, tmp_path, monkeypatch):

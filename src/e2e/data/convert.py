@@ -126,8 +126,10 @@ def cluster(workers: int | None = None, scheduler: str | None = None) -> Iterato
     """An executor for ``convert`` on Dask: ``workers`` processes here, or the cluster behind ``scheduler``.
 
     ``scheduler`` is an address such as tcp://host:8786; its workers need to see the ntuples under the same
-    path. Raises E2EError when nobody answers there.
+    path. Raises E2EError when nobody answers there, and for less than one process.
     """
+    if workers is not None and workers < 1:
+        raise E2EError(f"{workers} processes cannot convert anything; give 1 or more (--workers)")
     from distributed import Client
 
     with nullcontext(scheduler) if scheduler else _own_cluster(workers) as address:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import count, takewhile
 from pathlib import Path
@@ -17,6 +17,7 @@ import uproot
 from e2e.data import layouts, root_file
 from e2e.data.layouts import IDENTITY, MARKER, OWN, TREE, Contents, Layout, Source
 from e2e.errors import E2EError
+from e2e.files import Kind
 from e2e.tasks import Task
 
 # Chunks are read once each, so uproot's cache of whole arrays would only hold on to memory; and a
@@ -237,6 +238,15 @@ def open_tree(path: str | Path) -> Iterator[uproot.TTree]:
                 raise E2EError(f"{path}: {TREE} is a {classes[TREE]}; MLAnalyzer writes a TTree")
             tree = file[TREE]
         yield tree
+
+
+def _is_simulated(path: Path) -> bool:
+    with suppress(E2EError), open_tree(path) as tree, reading(path):
+        return contents_of(tree).marker is not None
+    return False
+
+
+SIMULATED = Kind("an ntuple of `e2e simulate`", (".root",), _is_simulated)
 
 
 @contextmanager

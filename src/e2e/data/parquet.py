@@ -11,6 +11,7 @@ key; a file that they write again no longer fits it and is refused.
 from __future__ import annotations
 
 import json
+import os
 import re
 import zlib
 from collections.abc import Callable, Iterable, Sequence
@@ -50,6 +51,22 @@ def write(
                 parts += len(_cuts(len(schema), bulk))
             writer.add_key_value_metadata({KEY: "0" * DIGITS * (1 + max(parts, 1))})
         _put_checksums(scratch, bulk)
+
+
+def footer(path: str | Path) -> bytes:
+    """The footer of a parquet file, as it is: nothing in it is believed; empty where there is none."""
+    try:
+        with open(path, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(size - 8, 0))
+            end = file.read(8)
+            length = int.from_bytes(end[:4], "little") + 8
+            if end[4:] != MAGIC or length > size:
+                return b""
+            file.seek(size - length)
+            return file.read(length - 8)
+    except OSError:
+        return b""
 
 
 def write_table(path: str | Path, table: pd.DataFrame | pa.Table) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 from coffea.processor.executor import ExecutorBase
 
 from e2e.data import convert, public
-from e2e.data.store import Metadata
+from e2e.data.store import STORE, Metadata
 from e2e.errors import E2EError
-from e2e.files import local_path, output_path
+from e2e.files import MARK, local_path, output_path
 from e2e.tasks import Task
 
 
@@ -29,10 +29,10 @@ def convert_file(
     """Convert one file by what it holds: see ``convert.convert`` for ntuples, ``public.convert`` for others.
 
     ``part`` is for public files, what ``public.convert`` does not take is for ntuples. Raises E2EError as
-    these do, and where the output would replace the source or cannot be written.
+    these do, and where the output would replace the source, or a file that is no store, or cannot be written.
     """
     source = local_path(source)
-    output_path(output, source)
+    output_path(output, source, kind=STORE)
     if not public.is_image_file(source):
         return convert.convert(
             task, source, output, sample, progress, quarter_endcaps, executor, own_columns, label
@@ -54,18 +54,22 @@ def convert_files(
 
     Yields the path of each store, with its metadata or with what is wrong with its source: one broken file
     does not keep the others from being converted. ``options`` are those of ``convert_file``. Raises
-    E2EError, before any file is converted, when two of them would be written to one, or one over another.
+    E2EError, before any file is converted, when two of them would be written to one, or ``folder`` is none
+    and cannot be made.
     """
+    if not folder.is_dir() and (folder.exists() or folder.suffix in STORE.suffixes):
+        output_path(folder, kind=STORE)
+        raise E2EError(f"{folder}: {len(sources)} files are converted into a folder; name one")
     outputs: dict[Path, Path] = {}
     for source in sources:
         output = folder / f"{source.stem}.parquet"
         if output in outputs:
             raise E2EError(f"{source} and {outputs[output]} would both be written to {output}; rename one")
         outputs[output] = source
-    for output in outputs:
-        output_path(output, *sources)
+    output_path(folder / MARK)  # it can be made, and written
     for output, source in outputs.items():
         try:
+            output_path(output, *sources)
             yield output, convert_file(task, source, output, **options)
         except E2EError as error:
             yield output, error

@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from e2e.data import images, parquet
 from e2e.errors import E2EError
+from e2e.files import Kind
 from e2e.tasks import Channel, Quantity
 from e2e.typed import build, parse
 
@@ -31,6 +32,13 @@ ROW_GROUP = 128  # rows: of jets, as many hits as a processor's cache holds whil
 LAYOUT = {"compression": "lz4", "use_dictionary": False, "write_statistics": False}
 REMEDY = "make it with `e2e convert`"
 KEY = b"e2e"  # key of the JSON in the parquet schema metadata
+_MARK = b"%c%s\x18" % (len(KEY), KEY)  # the key as the footer has it, in Thrift's compact protocol
+STORE = Kind(
+    "a sample store",
+    (".parquet",),
+    lambda path: _MARK in parquet.footer(path),
+    instead=", or a folder (one that is there, for one file)",
+)
 # As bytes: lists of numbers take twice as long to read. Of ``index`` the differences, which compress better.
 HITS = {"index": np.dtype("<u4"), "value": np.dtype("<f4")}
 IDENTITY = {"sample": str, "run": np.uint32, "lumi": np.uint32, "event": np.uint64, "object": np.uint32}

@@ -16,9 +16,14 @@ from e2e.data.store import Samples, StoreFile
 from e2e.deploy.contract import Contract, load_contract
 from e2e.deploy.runtime import load, run
 from e2e.errors import E2EError
-from e2e.files import local_path, output_path, temporary_folder
+from e2e.files import Kind, local_path, output_path, temporary_folder
 from e2e.tasks import Channel
 
+SCORES = Kind(
+    "a table of scores",
+    (".parquet",),
+    lambda path: all(mark in parquet.footer(path) for mark in (parquet.KEY.encode(), b'"model_sha256"')),
+)
 BATCH_CELLS = 256 * 2 * 32 * 32  # values a call: enough to keep the processor busy, 2 MB of frames
 
 
@@ -75,7 +80,7 @@ def predict(
         E2EError: the model, the source or their combination cannot be used; no output is left.
     """
     source, model_onnx = local_path(source), local_path(model_onnx)
-    output_path(output, source, model_onnx, model_onnx.with_suffix(".json"))
+    output_path(output, source, model_onnx, model_onnx.with_suffix(".json"), kind=SCORES)
     contract = load_contract(model_onnx)
     if source.suffix == ".parquet":
         return _of_store(contract, model_onnx, source, source, output)

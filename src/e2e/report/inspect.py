@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
 
@@ -17,13 +18,23 @@ from e2e.data import layouts, ntuple, store
 from e2e.data.layouts import Layout
 from e2e.data.ntuple import Ntuple
 from e2e.errors import E2EError
-from e2e.files import local_path, output_path, sha256
+from e2e.files import Kind, beginning, local_path, output_path, sha256
 from e2e.geometry import middle
 from e2e.report import displays
 from e2e.tasks import TASKS, Channel, Task
 
 EVENTS = 500  # an ntuple's ranges are those of its first events: whole frames take 2 ms each
 CHUNK = 100
+_BEGINNINGS = {".png": b"\x89PNG\r\n\x1a\n", ".pdf": b"%PDF-1.4\n%\xac\xdc \xab\xba\n"}  # of matplotlib's
+
+
+def _is_picture(path: Path) -> bool:
+    with suppress(E2EError):
+        return any(beginning(path, len(magic))[0] == magic for magic in _BEGINNINGS.values())
+    return False
+
+
+PICTURE = Kind("a picture", tuple(_BEGINNINGS), _is_picture)
 
 
 def inspect(path: str | Path, picture: str | Path | None = None) -> None:
@@ -39,7 +50,7 @@ def inspect(path: str | Path, picture: str | Path | None = None) -> None:
         raise E2EError(f"{path}: neither an ntuple (.root) nor a sample store (.parquet)")
     console = Console(width=160, soft_wrap=True, highlight=False, markup=False)
     picture = Path(picture) if picture else _free(path.stem)
-    output_path(picture, path)
+    output_path(picture, path, kind=PICTURE)
     describe(path, picture, console)
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from e2e.errors import E2EError
+from e2e.files import output_path
+
 
 def simulate(
     path: str | Path,
@@ -18,9 +21,18 @@ def simulate(
 
     ``tracks`` of jets lie at the ``direction`` of their momentum on the ECAL's face, or at the ``point``
     where they meet it. The file's run number is ``seed``; the same arguments give the same bytes.
-    Raises E2EError for a sample that the task does not have.
+    Raises E2EError for a sample that the task does not have, no objects, a seed that is no run number, and
+    where ``path`` is no place for an ntuple.
     """
-    # Only what is used is imported: both bring compiled code that takes seconds to load.
+    if objects < 1 or not 1 <= seed < 2**32:
+        raise E2EError(
+            f"{path}: {objects} objects with seed {seed}; give objects >= 1 and 1 <= seed < 2^32, since the "
+            "seed is the run number, too"
+        )
+    # Only what is used is imported: all bring compiled code that takes seconds to load.
+    from e2e.data.ntuple import SIMULATED
+
+    output_path(path, kind=SIMULATED)
     if task == "electron_photon":
         from e2e.simulation import electron_photon
 
