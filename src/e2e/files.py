@@ -101,9 +101,7 @@ def output_path(path: str | Path, *inputs: str | Path, kind: Kind | None = None)
 
 def _check_kind(path: Path, target: Path, exists: bool, kind: Kind) -> None:
     if path.suffix not in kind.suffixes:
-        wanted = (
-            f"name the output last: {' or '.join(f'NAME{suffix}' for suffix in kind.suffixes)}{kind.instead}"
-        )
+        wanted = f"name it {' or '.join(f'NAME{suffix}' for suffix in kind.suffixes)}{kind.instead}"
         if exists and path.suffix in _DATA:
             raise E2EError(
                 f"{path}: exists, and is no name for {kind.name}: the output seems to be forgotten; {wanted}"

@@ -165,7 +165,7 @@ def test_a_forgotten_output_is_said(words, refused, tmp_path, command):
     assert f"{forgotten}: exists, and is no name for" in (said := refused(command, tmp_path / forgotten))
     assert "the output seems to be forgotten" in said
     for other in ("new.txt", "new"):
-        assert f"name the output last: NAME{SUFFIX[command]}" in refused(command, tmp_path / other)
+        assert f"name it NAME{SUFFIX[command]}" in refused(command, tmp_path / other)
     if command == "convert":
         line = words(command, tmp_path / forgotten)
         assert main([*line[:-1], str(tmp_path / "in.root"), line[-1]]) == 1

@@ -129,7 +129,7 @@ def run(
         _print([command])
         return None
     chosen.check()
-    output_path(log, cfg)
+    output_path(log)
     log.parent.mkdir(parents=True, exist_ok=True)
     measured = [sys.executable, str(Path(__file__).with_name("measured.py")), str(log), *command]
     done = _called(measured, stdout=subprocess.PIPE, text=True)
