@@ -40,7 +40,7 @@ all: config .venv/installed  ## the whole chain of config.yaml, and its report
 	echo "$(CURDIR)/$$report"
 
 config:  # says what is wrong with the configuration before gigabytes are installed
-	@old=$$(sed -n 's/^command = .* -m venv //p' .venv/pyvenv.cfg 2>/dev/null || true); [ -z "$$old" ] || [ "$$old" -ef .venv ] || \
+	@[ ! -f .venv/pyvenv.cfg ] || { old=$$(sed -n 's/^command = .* -m venv //p' .venv/pyvenv.cfg); [ -z "$$old" ] || [ "$$old" -ef .venv ]; } || \
 	  { echo ".venv was made as $$old, and works only there: rm -r .venv, then make again" >&2; exit 1; }
 	@[ -f "$(CONFIG)" ] || { echo "CONFIG=$(CONFIG): there is no such file; here are: $$(grep -l '^run:' config.yaml config/*.yaml | paste -sd ' ')" >&2; exit 1; }
 	@$(MAKE) .venv/started
@@ -75,7 +75,7 @@ PACKAGES := $(REQUIREMENTS:%=-r %) -c requirements/constraints.txt
 
 .venv/started:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Python 3.11 or newer is needed, and here is: $$($(PYTHON) --version 2>&1 || true); install it, or name it: make PYTHON=/usr/bin/python3.11" >&2; exit 1; }
+	  { echo "Python 3.11 or newer is needed, and here is: $$($(PYTHON) --version 2>&1); install it, or name it: make PYTHON=/usr/bin/python3.11" >&2; exit 1; }
 	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet $$(grep -hiE '^(pyyaml|jsonschema)==' requirements/base.txt)
 	@touch $@

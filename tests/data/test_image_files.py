@@ -219,6 +219,7 @@ def _bytes_read():
     return int(re.search(r"rchar: (\d+)", Path("/proc/self/io").read_text())[1])
 
 
+# Elsewhere nothing tells how much a process has read; that the values are right is tested everywhere.
 @pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="needs Linux's count of the bytes read")
 @pytest.mark.parametrize("chunk", [(3000, 32, 32, 2), (2900, 8, 16, 1), (2900, 11, 5, 2), (64, 32, 32, 2)])
 def test_each_chunk_is_unpacked_once(tmp_path, monkeypatch, chunk):

@@ -12,6 +12,6 @@ failed=0
 for part in sessions training cmsrun loader; do
   left=$((limit - SECONDS))
   if [ "$left" -le 0 ]; then echo "$part: no time is left" >&2; failed=1; continue; fi
-  timeout -k 10 "$left" "${PYTHON:-python}" -m e2e.benchmark.packed "$part" "$pack" "$records" $provider || failed=1
+  timeout -k 10 "$left" "${PYTHON:-python}" -m e2e.benchmark.measure_pack "$part" "$pack" "$records" $provider || failed=1
 done
 exit "$failed"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from e2e.benchmark.check import largest_difference
+from e2e.benchmark.accuracy import largest_difference
 from e2e.benchmark.inputs import Batch, prepare
 from e2e.benchmark.machine import lasting, machine
 from e2e.benchmark.methods import BARE, CMSRUN, PER_EVENT, CmsRun, in_cmsrun, in_python, without_device

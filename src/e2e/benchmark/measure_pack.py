@@ -1,4 +1,4 @@
-"""`python -m e2e.benchmark.packed PART PACK RECORDS`: measure on a pack, a record a point. gpu.sh calls it.
+"""`python -m e2e.benchmark.measure_pack PART PACK RECORDS`: a record a point of a pack; called by gpu.sh.
 
 The parts, from the one that tells most: ``sessions`` (ONNX Runtime alone, every model at each batch size),
 ``training`` (objects/s of every network of PyTorch), ``cmsrun`` (one model a task), and ``loader`` (against
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from e2e.benchmark.check import largest_difference
+from e2e.benchmark.accuracy import largest_difference
 from e2e.benchmark.machine import lasting, machine
 from e2e.benchmark.records import Records
 from e2e.benchmark.statistics import band, percentiles
@@ -226,7 +226,7 @@ def measure(part: str, pack: Path, folder: Path, provider: Provider) -> list[Pat
     points = list(PARTS[part](pack, provider))
     pack_json = pack / "pack.json"
     measured_with = {
-        "command": f"python -m e2e.benchmark.packed {part} PACK RECORDS --provider {provider.name}",
+        "command": f"python -m e2e.benchmark.measure_pack {part} PACK RECORDS --provider {provider.name}",
         "git_revision": git_revision(),
         "pack": {"git_revision": read_json(pack_json)["git_revision"], "sha256": sha256(pack_json)},
         "machine": lasting(machine()),

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from e2e.benchmark import packed
+from e2e.benchmark import measure_pack
+from e2e.benchmark.measure_pack import Packed, measure
 from e2e.benchmark.pack import pack
-from e2e.benchmark.packed import Packed, measure
 from e2e.data.convert import convert
 from e2e.data.split import write_split
 from e2e.data.stream import Stream
@@ -52,7 +52,7 @@ def packed_run(run, tmp_path_factory) -> Path:
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(packed, "SECONDS", 0.02)
+    monkeypatch.setattr(measure_pack, "SECONDS", 0.02)
 
 
 def read(folder: Path) -> dict[str, dict]:
@@ -61,7 +61,7 @@ def read(folder: Path) -> dict[str, dict]:
 
 def test_pack_holds_test_objects_and_what_is_expected_of_them(run, packed_run):
     task = run / TASK.name
-    [model] = packed.models(packed_run)
+    [model] = measure_pack.models(packed_run)
     stream = Stream(sorted((task / "store").glob("*.parquet")), task / "split.parquet", "test")
     frames = model.frames()
     np.testing.assert_array_equal(frames, stream.images(np.arange(len(stream))))
@@ -100,10 +100,10 @@ def test_sessions_are_timed_and_right(packed_run, tmp_path, quick):
     assert set(records) == {f"CPU_session_electron_photon_small_{size}" for size in (1, 8, 64, 512)}
     for record in records.values():
         assert record["status"] == "ok"
-        assert record["call_ms"]["n"] >= packed.LEAST_CALLS
+        assert record["call_ms"]["n"] >= measure_pack.LEAST_CALLS
         assert 0 <= record["max_diff"] <= 1e-5
         assert record["objects_per_s"]["median"] > 0
-        assert record["measured_with"]["command"].startswith("python -m e2e.benchmark.packed sessions")
+        assert record["measured_with"]["command"].startswith("python -m e2e.benchmark.measure_pack sessions")
         assert record["measured_with"]["machine"]["packages"]["onnxruntime"]
         assert record["measured_with"]["git_revision"]
         assert str(tmp_path) not in json.dumps(record)
@@ -119,11 +119,11 @@ def test_wrong_scores_and_other_failures_are_recorded_with_their_reason(
     assert {record["status"] for record in read(tmp_path).values()} == {"failed"}
     assert all("differs from the reference" in record["reason"] for record in read(tmp_path).values())
 
-    monkeypatch.setattr(packed, "session", lambda *_: 1 / 0)
+    monkeypatch.setattr(measure_pack, "session", lambda *_: 1 / 0)
     measure("sessions", packed_run, tmp_path, CPU)
     assert {record["reason"] for record in read(tmp_path).values()} == {"ZeroDivisionError: division by zero"}
     monkeypatch.undo()
-    monkeypatch.setattr(packed, "SECONDS", 0.02)
+    monkeypatch.setattr(measure_pack, "SECONDS", 0.02)
     measure("sessions", packed_run, tmp_path, CPU)
     assert {record["status"] for record in read(tmp_path).values()} == {"ok"}
 
@@ -132,7 +132,7 @@ def test_what_is_measured_is_kept(packed_run, tmp_path, quick, monkeypatch):
     class Killed(BaseException):
         pass
 
-    original, calls = packed._session, []
+    original, calls = measure_pack._session, []
 
     def killed_at_third(model, provider, size):
         calls.append(size)
@@ -140,7 +140,7 @@ def test_what_is_measured_is_kept(packed_run, tmp_path, quick, monkeypatch):
             raise Killed
         return original(model, provider, size)
 
-    monkeypatch.setattr(packed, "_session", killed_at_third)
+    monkeypatch.setattr(measure_pack, "_session", killed_at_third)
     with pytest.raises(Killed):
         measure("sessions", packed_run, tmp_path, CPU)
     first = read(tmp_path)
@@ -149,7 +149,7 @@ def test_what_is_measured_is_kept(packed_run, tmp_path, quick, monkeypatch):
     assert calls == [1, 8, 64, 64, 512]
     assert {name: read(tmp_path)[name] for name in first} == first
 
-    monkeypatch.setattr(packed, "git_revision", lambda: "another")
+    monkeypatch.setattr(measure_pack, "git_revision", lambda: "another")
     measure("sessions", packed_run, tmp_path, CPU)
     assert calls[5:] == [1, 8, 64, 512]
 
@@ -159,7 +159,7 @@ def test_training_is_timed(packed_run, tmp_path, quick):
     [record] = read(tmp_path).values()
     assert record["status"] == "ok"
     assert record["precision"] == "float32"
-    assert record["objects_per_s"]["n"] == packed.REPEATS
+    assert record["objects_per_s"]["n"] == measure_pack.REPEATS
 
 
 def others_imported_by_the_library() -> set[str]:
