@@ -16,7 +16,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from e2e.data import cernbox, data_lock, public, public_link, transfer
+from e2e.data import public
+from e2e.data.transport import data_lock, transfer, web
+from e2e.data.transport import fetch as transport
+from e2e.data.transport.cernbox import Link
 from e2e.errors import E2EError
 from e2e.tasks import task
 
@@ -32,7 +35,7 @@ NAME = "Single Photon+Pt50 #1%.hdf5"  # every character that a URL has to quote
 @pytest.fixture
 def server(monkeypatch):
     """A server with a folder of two files and a link to a single one; retries come quickly."""
-    monkeypatch.setattr(public_link, "FIRST_DELAY", 0.001)
+    monkeypatch.setattr(web, "FIRST_DELAY", 0.001)
     monkeypatch.setattr(transfer, "BLOCK", 10_000)
     for proxy in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(proxy, raising=False)
@@ -50,10 +53,10 @@ def server(monkeypatch):
 def get(server, tmp_path):
     """Fetches one file of the server into a folder of its own."""
 
-    def fetch(file=NAME, token=TOKEN, **arguments):
+    def fetch(file=NAME, token=TOKEN, hosts=()):
         output = tmp_path / "downloads" / Path(file).name
-        return output, cernbox.fetch(
-            token, file, output, tmp_path / "data.lock", server.url, progress=False, **arguments
+        return output, transport.fetch(
+            transport.place(token, server.url, hosts), file, output, tmp_path / "data.lock", progress=False
         )
 
     return fetch
@@ -94,11 +97,11 @@ def test_a_file_arrives_whole(get, tmp_path, token, file, content):
 
 
 def test_a_link_lists_its_files(server):
-    found = cernbox.listing(TOKEN, url=server.url)
+    found = transport.listing(transport.place(TOKEN, server.url))
     assert [(remote.name, remote.size) for remote in found] == [(NAME, len(BODY)), ("b.root", 5004)]
-    (found,) = cernbox.listing(TOKEN, "sub folder", server.url)
+    (found,) = transport.listing(transport.place(TOKEN, server.url), "sub folder")
     assert found.name == "c.parquet"
-    (found,) = cernbox.listing("single", url=server.url)
+    (found,) = transport.listing(transport.place("single", server.url))
     assert (found.name, found.size) == ("alone.hdf5", len(BODY))
 
 
@@ -133,7 +136,7 @@ def test_a_dropped_connection_is_resumed(server, get):
 
 
 def test_the_next_call_goes_on_where_the_last_one_stopped(server, get, tmp_path):
-    server.faults.drops = [100_000] + [0] * public_link.ATTEMPTS
+    server.faults.drops = [100_000] + [0] * web.ATTEMPTS
     _refused(get, tmp_path, "at byte 100000, 5 times in a row", "goes on from there", left=[".part"])
     server.faults.drops, server.seen[:] = [], []
     output, _ = get()
@@ -144,17 +147,17 @@ def test_the_next_call_goes_on_where_the_last_one_stopped(server, get, tmp_path)
 
 def test_a_server_that_drips_is_given_up(server, get, tmp_path, monkeypatch):
     """Each byte comes in time, and the last one never would."""
-    monkeypatch.setattr(public_link, "WINDOW", 0.2)
+    monkeypatch.setattr(web, "WINDOW", 0.2)
     server.faults.drip = (1, 0.02)
     start = time.monotonic()
     _refused(get, tmp_path, "sends less than 1000 bytes a second", "5 times in a row")
     with pytest.raises(E2EError, match="sends less than 1000 bytes a second, 5 times in a row"):
-        cernbox.listing(TOKEN, url=server.url)
+        transport.listing(transport.place(TOKEN, server.url))
     assert time.monotonic() - start < 30
 
 
 def test_a_slow_server_is_waited_for(server, get, monkeypatch):
-    monkeypatch.setattr(public_link, "WINDOW", 0.05)
+    monkeypatch.setattr(web, "WINDOW", 0.05)
     server.faults.drip = (3000, 0.01)
     output, _ = get()
     assert output.read_bytes() == BODY
@@ -170,7 +173,7 @@ def test_a_server_that_does_not_resume_starts_again(server, get, ranges):
 
 
 def test_a_part_of_a_file_that_has_changed_is_not_resumed(server, get, tmp_path):
-    server.faults.drops = [100_000] + [0] * public_link.ATTEMPTS
+    server.faults.drops = [100_000] + [0] * web.ATTEMPTS
     _refused(get, tmp_path, left=[".part"])
     changed = BODY[:8] + bytes(len(BODY) - 8)  # of equal size
     server.links[TOKEN][NAME] = changed
@@ -196,7 +199,7 @@ def test_a_server_that_asks_to_wait_is_given_time(server, get):
 
 def test_pauses_grow(server, get, tmp_path, monkeypatch):
     pauses = []
-    monkeypatch.setattr(public_link.time, "sleep", pauses.append)
+    monkeypatch.setattr(web.time, "sleep", pauses.append)
     server.faults.statuses = [(503, {})] * 10
     _refused(get, tmp_path, "503", "5 times in a row")
     assert pauses == [0.001, 0.002, 0.004, 0.008]
@@ -208,7 +211,7 @@ def test_an_expired_link(get, tmp_path):
 
 def test_an_expired_link_is_said_by_the_listing(server):
     with pytest.raises(E2EError, match="the link has expired"):
-        cernbox.listing("expired", url=server.url)
+        transport.listing(transport.place("expired", server.url))
 
 
 def test_an_html_page(server, get, tmp_path):
@@ -307,34 +310,40 @@ def test_too_little_space_is_seen_before_the_download(get, tmp_path, monkeypatch
 
 
 def test_a_disk_that_becomes_full(server):
-    (remote, _) = cernbox.listing(TOKEN, url=server.url)
-    link = public_link.Link(TOKEN, server.url)
+    (remote, _) = transport.listing(transport.place(TOKEN, server.url))
+    link = Link(TOKEN, server.url)
     full = pytest.raises(E2EError, match=r"/dev: the disk is full at byte 0 .* it goes on from there")
-    with public_link.session() as session, open("/dev/full", "ab", buffering=0) as part, full:
+    with web.session() as session, open("/dev/full", "ab", buffering=0) as part, full:
         transfer.Transfer(session, link, remote, part, progress=False).run()
 
 
 def test_two_processes_do_not_fetch_one_file(server, get, tmp_path):
-    (remote, _) = cernbox.listing(TOKEN, url=server.url)
-    with cernbox._part(tmp_path / "downloads" / NAME, remote):
+    (remote, _) = transport.listing(transport.place(TOKEN, server.url))
+    with transport._part(tmp_path / "downloads" / NAME, remote):
         _refused(get, tmp_path, "another process is fetching it", left=[".part"])
 
 
 def test_no_network(tmp_path, monkeypatch):
-    monkeypatch.setattr(public_link, "FIRST_DELAY", 0.001)
-    arguments = ("token", "x.hdf5", tmp_path / "x.hdf5", tmp_path / "data.lock")
+    monkeypatch.setattr(web, "FIRST_DELAY", 0.001)
+
+    def get(server):
+        place = transport.place("token", server)
+        transport.fetch(place, "x.hdf5", tmp_path / "x.hdf5", tmp_path / "data.lock", progress=False)
+
     with pytest.raises(
         E2EError, match=r"nowhere\.invalid cannot be resolved; check that this machine is online"
     ):
-        cernbox.fetch(*arguments, url="https://nowhere.invalid", progress=False)
+        get("https://nowhere.invalid")
     with pytest.raises(E2EError, match=r"127\.0\.0\.1: the connection failed, 5 times in a row"):
-        cernbox.fetch(*arguments, url="http://127.0.0.1:9", progress=False)
+        get("http://127.0.0.1:9")
     with pytest.raises(E2EError, match="not an address"):
-        cernbox.fetch(*arguments, url="cernbox.cern.ch", progress=False)
+        get("cernbox.cern.ch")
 
 
 def test_all_files_of_a_folder(server, tmp_path):
-    paths = cernbox.fetch_all(TOKEN, tmp_path / "all", tmp_path / "data.lock", url=server.url, progress=False)
+    paths = transport.fetch_all(
+        transport.place(TOKEN, server.url), tmp_path / "all", tmp_path / "data.lock", progress=False
+    )
     assert {path.name: path.read_bytes() for path in paths} == {
         name: content for name, content in server.links[TOKEN].items() if "/" not in name
     }
@@ -343,16 +352,18 @@ def test_all_files_of_a_folder(server, tmp_path):
 
 def test_names_are_those_of_data_files(server):
     server.links[TOKEN]["README.txt"] = b"hello"
-    assert cernbox.names(TOKEN, server.url) == [NAME, "b.root"]
+    assert transport.names(transport.place(TOKEN, server.url)) == [NAME, "b.root"]
     server.links["text"] = {"README.txt": b"hello"}
     with pytest.raises(E2EError, match=r"no file of type \.h5, .*; it holds README\.txt"):
-        cernbox.names("text", server.url)
+        transport.names(transport.place("text", server.url))
 
 
 def test_one_bad_file_does_not_spoil_the_others(server, tmp_path):
     server.links[TOKEN]["bad.hdf5"] = b"no HDF5"
     with pytest.raises(E2EError, match=r"bad\.hdf5 starts with"):
-        cernbox.fetch_all(TOKEN, tmp_path / "all", tmp_path / "data.lock", url=server.url, progress=False)
+        transport.fetch_all(
+            transport.place(TOKEN, server.url), tmp_path / "all", tmp_path / "data.lock", progress=False
+        )
     assert sorted(path.name for path in (tmp_path / "all").iterdir()) == [NAME, "b.root"]
 
 
@@ -412,8 +423,8 @@ def test_a_malformed_lock_is_one_line(get, tmp_path, text):
 
 def _part_of(server, tmp_path):
     """Where what has arrived of ``NAME`` is kept."""
-    (remote, _) = cernbox.listing(TOKEN, url=server.url)
-    with cernbox._part(tmp_path / "downloads" / NAME, remote) as part:
+    (remote, _) = transport.listing(transport.place(TOKEN, server.url))
+    with transport._part(tmp_path / "downloads" / NAME, remote) as part:
         return Path(part.name)
 
 
@@ -433,8 +444,8 @@ def test_a_server_may_send_us_to_itself_and_to_those_that_are_named(server, get,
     other = CernBox()
     try:
         other.links = {"elsewhere": {NAME: BODY}}
-        place = public_link.Link("elsewhere", other.url).file(NAME)
-        itself = public_link.Link(TOKEN, server.url).file(NAME)
+        place = Link("elsewhere", other.url).file(NAME)
+        itself = Link(TOKEN, server.url).file(NAME)
         server.faults.redirects = [itself, itself]
         assert get()[0].read_bytes() == BODY
         (tmp_path / "downloads" / NAME).unlink()
@@ -468,7 +479,7 @@ def test_a_server_may_send_us_to_itself_and_to_those_that_are_named(server, get,
     ],
 )
 def test_where_a_server_may_send_us(before, after, allowed):
-    assert public_link.Link("token", "https://a.ch/", ("eos.ch",)).allows(before, after) == allowed
+    assert Link("token", "https://a.ch/", ("eos.ch",)).allows(before, after) == allowed
 
 
 @pytest.mark.parametrize("listed", [True, False])
@@ -495,7 +506,7 @@ def test_a_packed_body_is_refused(server, get, tmp_path, encoding):
 
 
 def test_a_listing_is_bounded(server, get, tmp_path, monkeypatch):
-    monkeypatch.setattr(public_link, "LISTING_BYTES", 100_000)
+    monkeypatch.setattr(web, "LISTING_BYTES", 100_000)
     server.faults.garbled = b"<a>" * 1_000_000
     _refused(get, tmp_path, "the list of files has more than 100000 bytes", "name the `files` wanted")
 
@@ -549,19 +560,27 @@ def test_names_that_no_file_can_have_here(server, tmp_path, quoted, reason):
     server.faults.garbled = _listed(_entry(quoted), _entry("good.hdf5", len(BODY)))
     server.links[TOKEN]["good.hdf5"] = BODY
     for ask in (
-        lambda: cernbox.names(TOKEN, server.url),
-        lambda: cernbox.fetch_all(TOKEN, tmp_path / "all", tmp_path / "lock", url=server.url, progress=False),
+        lambda: transport.names(transport.place(TOKEN, server.url)),
+        lambda: transport.fetch_all(
+            transport.place(TOKEN, server.url), tmp_path / "all", tmp_path / "lock", progress=False
+        ),
     ):
         with pytest.raises(E2EError, match=reason) as raised:
             ask()
         assert "\n" not in str(raised.value)
         assert len(str(raised.value)) < 500
-    paths = cernbox.fetch_all(
-        TOKEN, tmp_path / "all", tmp_path / "lock", ["good.hdf5"], server.url, progress=False
+    paths = transport.fetch_all(
+        transport.place(TOKEN, server.url), tmp_path / "all", tmp_path / "lock", ["good.hdf5"], progress=False
     )
     assert [path.read_bytes() for path in paths] == [BODY]
     with pytest.raises(E2EError, match="no file other") as raised:
-        cernbox.fetch(TOKEN, "other.hdf5", tmp_path / "x.hdf5", tmp_path / "lock", server.url, progress=False)
+        transport.fetch(
+            transport.place(TOKEN, server.url),
+            "other.hdf5",
+            tmp_path / "x.hdf5",
+            tmp_path / "lock",
+            progress=False,
+        )
     assert "\n" not in str(raised.value)
 
 
@@ -570,7 +589,9 @@ def test_names_that_no_file_can_have_here(server, tmp_path, quoted, reason):
 )
 def test_paths_that_lead_elsewhere_are_not_asked_for(server, tmp_path, file):
     with pytest.raises(E2EError, match="cannot be fetched") as raised:
-        cernbox.fetch_all(TOKEN, tmp_path / "all", tmp_path / "lock", [file], server.url, progress=False)
+        transport.fetch_all(
+            transport.place(TOKEN, server.url), tmp_path / "all", tmp_path / "lock", [file], progress=False
+        )
     assert "\n" not in str(raised.value)
     assert server.seen == []
 
@@ -578,13 +599,15 @@ def test_paths_that_lead_elsewhere_are_not_asked_for(server, tmp_path, file):
 def test_one_name_twice(server):
     server.faults.garbled = _listed(_entry(), _entry())
     with pytest.raises(E2EError, match="two files have it"):
-        cernbox.names(TOKEN, server.url)
+        transport.names(transport.place(TOKEN, server.url))
 
 
 def test_files_of_one_name_in_two_folders(server, tmp_path):
     server.links[TOKEN] |= {"one/x.hdf5": BODY, "two/x.hdf5": BODY[:-1]}
     files = ["one/x.hdf5", "two/x.hdf5"]
-    paths = cernbox.fetch_all(TOKEN, tmp_path / "all", tmp_path / "lock", files, server.url, progress=False)
+    paths = transport.fetch_all(
+        transport.place(TOKEN, server.url), tmp_path / "all", tmp_path / "lock", files, progress=False
+    )
     assert paths == [tmp_path / "all" / file for file in files]
     assert [path.read_bytes() for path in paths] == [BODY, BODY[:-1]]
 
@@ -639,38 +662,41 @@ def folder(server):
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_a_folder_on_the_web(server, folder, tmp_path, slash):
     address = folder + slash
-    assert [(remote.name, remote.size) for remote in cernbox.listing(address)] == [
+    assert [(remote.name, remote.size) for remote in transport.listing(transport.place(address))] == [
         ("README", None),
         (NAME, None),
     ]
-    assert cernbox.names(address) == [NAME]
+    assert transport.names(transport.place(address)) == [NAME]
     server.faults.drops = [100_000]
-    paths = cernbox.fetch_all(address, tmp_path / "all", tmp_path / "data.lock", progress=False)
+    paths = transport.fetch_all(
+        transport.place(address), tmp_path / "all", tmp_path / "data.lock", progress=False
+    )
     assert [path.read_bytes() for path in paths] == [BODY]
     entry = data_lock.Entry(hashlib.sha256(BODY).hexdigest(), len(BODY))
     assert data_lock.read(tmp_path / "data.lock") == {address: {NAME: entry}}
     assert any(extent for extent in server.downloads())  # it was resumed
-    paths = cernbox.fetch_all(
-        address, tmp_path / "all", tmp_path / "data.lock", ["sub/c.parquet"], progress=False
+    paths = transport.fetch_all(
+        transport.place(address), tmp_path / "all", tmp_path / "data.lock", ["sub/c.parquet"], progress=False
     )
     assert [path.read_bytes() for path in paths] == [b"PAR1 c PAR1"]
 
 
 def test_errors_of_a_folder_on_the_web(server, folder, tmp_path):
-    fetch = partial(cernbox.fetch, output=tmp_path / "x", lock=tmp_path / "lock", progress=False)
+    place = transport.place(folder)
+    fetch = partial(transport.fetch, place, output=tmp_path / "x", lock=tmp_path / "lock", progress=False)
     with pytest.raises(E2EError, match=r"no file x\.hdf5; it holds README, Single"):
-        fetch(folder, "x.hdf5")
+        fetch("x.hdf5")
     with pytest.raises(E2EError, match="nothing there"):
-        cernbox.names(f"{server.url}/cfs/other")
+        transport.names(transport.place(f"{server.url}/cfs/other"))
     server.folders["/cfs/G25/"][NAME] = b"<html>gone</html>"
     with pytest.raises(E2EError, match="HTML page"):
-        fetch(folder, NAME)
+        fetch(NAME)
     server.folders["/cfs/G25/"][NAME] = BODY[:-1]
-    fetch(folder, NAME)
+    fetch(NAME)
     (tmp_path / "x").unlink()
     server.folders["/cfs/G25/"][NAME] = BODY
     with pytest.raises(E2EError, match="300008 bytes are sent, 300007 were announced"):
-        fetch(folder, NAME)
+        fetch(NAME)
     server.faults.login = "page"
     with pytest.raises(E2EError, match="wants a login"):
-        cernbox.names(folder)
+        transport.names(place)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import yaml
 
-from e2e.data import data_lock, store
+from e2e.data import store
+from e2e.data.transport import data_lock
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
 from cernbox_server import CernBox

@@ -1,14 +1,12 @@
 from script import REPOSITORY, logged
 
 with logged(snakemake.log[0]):
-    from e2e.data.cernbox import fetch
+    from e2e.data.transport.fetch import fetch, place
 
     settings = snakemake.config["cernbox"]
     fetch(
-        snakemake.params.link,
+        place(snakemake.params.link, settings["url"], settings["hosts"]),
         snakemake.wildcards.file,
         snakemake.output[0],
         lock=REPOSITORY / settings["lock"],
-        url=settings["url"],
-        hosts=settings["hosts"],
     )

@@ -1,10 +1,10 @@
 from script import logged
 
 with logged(snakemake.log[0]):
-    from e2e.data.cernbox import names
+    from e2e.data.transport.fetch import names, place
     from e2e.files import whole
 
     settings = snakemake.config["cernbox"]
-    found = names(snakemake.params.link, settings["url"], settings["hosts"])
+    found = names(place(snakemake.params.link, settings["url"], settings["hosts"]))
     with whole(snakemake.output[0]) as scratch:
         scratch.write_text("".join(f"{name}\n" for name in found))

@@ -1,10 +1,7 @@
-"""Where public files are: their addresses, questions to the servers, and what the answers mean.
+"""Places on the web that hold files: questions to their servers, and what the answers mean.
 
-A CERNBox link ``<url>/s/<token>`` shows a web page. Its files are behind the WebDAV endpoint
-``/remote.php/dav/public-files/<token>/``, a single shared file also behind
-``/index.php/s/<token>/download``. What is no file, such as an expired link or one with a password, may be
-answered by 404, by 401, or by a page with status 200. A folder of any other server on the web has a page
-that lists its files.
+What is no file, such as an expired link or one with a password, may be answered by 404, by 401, or by a
+page with status 200.
 
 Only the server that was asked for is spoken to, and others that the configuration names, and none of them
 without encryption after one with it.
@@ -16,14 +13,16 @@ import email.utils
 import re
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, TypeVar
-from urllib.parse import quote, urljoin, urlsplit
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeVar
+from urllib.parse import urljoin, urlsplit
+from xml.etree import ElementTree
 
 import requests
 import urllib3
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from e2e import __version__
 from e2e.errors import E2EError
@@ -45,15 +44,80 @@ LOGIN_PLACE = re.compile(r"\b(auth|login|logon|signin|sign-in|sso|saml)\b", re.I
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class Remote:
+    """A file on a server: name, addresses to try in turn, and size [bytes] and entity tag where listed."""
+
+    name: str
+    addresses: tuple[str, ...]
+    size: int | None = None
+    etag: str = ""
+
+
+@dataclass(frozen=True)
+class Question:
+    """How a server is asked what is in a folder: HTTP method, headers, body, and the status of an answer."""
+
+    method: str
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str | None = None
+
+
 class Place(ABC):
-    """Somewhere on the web that holds files: ``url`` is on its server, which may send us to ``hosts``."""
+    """Somewhere on the web that holds files: ``url`` is on its server, which may send us to ``hosts``.
+
+    A kind of server is a class of this: where its files are, and how it lists them.
+    """
 
     url: str
     hosts: tuple[str, ...]
+    question: ClassVar[Question]
+
+    @property
+    @abstractmethod
+    def key(self) -> str:
+        """What the configuration and the data lock call it."""
 
     @abstractmethod
     def file(self, path: str) -> str:
         """Address of a file or folder (``""``: the shared one)."""
+
+    @abstractmethod
+    def read(self, folder: str, answered: bytes, url: str) -> Iterator[Remote]:
+        """The files in ``folder`` that an answer from ``url`` to ``question`` lists.
+
+        Raises ValueError, or ElementTree.ParseError, for what is no such answer.
+        """
+
+    def unlisted(self, file: str) -> tuple[str, ...]:
+        """Addresses of a file to try in turn where the server lists nothing."""
+        return (self.file(file),)
+
+    def is_refusal(self, response: requests.Response, body: bytes) -> bool:
+        """Whether a response to ``question`` says that nobody may see the list."""
+        return response.status_code != self.question.status
+
+    def listing(self, opened: requests.Session, folder: str) -> list[Remote] | E2EError:
+        """The files in a folder, by name, or why the server does not list it; raises as ``answer`` does."""
+        wanted, asked = "the list of files", self.question
+
+        def ask() -> list[Remote] | E2EError:
+            address = self.file(f"{folder}/" if folder else "")
+            with answer(opened, self, asked.method, address, asked.headers, data=asked.body) as response:
+                body = contents(response, self, wanted)
+                refusal = self.refused(response, body, wanted)
+                if response.status_code in (404, 405, 501):
+                    return refusal
+                if self.is_refusal(response, body):
+                    raise refusal
+                try:
+                    found = self.read(folder, body, response.url)
+                    return sorted(found, key=lambda remote: remote.name)
+                except (ElementTree.ParseError, ValueError) as error:
+                    raise E2EError(f"{self}: {wanted} cannot be read ({error}); try again later") from None
+
+        return persistently(self, ask)
 
     def allows(self, before: str, after: str) -> bool:
         """Whether a server may send a request from one address on to another."""
@@ -77,9 +141,9 @@ class Place(ABC):
                 f"{self}: {host} wants a login ({status}) before it gives {wanted}; ask the owner for a "
                 "public link without a password"
             )
-        if place := _sent_to(response):
+        if onwards := _sent_to(response):
             return E2EError(
-                f"{self}: {host} sends us on to {place!r} for {wanted}, which is another server, or not "
+                f"{self}: {host} sends us on to {onwards!r} for {wanted}, which is another server, or not "
                 "encrypted; if you trust that server, name it under `hosts` in the configuration"
             )
         if is_page(response, body):
@@ -93,44 +157,6 @@ class Place(ABC):
         )
 
 
-@dataclass(frozen=True)
-class Link(Place):
-    """A public link by its token, on the CERNBox server at ``url``."""
-
-    token: str
-    url: str
-    hosts: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return f"{self._base}/s/{self.token}"
-
-    @property
-    def _base(self) -> str:
-        return self.url.rstrip("/")
-
-    def file(self, path: str) -> str:
-        return f"{self._base}/remote.php/dav/public-files/{quote(self.token, safe='')}/{quote(path)}"
-
-    @property
-    def download(self) -> str:
-        """Address of a single shared file."""
-        return f"{self._base}/index.php/s/{quote(self.token, safe='')}/download"
-
-
-@dataclass(frozen=True)
-class Folder(Place):
-    """A folder on any web server that answers its address with a page of links to its files."""
-
-    url: str
-    hosts: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return self.url
-
-    def file(self, path: str) -> str:
-        return f"{self.url.rstrip('/')}/{quote(path)}"
-
-
 class Interrupted(Exception):
     """Something failed that may work later, at the earliest in ``wait`` seconds."""
 
@@ -139,26 +165,37 @@ class Interrupted(Exception):
         self.wait = wait
 
 
-def persistently(link: Place, action: Callable[[], T], position: Callable[[], int] = int) -> T:
+def persistently(place: Place, action: Callable[[], T], position: Callable[[], int] = int) -> T:
     """The result of ``action``, which is repeated, after ever longer pauses, when it was ``Interrupted``.
 
     Raises E2EError after ``ATTEMPTS`` failures without ``position`` getting further than ever before.
     """
     failures, furthest = 0, position()
-    while True:
-        try:
-            return action()
-        except Interrupted as interruption:
-            failures = 1 if position() > furthest else failures + 1
-            furthest = max(furthest, position())
-            if failures == ATTEMPTS:
-                place = f" at byte {furthest}" if furthest else ""
-                resumed = ": it goes on from there" if furthest else ""
-                raise E2EError(
-                    f"{link}: {interruption}{place}, {failures} times in a row; check the network, or try "
-                    f"again later{resumed}"
-                ) from None
-            time.sleep(max(interruption.wait, min(FIRST_DELAY * 2 ** (failures - 1), LONGEST_DELAY)))
+
+    def count(_: RetryCallState) -> None:
+        nonlocal failures, furthest
+        failures = 1 if position() > furthest else failures + 1
+        furthest = max(furthest, position())
+
+    def pause(state: RetryCallState) -> float:
+        wait = state.outcome.exception().wait  # that the server asks for
+        return max(wait, min(FIRST_DELAY * 2 ** (failures - 1), LONGEST_DELAY))
+
+    attempts = Retrying(
+        retry=retry_if_exception_type(Interrupted),
+        after=count,
+        stop=lambda _: failures == ATTEMPTS,
+        wait=pause,
+        reraise=True,
+    )
+    try:
+        return attempts(action)
+    except Interrupted as interruption:
+        where, resumed = (f" at byte {furthest}", ": it goes on from there") if furthest else ("", "")
+        raise E2EError(
+            f"{place}: {interruption}{where}, {failures} times in a row; check the network, or try "
+            f"again later{resumed}"
+        ) from None
 
 
 class _Session(requests.Session):
@@ -178,11 +215,16 @@ def session() -> requests.Session:
 
 @contextmanager
 def answer(
-    session: requests.Session, link: Place, method: str, address: str, headers: dict[str, str], **options: Any
+    session: requests.Session,
+    place: Place,
+    method: str,
+    address: str,
+    headers: Mapping[str, str],
+    **options: Any,
 ) -> Iterator[requests.Response]:
     """The response to a request, its body unread, whatever its status, unless the server is busy or broken.
 
-    It may be a redirection, where it leads to an address that ``link`` does not allow. Raises Interrupted
+    It may be a redirection, where it leads to an address that ``place`` does not allow. Raises Interrupted
     if the server is busy or broken and when the connection fails, also while the response is read in the
     block; E2EError where it cannot succeed.
     """
@@ -191,29 +233,29 @@ def answer(
     try:
         for sent in range(REDIRECTS + 1):
             response = session.request(method, address, **options)
-            place = _sent_to(response)
-            leads = place and not LOGIN_PLACE.search(place) and link.allows(address, place)
+            onwards = _sent_to(response)
+            leads = onwards and not LOGIN_PLACE.search(onwards) and place.allows(address, onwards)
             if sent == REDIRECTS or not leads:
                 break
             response.close()
-            address = place
+            address = onwards
         with response:
             if response.status_code in (408, 425, 429, 500, 502, 503, 504):
                 wait = _retry_after(response.headers.get("Retry-After", ""))
                 raise Interrupted(f"{host} answered {response.status_code} {response.reason}", wait)
             if response.headers.get("Content-Encoding", "identity").lower() != "identity":
                 raise E2EError(
-                    f"{link}: {host} packs what it sends although asked not to; fetch it in another way"
+                    f"{place}: {host} packs what it sends although asked not to; fetch it in another way"
                 )
             yield response
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         if isinstance(error, requests.exceptions.SSLError):
-            raise E2EError(f"{link}: {host} has no certificate that is trusted here ({error})") from None
+            raise E2EError(f"{place}: {host} has no certificate that is trusted here ({error})") from None
         if isinstance(error, ValueError):  # what requests calls an invalid URL or scheme
-            raise E2EError(f"{link}: not an address ({error}); correct `url` in the configuration") from None
+            raise E2EError(f"{place}: not an address ({error}); correct `url` in the configuration") from None
         if "NameResolutionError" in repr(error):
             raise E2EError(
-                f"{link}: the name {host} cannot be resolved; check that this machine is online"
+                f"{place}: the name {host} cannot be resolved; check that this machine is online"
             ) from None
         late = isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError)
         reason = "no answer in time" if late else "the connection failed"
@@ -235,11 +277,11 @@ def _sent_to(response: requests.Response) -> str:
     """The address that a response sends us to; an empty string if it does not."""
     if response.status_code not in (301, 302, 303, 307, 308):
         return ""
-    place = response.headers.get("Location", "")
+    onwards = response.headers.get("Location", "")
     try:
-        return urlsplit(urljoin(response.url, place)).geturl()
+        return urlsplit(urljoin(response.url, onwards)).geturl()
     except ValueError:
-        return f"?{place}"  # no address at all
+        return f"?{onwards}"  # no address at all
 
 
 def blocks(response: requests.Response, size: int) -> Iterator[bytes]:
@@ -263,14 +305,14 @@ def blocks(response: requests.Response, size: int) -> Iterator[bytes]:
         yield bytes(block)
 
 
-def contents(response: requests.Response, link: Place, wanted: str) -> bytes:
+def contents(response: requests.Response, place: Place, wanted: str) -> bytes:
     """The body of a response that is to be a list of files; raises E2EError for a larger one."""
     body = b""
     for block in blocks(response, 2**16):
         body += block
         if len(body) > LISTING_BYTES:
             raise E2EError(
-                f"{link}: {wanted} has more than {LISTING_BYTES} bytes; name the `files` wanted in the "
+                f"{place}: {wanted} has more than {LISTING_BYTES} bytes; name the `files` wanted in the "
                 "configuration"
             )
     return body

@@ -14,7 +14,6 @@ import os
 import re
 import shutil
 import zlib
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -22,24 +21,14 @@ from typing import BinaryIO
 import requests
 from tqdm import tqdm
 
-from e2e.data.data_lock import Entry
-from e2e.data.public_link import Interrupted, Place, answer, blocks, is_page, persistently
+from e2e.data.transport.data_lock import Entry
+from e2e.data.transport.web import Interrupted, Place, Remote, answer, blocks, is_page, persistently
 from e2e.errors import E2EError
 
 BLOCK = 2**20
 _EXTENT = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
 _STRONG_TAG = re.compile(r'"[!\x23-\x7e]{1,1000}"')
 HDF5, PARQUET, ROOT = b"\x89HDF\r\n\x1a\n", b"PAR1", b"root"
-
-
-@dataclass(frozen=True)
-class Remote:
-    """A file on a server: name, addresses to try in turn, and size [bytes] and entity tag where listed."""
-
-    name: str
-    addresses: tuple[str, ...]
-    size: int | None = None
-    etag: str = ""
 
 
 class Transfer:
@@ -49,10 +38,10 @@ class Transfer:
     """
 
     def __init__(
-        self, session: requests.Session, link: Place, remote: Remote, part: BinaryIO, progress: bool
+        self, session: requests.Session, place: Place, remote: Remote, part: BinaryIO, progress: bool
     ) -> None:
         self.remote = remote
-        self.link = link
+        self.place = place
         self.part = part
         self.size = remote.size
         self.checksums: dict[str, str] = {}
@@ -80,7 +69,7 @@ class Transfer:
             unit_divisor=1024,
             disable=not self._progress,
         ) as self._bar:
-            persistently(self.link, self._attempt, lambda: self.position)
+            persistently(self.place, self._attempt, lambda: self.position)
         return self._check()
 
     def _attempt(self) -> None:
@@ -93,7 +82,7 @@ class Transfer:
             headers["Range"] = f"bytes={self.position}-"
             if _STRONG_TAG.fullmatch(self.remote.etag):  # a weak one does not promise equal bytes
                 headers["If-Range"] = self.remote.etag
-        with answer(self._session, self.link, "GET", self._addresses[0], headers) as response:
+        with answer(self._session, self.place, "GET", self._addresses[0], headers) as response:
             if response.status_code in (404, 405, 501) and len(self._addresses) > 1:
                 del self._addresses[0]
             elif response.status_code == 416 and headers:
@@ -108,7 +97,7 @@ class Transfer:
         rest = blocks(response, BLOCK)
         first = next(rest, b"")
         if response.status_code not in (200, 206) or is_page(response, first):
-            raise self.link.refused(response, first, name)
+            raise self.place.refused(response, first, name)
         start = self._announced(response)
         if start not in (0, self.position):
             self._resumable = False
@@ -119,7 +108,7 @@ class Transfer:
             self._check_start(first)
         if self.size is None:  # neither cut off nor endless could be told from whole
             raise E2EError(
-                f"{self.link}: the server does not say how long {name} is; fetch it in another way"
+                f"{self.place}: the server does not say how long {name} is; fetch it in another way"
             )
         self._check_space()
         self._bar.total = self.size
@@ -128,7 +117,7 @@ class Transfer:
             if self.position + len(block) > self.size:
                 os.unlink(self.part.name)  # resumed, it would stay wrong
                 raise E2EError(
-                    f"{self.link}: the server sends more than the {self.size} bytes that it announced of "
+                    f"{self.place}: the server sends more than the {self.size} bytes that it announced of "
                     f"{name}; try again later, or ask its owner"
                 )
             self._write(block)
@@ -147,7 +136,7 @@ class Transfer:
         if re.fullmatch(r"[0-9]{1,18}", total):
             if self.size is not None and int(total) != self.size:
                 raise E2EError(
-                    f"{self.link}: {self.remote.name} is truncated on the server, or just being replaced: "
+                    f"{self.place}: {self.remote.name} is truncated on the server, or just being replaced: "
                     f"{total} bytes are sent, {self.size} were announced; try again later, or ask its owner"
                 )
             self.size = int(total)
@@ -190,15 +179,15 @@ class Transfer:
                 end = file.read()
             if start.startswith(PARQUET) and end != PARQUET:
                 raise E2EError(
-                    f"{self.link}: {self.remote.name} is a truncated parquet file: it ends with {end!r}, not "
-                    f"{PARQUET!r}; fetch it again, or ask its owner"
+                    f"{self.place}: {self.remote.name} is a truncated parquet file: it ends with {end!r}, "
+                    f"not {PARQUET!r}; fetch it again, or ask its owner"
                 )
             known = {name: value for name, value in self.checksums.items() if name in _ALGORITHMS}
             found = digests(path, "sha256", *known)
             for name, value in known.items():
                 if found[name] != value:
                     raise E2EError(
-                        f"{self.link}: {self.remote.name} was damaged on the way: its {name} is "
+                        f"{self.place}: {self.remote.name} was damaged on the way: its {name} is "
                         f"{found[name]}, the server says {value}; fetch it again"
                     )
         except E2EError:
@@ -209,7 +198,7 @@ class Transfer:
     def _check_start(self, start: bytes) -> None:
         if not start.startswith((HDF5, PARQUET, ROOT)):
             raise E2EError(
-                f"{self.link}: {self.remote.name} starts with {start[:8]!r}, so it is no HDF5, parquet or "
+                f"{self.place}: {self.remote.name} starts with {start[:8]!r}, so it is no HDF5, parquet or "
                 "ROOT file; check the token and the name"
             )
 
