@@ -7,7 +7,7 @@ from snakemake.cli import get_argument_parser
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
-from e2e import imports, runs
+from e2e import imports, runs, tasks
 from e2e.config import schema, validate
 from e2e.deploy.releases import check
 from e2e.errors import E2EError
@@ -232,13 +232,19 @@ def area_code():
 
 
 def library(*modules):
-    """Parameter: what modules of the library, and all that they import of it, say."""
-    return lambda wildcards: imports.digest(*modules)
+    """Parameter: what modules of the library, all that they import of it, and the job's task say."""
+    return lambda wildcards: code(wildcards, *modules)
+
+
+def code(wildcards, *modules):
+    return imports.digest(*modules, facts=tasks.task(wildcards.task))
 
 
 def simulation_code(wildcards):
     electrons = wildcards.task == "electron_photon"
-    return imports.digest(f"simulation/{'electron_photon' if electrons else 'jets'}.py")
+    return code(
+        wildcards, f"simulation/{'electron_photon' if electrons else 'jets'}.py"
+    )
 
 
 def model_settings(wildcards):
@@ -275,8 +281,8 @@ def training_code(wildcards):
         raise WorkflowError(
             f"model {wildcards.model} of task {wildcards.task}: its architecture needs a file src/e2e/{file}"
         )
-    return imports.digest(
-        "learning/train.py", f"learning/{tensorflow.loop_of(architecture)}.py", file
+    return code(
+        wildcards, "learning/train.py", f"learning/{tensorflow.loop_of(architecture)}.py", file
     )
 
 
@@ -330,7 +336,8 @@ def model_results(wildcards):
 def notebook_code(wildcards):
     return [
         digest(f"notebooks/{wildcards.task}.ipynb", "notebooks/start.py"),
-        imports.digest(
+        code(
+            wildcards,
             "report/notebooks/tables.py",
             "report/masses.py",
             "report/performance.py",

@@ -76,7 +76,7 @@ def twins():
     from torch import nn
 
     from e2e import models
-    from e2e.tasks import ELECTRON_PHOTON
+    from e2e.tasks.electron_photon import TASK as ELECTRON_PHOTON
 
     def make(frames: torch.Tensor, **hyperparameters) -> tuple[nn.Module, nn.Module]:
         torch.manual_seed(1)

@@ -14,7 +14,7 @@ from e2e import models
 from e2e.data.ntuple_writer import Event, write_ntuple
 from e2e.deploy.export import export
 from e2e.models.saved import save
-from e2e.tasks import ELECTRON_PHOTON as TASK
+from e2e.tasks.electron_photon import TASK
 
 REPOSITORY = Path(__file__).parents[1]
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
@@ -132,7 +132,7 @@ def ntuple(tmp_path_factory):
     objects |= {name: [1, 1] for name in ("pho_pT", "pho_E", "pho_eta", "pho_phi")}
     objects = {name: np.array(values, np.float32) for name, values in objects.items()}
     channels = {"EB_energy": frame, "EB_time": frame}
-    write_ntuple(path, (Event(1, 1, number, channels, objects) for number in range(1, 4001)))
+    write_ntuple(path, (Event(1, 1, number, channels, objects) for number in range(1, 4001)), task=TASK)
     return path
 
 

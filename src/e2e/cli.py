@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from e2e.errors import E2EError, Stopped, of_the_machine, stoppable
 from e2e.files import local_path, text
-from e2e.tasks import CONVERTED, TASKS, task
+from e2e.tasks import every, supervised, task
 from e2e.version import version
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "convert", help="RHTree ntuples (ROOT) or public image files to the sample store (parquet)"
     )
-    command.add_argument("--task", required=True, choices=sorted(CONVERTED))
+    command.add_argument("--task", required=True, choices=sorted(every()))
     command.add_argument("--channels", type=int, metavar="N", help="the task's first N (default: all)")
     command.add_argument(
         "--sample", type=text, help="name of the sample in the store (default: the file's stem)"
@@ -182,7 +182,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_inspect)
 
     command = commands.add_parser("simulate", help="write an ntuple of simulated objects of a task")
-    command.add_argument("--task", required=True, choices=sorted(TASKS))
+    command.add_argument("--task", required=True, choices=sorted(supervised()))
     command.add_argument(
         "--sample", required=True, type=text, help="electron, photon; qcd; a_tautau, top; tau, qcd"
     )

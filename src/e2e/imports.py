@@ -14,9 +14,12 @@ LIBRARY = Path(__file__).parent
 _WITHOUT = {"e2e", "e2e.errors", "e2e.files", "e2e.version"}
 
 
-def digest(*modules: str) -> str:
-    """SHA-256 of what ``modules`` and all that they import say: a comment or a docstring changes nothing."""
-    sha = hashlib.sha256()
+def digest(*modules: str, facts: object = None) -> str:
+    """SHA-256 of what ``modules`` and all that they import say: a comment or a docstring changes nothing.
+
+    ``facts``, of a task, count as they are printed.
+    """
+    sha = hashlib.sha256(repr(facts).encode())
     for file in imported(*modules):
         sha.update(file.encode())
         sha.update(_said(LIBRARY / file))
@@ -26,8 +29,8 @@ def digest(*modules: str) -> str:
 def imported(*modules: str) -> list[str]:
     """``modules``, such as ``learning/train.py``, and all files of this library that they import, sorted.
 
-    An import by ``importlib`` is not seen: what it brings (a network, the loop that trains it) the caller
-    names.
+    An import by ``importlib`` is not seen: what it brings (a network, the loop that trains it, the facts of a
+    task) the caller names.
     """
     graph = _graph()
     parts = (Path("e2e", module).with_suffix("").parts for module in modules)

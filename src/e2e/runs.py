@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from e2e.errors import E2EError
-from e2e.tasks import TASKS
+from e2e.tasks import every
 
 SHARED = ("benchmark", "cmssw")  # folders of results/ that belong to no run
 TASK_FOLDERS = ("bdt", "downloads", "logs", "ntuples", "resources", "simulation", "store")
@@ -35,7 +35,7 @@ def configuration(targets: Iterable[str], repository: Path) -> Path:
     if len(runs) > 1:
         raise E2EError(f"{' and '.join(runs.values())} are of {len(runs)} runs; ask for one run at a time")
     for run, target in runs.items():
-        if run in TASKS:
+        if run in every():
             raise E2EError(
                 f"{target}: before the task comes the run: results/default/{run}/...; "
                 f"the runs are: {', '.join(known)}"

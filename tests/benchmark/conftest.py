@@ -14,7 +14,7 @@ from e2e.data.convert import convert
 from e2e.deploy.cmssw import Cost
 from e2e.deploy.runtime import run, session
 from e2e.models.saved import load
-from e2e.tasks import ELECTRON_PHOTON as TASK
+from e2e.tasks.electron_photon import TASK
 
 _spec = importlib.util.spec_from_file_location("deploy", Path(__file__).parents[1] / "deploy" / "conftest.py")
 _deploy = importlib.util.module_from_spec(_spec)

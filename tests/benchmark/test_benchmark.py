@@ -31,7 +31,7 @@ from e2e.errors import E2EError
 from e2e.files import read_json, sha256
 from e2e.report import side_by_side, style
 from e2e.report.benchmark import draw
-from e2e.tasks import ELECTRON_PHOTON as TASK
+from e2e.tasks.electron_photon import TASK
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))  # pytest does not, in its import mode
 import rhtree

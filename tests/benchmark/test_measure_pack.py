@@ -21,7 +21,7 @@ from e2e.deploy import cmssw
 from e2e.deploy.providers import CPU
 from e2e.errors import E2EError
 from e2e.files import MARK, sha256
-from e2e.tasks import ELECTRON_PHOTON as TASK
+from e2e.tasks.electron_photon import TASK
 
 REPOSITORY = Path(__file__).parents[2]
 SOURCE = REPOSITORY / "src/e2e"

@@ -13,7 +13,7 @@ from e2e.data import ntuple, store
 from e2e.errors import E2EError
 from e2e.report.reading import draw
 from e2e.simulation import jets
-from e2e.tasks import QUARK_GLUON
+from e2e.tasks.quark_gluon import TASK as QUARK_GLUON
 
 SIZES = Sizes(jets=10, objects=4, slow_jets=4, slow_events=2, repeats=2)
 
@@ -44,7 +44,7 @@ def test_record_has_every_ratio_with_both_sides(made):
         assert sizes["ratio"]["median"] == pytest.approx(theirs / ours)
     for task in ("electron_photon", "quark_gluon"):
         assert {f"ROOT to store / floor, {task}", f"ROOT to store / event loop, {task}"} < set(entries)
-    for task in reading.tasks.TASKS:
+    for task in reading.tasks.supervised():
         for epoch in ("first epoch", "later epochs"):
             assert f"loader / network, {task}, cpu, {epoch}" in entries
     for name, entry in entries.items():

@@ -26,7 +26,8 @@ from e2e.deploy.contract import Contract, outputs
 from e2e.deploy.predict import predict
 from e2e.errors import E2EError
 from e2e.files import sha256, write_json
-from e2e.tasks import ELECTRON_PHOTON, Task
+from e2e.tasks import Task
+from e2e.tasks.electron_photon import TASK as ELECTRON_PHOTON
 
 CFG = Path(__file__).parents[2] / "cmssw/src/RecoE2E/Taggers/test/e2e_cfg.py"
 IDENTITY = ["file", "run", "lumi", "event", "object"]
@@ -79,7 +80,7 @@ def ntuples(tmp_path_factory) -> list[Path]:
     folder = tmp_path_factory.mktemp("ntuples")
     paths = [folder / name for name in ("a.root", "empty.root", "b.root")]
     for path, content in zip(paths, (events(1), [], events(2)), strict=True):
-        write_ntuple(path, content)
+        write_ntuple(path, content, task=ELECTRON_PHOTON)
     return paths
 
 
@@ -389,7 +390,7 @@ def test_samples_with_equal_events_agree(model, scores, tmp_path):
     """Simulated samples may all be of run 1: cmsRun's rows tell the file, and so the sample."""
     paths = [tmp_path / "a.root", tmp_path / "b.root"]
     for seed, path in enumerate(paths):
-        write_ntuple(path, [replace(event, run=1) for event in events(seed)])
+        write_ntuple(path, [replace(event, run=1) for event in events(seed)], task=ELECTRON_PHOTON)
     found = scores(paths, f"model={model}")
     one, other = (found[found.file == file].reset_index(drop=True) for file in (0, 1))
     assert one[IDENTITY[1:]].equals(other[IDENTITY[1:]])
@@ -673,7 +674,7 @@ def test_a_full_disk_is_one_error_and_leaves_nothing(cmsrun, ntuples, model, ful
 def test_a_disk_that_fills_while_events_are_read(ntuples, model, area, tmp_path):
     """Beyond the size that a process may write, as on a full disk: a basket of scores is larger."""
     seeds = [[(15 + i // 300, i % 300) for i in range(1000)]] * 36
-    write_ntuple(tmp_path / "long.root", events(1, seeds))
+    write_ntuple(tmp_path / "long.root", events(1, seeds), task=ELECTRON_PHOTON)
     job = subprocess.run(
         ["prlimit", "--fsize=50000", area / "bin/cmsRun", CFG, "inputFiles=file:long.root", f"model={model}"],
         cwd=tmp_path,

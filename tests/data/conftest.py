@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from e2e.data.ntuple_writer import Event, write_ntuple
-from e2e.tasks import ELECTRON_PHOTON as TASK
+from e2e.tasks.electron_photon import TASK
 
 sys.path.insert(0, str(Path(__file__).parent))  # pytest does not, in its import mode
 import rhtree
@@ -52,7 +52,7 @@ def events() -> list[Event]:
 def simulated(events, tmp_path_factory) -> Path:
     """The ntuple of ``events``."""
     path = tmp_path_factory.mktemp("ntuples") / "mixture.root"
-    write_ntuple(path, events)
+    write_ntuple(path, events, task=TASK)
     return path
 
 

@@ -19,7 +19,7 @@ from e2e.data.convert import cluster, convert
 from e2e.data.ntuple_writer import write_ntuple
 from e2e.errors import E2EError
 from e2e.files import sha256
-from e2e.tasks import ELECTRON_PHOTON as TASK
+from e2e.tasks.electron_photon import TASK
 
 
 def reference(event, row: int, column: int) -> np.ndarray:
@@ -173,7 +173,7 @@ def test_a_file_that_was_replaced_is_read_anew(simulated, events, tmp_path):
     path = tmp_path / "mixture.root"
     path.write_bytes(simulated.read_bytes())
     convert(TASK, path, tmp_path / "out.parquet", progress=False)
-    write_ntuple(path, events[:1])
+    write_ntuple(path, events[:1], task=TASK)
     convert(TASK, path, tmp_path / "out.parquet", progress=False)
     assert len(store.read(tmp_path / "out.parquet")) == 2
 
@@ -189,7 +189,7 @@ def test_bytes_do_not_depend_on_the_directory(simulated, tmp_path, monkeypatch):
 
 
 def test_an_ntuple_without_events(tmp_path):
-    write_ntuple(tmp_path / "none.root", [])
+    write_ntuple(tmp_path / "none.root", [], task=TASK)
     metadata = convert(TASK, tmp_path / "none.root", tmp_path / "out.parquet", progress=False)
     assert metadata.rejected == {"detector_edge": 0}
     samples = store.read(tmp_path / "out.parquet")
@@ -365,7 +365,7 @@ def test_one_broken_file_among_many(simulated, tmp_path, capsys):
     good, bad, empty = (tmp_path / f"{name}.root" for name in ("good", "bad", "empty"))
     good.write_bytes(simulated.read_bytes())
     bad.write_bytes(simulated.read_bytes()[:-5000])
-    write_ntuple(empty, [])
+    write_ntuple(empty, [], task=TASK)
     assert run(bad, good, empty, tmp_path / "out") == 1
     out, err = capsys.readouterr()
     errors = [line for line in err.splitlines() if line.startswith("e2e: error: ")]

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,10 @@ from e2e import tasks
 from e2e.data import layouts, store
 from e2e.data.convert import convert
 from e2e.errors import E2EError
-from e2e.tasks import ECAL, HCAL, MASS_REGRESSION, QUARK_GLUON, TAU
+from e2e.tasks import ECAL, HCAL
+from e2e.tasks.mass_regression import TASK as MASS_REGRESSION
+from e2e.tasks.quark_gluon import TASK as QUARK_GLUON
+from e2e.tasks.tau import TASK as TAU
 
 sys.path.insert(0, str(Path(__file__).parent))  # pytest does not, in its import mode
 import rhtree
@@ -118,7 +122,7 @@ def test_generated_order_is_sorted_to_the_seeds(tmp_path):
     for values in branches.values():
         values[0].append(values[0][0])  # the softest jet, matched by two generated particles
     truth = {"jet_IsTau": [[0.0, 1.0, 1.0, 0.0], [0.0, 1.0]], "gen_Prongs": [[1.0] * 4, [1.0] * 2]}
-    task = tasks.replace(TAU, channels=(tasks.TRACK_PT, ECAL, HCAL))
+    task = replace(TAU, channels=(tasks.TRACK_PT, ECAL, HCAL))
     path = rhtree.write(tmp_path / "tau.root", jets(rows, **branches, **truth))
     metadata = convert(task, path, tmp_path / "out.parquet", progress=False)
     samples = store.read(tmp_path / "out.parquet")
@@ -204,7 +208,7 @@ def test_a_sample_that_is_a_class(tmp_path):
     assert metadata.notes["target"] == "jet, as the sample is"
     with pytest.raises(E2EError, match="task tau has no class quark; it has jet, tau"):
         convert(TAU_CHANNELS, path, tmp_path / "no.parquet", progress=False, label="quark")
-    masses = tasks.replace(MASS_REGRESSION, channels=TAU_CHANNELS.channels)
+    masses = replace(MASS_REGRESSION, channels=TAU_CHANNELS.channels)
     with pytest.raises(E2EError, match="mass_regression has no class jet; it has none"):
         convert(masses, path, tmp_path / "no.parquet", progress=False, label="jet")
     path = rhtree.write(tmp_path / "dijet.root", jets(ROWS, jet_truthLabel=[[21.0] * 3, [1.0] * 2]))
@@ -212,7 +216,7 @@ def test_a_sample_that_is_a_class(tmp_path):
         convert(QUARK_GLUON, path, tmp_path / "no.parquet", progress=False, label="quark")
 
 
-TAU_CHANNELS = tasks.replace(TAU, channels=(tasks.TRACK_PT, ECAL, HCAL))
+TAU_CHANNELS = replace(TAU, channels=(tasks.TRACK_PT, ECAL, HCAL))
 
 
 @pytest.mark.parametrize("name", ["cms2012-double-electron", "cms2012-bjet"])

@@ -18,7 +18,7 @@ from e2e.errors import E2EError
 from e2e.files import sha256
 from e2e.report import displays, style
 from e2e.report.inspect import inspect
-from e2e.tasks import ELECTRON_PHOTON as TASK
+from e2e.tasks.electron_photon import TASK
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_inspect_jets(jets, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(displays, "detector", lambda panels, *_: drawn.extend(panels))
     inspect(jets, tmp_path / "p.png")
     text = capsys.readouterr().out
-    there = r"tasks +quark_gluon \(no truth\), mass_regression \(5 of 8 channels\), tau \(5 of 8 channels, no"
+    there = r"tasks +mass_regression \(5 of 8 channels\), quark_gluon \(no truth\), tau \(5 of 8 channels, no"
     assert re.search(there, text)
     assert row(text, "HBHE_energy")[2:4] == ["GeV", "4032"]
     assert row(text, "a_m")[2] == "GeV"
@@ -136,7 +136,7 @@ def test_displays_of_a_regression_and_of_a_test_sample(jets, tmp_path):
 
 
 def test_inspect_files_without_objects(tmp_path, capsys):
-    write_ntuple(tmp_path / "none.root", [])
+    write_ntuple(tmp_path / "none.root", [], task=TASK)
     inspect(tmp_path / "none.root", tmp_path / "ntuple.png")
     assert not (tmp_path / "ntuple.png").exists()
     convert(TASK, tmp_path / "none.root", tmp_path / "none.parquet", progress=False)
@@ -175,7 +175,7 @@ def test_displays_show_test_objects_of_each_class(tmp_path, events, monkeypatch)
     """Enough events that the test part has some of both classes."""
     objects = events[0].objects | {"gen_pdgId": np.array([11, 22])}
     many = (Event(7, 1, number, events[0].channels, objects) for number in range(1, 31))
-    write_ntuple(tmp_path / "many.root", many)
+    write_ntuple(tmp_path / "many.root", many, task=TASK)
     convert(TASK, tmp_path / "many.root", tmp_path / "many.parquet", progress=False)
     drawn = []
     original = displays.draw_crop

@@ -4,7 +4,9 @@ import pytest
 from e2e.data.jet_shapes import calorimetric_mass, jet_shapes
 from e2e.data.store import Samples
 from e2e.geometry import CELL
-from e2e.tasks import ECAL, QUARK_GLUON, TAU, TRACK_D0, TRACK_DZ, TRACK_PT, Task
+from e2e.tasks import ECAL, TRACK_D0, TRACK_DZ, TRACK_PT, Task
+from e2e.tasks.quark_gluon import TASK as QUARK_GLUON
+from e2e.tasks.tau import TASK as TAU
 
 
 def jets(task: Task, *hits: list[tuple], eta: float = 0.0) -> Samples:

@@ -19,7 +19,11 @@ from e2e.data import convert as module
 from e2e.data.convert import convert
 from e2e.data.ntuple_writer import Event, write_ntuple
 from e2e.errors import E2EError
-from e2e.tasks import ECAL, ELECTRON_PHOTON, HCAL, MASS_REGRESSION, QUARK_GLUON, TAU, Crop
+from e2e.tasks import ECAL, HCAL, Crop
+from e2e.tasks.electron_photon import TASK as ELECTRON_PHOTON
+from e2e.tasks.mass_regression import TASK as MASS_REGRESSION
+from e2e.tasks.quark_gluon import TASK as QUARK_GLUON
+from e2e.tasks.tau import TASK as TAU
 
 sys.path.insert(0, str(Path(__file__).parent))  # pytest does not, in its import mode
 import rhtree
@@ -224,7 +228,7 @@ def test_endcaps_as_in_the_public_files_on_demand(tmp_path):
     assert inner[1:55].sum() == pytest.approx(before[1:55].sum(dtype=float) / 4, rel=1e-5)  # whole blocks
     np.testing.assert_array_equal(inner[55:225], before[55:225])
 
-    write_ntuple(tmp_path / "none.root", [])
+    write_ntuple(tmp_path / "none.root", [], task=ELECTRON_PHOTON)
     with pytest.raises(E2EError, match="electron_photon has no ECAL_energy, so no endcaps"):
         convert(ELECTRON_PHOTON, tmp_path / "none.root", tmp_path / "no.parquet", quarter_endcaps=True)
 

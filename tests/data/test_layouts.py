@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from e2e.data import ntuple, objects
-from e2e.tasks import MASS_REGRESSION, QUARK_GLUON, task
+from e2e.tasks import task
+from e2e.tasks.mass_regression import TASK as MASS_REGRESSION
+from e2e.tasks.quark_gluon import TASK as QUARK_GLUON
 
 sys.path.insert(0, str(Path(__file__).parent))  # pytest does not, in its import mode
 import rhtree

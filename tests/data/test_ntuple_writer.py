@@ -9,7 +9,7 @@ import uproot
 
 from e2e.data.ntuple_writer import Event, write_ntuple
 from e2e.errors import E2EError
-from e2e.tasks import ELECTRON_PHOTON as TASK
+from e2e.tasks.electron_photon import TASK
 
 ROWS, COLUMNS = TASK.detector
 CELLS = ROWS * COLUMNS
@@ -39,7 +39,7 @@ def events() -> list[Event]:
 
 def test_round_trip(tmp_path: Path, events: list[Event]) -> None:
     path = tmp_path / "a.root"
-    assert write_ntuple(path, iter(events)) == len(events)
+    assert write_ntuple(path, iter(events), task=TASK) == len(events)
     with uproot.open(path) as file:
         tree = file["fevt/RHTree"]
         assert tree.typenames() == {
@@ -73,20 +73,20 @@ def test_dense_and_sparse_frames_give_the_same_file(tmp_path: Path, events: list
             channels[name] = np.zeros((ROWS, COLUMNS), np.float32)
             channels[name].flat[index] = value
         dense.append(Event(event.run, event.lumi, event.event, channels, event.objects))
-    write_ntuple(tmp_path / "sparse.root", events, name="x")
-    write_ntuple(tmp_path / "dense.root", dense, name="x")
+    write_ntuple(tmp_path / "sparse.root", events, name="x", task=TASK)
+    write_ntuple(tmp_path / "dense.root", dense, name="x", task=TASK)
     assert (tmp_path / "sparse.root").read_bytes() == (tmp_path / "dense.root").read_bytes()
 
 
 def test_same_bytes_in_two_directories(tmp_path: Path, events: list[Event]) -> None:
     first, second = tmp_path / "one" / "a.root", tmp_path / "another" / "a.root"
-    write_ntuple(first, events)
-    write_ntuple(second, events)
+    write_ntuple(first, events, task=TASK)
+    write_ntuple(second, events, task=TASK)
     assert first.read_bytes() == second.read_bytes()
 
 
 def test_no_events(tmp_path: Path) -> None:
-    assert write_ntuple(tmp_path / "a.root", []) == 0
+    assert write_ntuple(tmp_path / "a.root", [], task=TASK) == 0
     with uproot.open(tmp_path / "a.root") as file:
         assert file["fevt/RHTree"].num_entries == 0
         assert "EB_energy" in file["fevt/RHTree"]
@@ -126,7 +126,7 @@ def test_bad_event_names_file_event_and_branch(
     path = tmp_path / "a.root"
     bad = spoil(make_event(1), channels, objects)
     with pytest.raises(E2EError, match=f"a.root: run 4000000000 lumi 1 event {bad.event}: .*{message}"):
-        write_ntuple(path, [make_event(0), bad])
+        write_ntuple(path, [make_event(0), bad], task=TASK)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -134,7 +134,7 @@ def test_missing_seed_branch(tmp_path: Path) -> None:
     event = make_event(0)
     objects = {name: values for name, values in event.objects.items() if name != "SC_iphi"}
     with pytest.raises(E2EError, match=r"a.root: object branch SC_iphi is missing"):
-        write_ntuple(tmp_path / "a.root", [Event(1, 1, 1, event.channels, objects)])
+        write_ntuple(tmp_path / "a.root", [Event(1, 1, 1, event.channels, objects)], task=TASK)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_names_that_root_would_take_apart(tmp_path: Path, name: str) -> None:
     """ROOT itself writes a#b.root to a, whatever a holds."""
     (tmp_path / "a").write_text("mine")
     folder = tmp_path / name.removesuffix(".root")
-    write_ntuple(folder / name, [make_event(0)])
+    write_ntuple(folder / name, [make_event(0)], task=TASK)
     with uproot.open(folder / name) as file:
         assert file["fevt/RHTree"].num_entries == 1
     assert [path.name for path in folder.iterdir()] == [name]
@@ -156,7 +156,7 @@ def test_no_space_left(tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
     try:
         with pytest.raises(E2EError, match=r"a.root: ROOT could not write all events"):
-            write_ntuple(tmp_path / "a.root", [make_event(i, hit_count=1000) for i in range(60)])
+            write_ntuple(tmp_path / "a.root", [make_event(i, hit_count=1000) for i in range(60)], task=TASK)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list(tmp_path.iterdir()) == []
@@ -164,7 +164,7 @@ def test_no_space_left(tmp_path: Path) -> None:
 
 def test_failing_source_keeps_the_earlier_file(tmp_path: Path, events: list[Event]) -> None:
     path = tmp_path / "a.root"
-    write_ntuple(path, events)
+    write_ntuple(path, events, task=TASK)
     before = path.read_bytes()
 
     def fails():
@@ -172,6 +172,6 @@ def test_failing_source_keeps_the_earlier_file(tmp_path: Path, events: list[Even
         raise RuntimeError("source broke")
 
     with pytest.raises(RuntimeError, match="source broke"):
-        write_ntuple(path, fails())
+        write_ntuple(path, fails(), task=TASK)
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["a.root"]

@@ -13,7 +13,7 @@ from e2e.data.convert import convert
 from e2e.data.ntuple_writer import Event, write_ntuple
 from e2e.deploy.export import export
 from e2e.models.saved import save
-from e2e.tasks import ELECTRON_PHOTON as TASK
+from e2e.tasks.electron_photon import TASK
 
 ROWS, COLUMNS = TASK.detector
 
@@ -81,7 +81,7 @@ def ntuple(tmp_path_factory) -> Path:
         objects = {name: np.asarray(values, np.float32) for name, values in objects.items()}
         events.append(Event(7, 1, number + 1, {"EB_energy": energy, "EB_time": time}, objects))
     path = tmp_path_factory.mktemp("ntuples") / "showers.root"
-    write_ntuple(path, events)
+    write_ntuple(path, events, task=TASK)
     return path
 
 

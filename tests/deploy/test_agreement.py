@@ -16,7 +16,7 @@ from e2e.errors import E2EError
 from e2e.files import sha256
 from e2e.models.saved import load
 from e2e.report.agreement import draw
-from e2e.tasks import ELECTRON_PHOTON as TASK
+from e2e.tasks.electron_photon import TASK
 
 
 def write_tree(path, table, folder="e2eScoreWriter"):

@@ -22,8 +22,8 @@ from e2e.deploy.runtime import run, session
 from e2e.errors import E2EError
 from e2e.files import sha256
 from e2e.models.saved import load
-from e2e.tasks import ELECTRON_PHOTON as TASK
 from e2e.tasks import Task
+from e2e.tasks.electron_photon import TASK
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -267,7 +267,7 @@ def test_near_ties_of_the_example_frames_are_told_from_errors(export_of, monkeyp
             verify(network, path)
 
 
-@pytest.mark.parametrize("name", tasks.TASKS)
+@pytest.mark.parametrize("name", tasks.supervised())
 def test_example_frames_are_like_real_ones(name):
     task = tasks.task(name)
     frames = example_frames(task, 40)

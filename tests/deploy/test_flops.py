@@ -12,7 +12,8 @@ from e2e import models
 from e2e.deploy.export import _convert, _trace
 from e2e.deploy.flops import flops
 from e2e.deploy.network import Deployed
-from e2e.tasks import ELECTRON_PHOTON, QUARK_GLUON
+from e2e.tasks.electron_photon import TASK as ELECTRON_PHOTON
+from e2e.tasks.quark_gluon import TASK as QUARK_GLUON
 
 
 def graph_of(path, nodes, weights, shape):

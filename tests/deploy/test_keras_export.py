@@ -15,7 +15,7 @@ from e2e.deploy.network import deployed
 from e2e.deploy.runtime import run, session
 from e2e.errors import E2EError
 from e2e.models.saved import save
-from e2e.tasks import ELECTRON_PHOTON as TASK
+from e2e.tasks.electron_photon import TASK
 
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed: requirements/keras.txt")
 pytest.importorskip("keras", reason="Keras is not installed: requirements/keras.txt")

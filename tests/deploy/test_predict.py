@@ -18,8 +18,8 @@ from e2e.deploy.predict import predict, scores
 from e2e.errors import E2EError
 from e2e.files import sha256
 from e2e.models.saved import load
-from e2e.tasks import ELECTRON_PHOTON as TASK
 from e2e.tasks import Channel
+from e2e.tasks.electron_photon import TASK
 
 
 def test_ntuple_gets_the_scores_of_the_network(trained, model, ntuple, samples, tmp_path):
@@ -61,7 +61,7 @@ def test_chunks_give_one_table(model, samples, tmp_path):
 
 
 def test_ntuple_without_events_gives_an_empty_table(model, tmp_path):
-    write_ntuple(tmp_path / "empty.root", [])
+    write_ntuple(tmp_path / "empty.root", [], task=TASK)
     table = predict(model, tmp_path / "empty.root", tmp_path / "scores.parquet")
     assert len(table) == 0
     assert {"event", "object", "score", "logit", "pho_pT"} <= set(

@@ -7,7 +7,7 @@ from torch import nn
 
 from e2e.deploy.network import Deployed
 from e2e.deploy.ties import allowed, near_ties
-from e2e.tasks import ELECTRON_PHOTON as TASK
+from e2e.tasks.electron_photon import TASK
 
 
 class Larger(nn.Module):

@@ -25,7 +25,7 @@ from e2e.data.store import Metadata, Samples
 from e2e.data.stream import Stream
 from e2e.errors import E2EError
 from e2e.files import read_csv, read_json, sha256, write_json
-from e2e.tasks import ELECTRON_PHOTON as TASK
+from e2e.tasks.electron_photon import TASK
 
 OBJECTS = 300
 

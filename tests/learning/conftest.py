@@ -13,8 +13,8 @@ import pytest
 from e2e.data import store
 from e2e.data.split import write_split
 from e2e.data.store import Metadata, Samples
-from e2e.tasks import ELECTRON_PHOTON as TASK
 from e2e.tasks import Task
+from e2e.tasks.electron_photon import TASK
 
 
 def frames(particle: str, objects: int, seed: int) -> np.ndarray:

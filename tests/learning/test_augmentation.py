@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from e2e.learning.augmentation import random_reflections, reflect
-from e2e.tasks import ELECTRON_PHOTON as TASK
-from e2e.tasks import TAU, TRACK_D0, TRACK_DZ, Crop
+from e2e.tasks import TRACK_D0, TRACK_DZ, Crop
+from e2e.tasks.electron_photon import TASK
+from e2e.tasks.tau import TASK as TAU
 
 YES, NO = torch.tensor([True]), torch.tensor([False])
 

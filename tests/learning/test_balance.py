@@ -10,7 +10,7 @@ from e2e.learning import balance
 from e2e.learning.calibration import temperature
 from e2e.learning.reference import _control
 from e2e.learning.statistics import Roc
-from e2e.tasks import QUARK_GLUON
+from e2e.tasks.quark_gluon import TASK as QUARK_GLUON
 
 
 def jets(objects: int, seed: int) -> pd.DataFrame:

@@ -11,8 +11,8 @@ from e2e.data import store
 from e2e.data.stream import Stream
 from e2e.errors import E2EError
 from e2e.learning import batches
-from e2e.tasks import ELECTRON_PHOTON as TASK
-from e2e.tasks import TAU
+from e2e.tasks.electron_photon import TASK
+from e2e.tasks.tau import TASK as TAU
 
 
 @pytest.fixture

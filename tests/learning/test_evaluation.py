@@ -28,7 +28,7 @@ from e2e.learning.reference import reference
 from e2e.learning.statistics import BOOTSTRAP_SEED, EventBootstrap, Roc, events
 from e2e.models import saved
 from e2e.report import performance
-from e2e.tasks import ELECTRON_PHOTON as TASK
+from e2e.tasks.electron_photon import TASK
 
 KEY = ["sample", "run", "lumi", "event", "object"]
 

@@ -15,7 +15,7 @@ from e2e.learning.keras_fit import adamw, learning_rates, stepper
 from e2e.learning.loop import CLIP, Settings, Stopwatch, one_cycle
 from e2e.learning.objectives import Classification
 from e2e.models import saved
-from e2e.tasks import ELECTRON_PHOTON as TASK
+from e2e.tasks.electron_photon import TASK
 
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed: requirements/keras.txt")
 pytest.importorskip("keras", reason="Keras is not installed: requirements/keras.txt")

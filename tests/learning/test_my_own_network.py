@@ -93,7 +93,7 @@ def test_network_of_the_page_is_trained_exported_and_gives_the_same_in_onnx_runt
 def test_entry_takes_the_numbers_of_the_file_only(own_file, config):
     entry = config["tasks"]["electron_photon"]["models"]["mlp"]
     with pytest.raises(E2EError, match="has no hyperparameter 'depth'; it takes: width"):
-        models.build(entry["architecture"], tasks.ELECTRON_PHOTON, depth=2)
+        models.build(entry["architecture"], tasks.task("electron_photon"), depth=2)
 
 
 def test_commands_of_the_page_are_planned_once_the_file_is_there(config, own_file, tmp_path):

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from e2e.learning.objectives import Classification, Regression, objective
-from e2e.tasks import ELECTRON_PHOTON, task
+from e2e.tasks import task
+from e2e.tasks.electron_photon import TASK as ELECTRON_PHOTON
 
 
 def test_errors_of_equal_share_of_the_mass_count_equally():

@@ -11,7 +11,8 @@ from e2e.data.scores import read_scores
 from e2e.files import read_json
 from e2e.learning.reference import _fit, _with_reconstruction, reference
 from e2e.learning.statistics import Roc
-from e2e.tasks import TAU, task
+from e2e.tasks import task
+from e2e.tasks.tau import TASK as TAU
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from e2e.errors import E2EError
 from e2e.learning import batches, search
 from e2e.learning.loop import LossError
 from e2e.report import history
-from e2e.tasks import ELECTRON_PHOTON as TASK
+from e2e.tasks.electron_photon import TASK
 
 SCHEMA = yaml.safe_load((Path(__file__).parents[2] / "config/schema.yaml").read_text())
 

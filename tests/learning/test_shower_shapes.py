@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from e2e.data.shower_shapes import shower_shapes
-from e2e.tasks import ELECTRON_PHOTON as TASK
+from e2e.tasks.electron_photon import TASK
 
 
 def frame(*hits):

@@ -15,7 +15,8 @@ from e2e.data.store import Samples
 from e2e.learning import balance, batches, reference
 from e2e.learning.evaluation import evaluate
 from e2e.learning.train import train
-from e2e.tasks import ELECTRON_PHOTON, Task, task
+from e2e.tasks import Task, task
+from e2e.tasks.electron_photon import TASK as ELECTRON_PHOTON
 
 MASS = task("mass_regression", 4)
 SMALL = {

@@ -16,8 +16,8 @@ from e2e.learning.calibration import temperature
 from e2e.learning.loop import Stopwatch
 from e2e.learning.train import train
 from e2e.models import saved
-from e2e.tasks import ELECTRON_PHOTON as TASK
 from e2e.tasks import task
+from e2e.tasks.electron_photon import TASK
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:

@@ -12,7 +12,8 @@ from e2e.data import views
 from e2e.data.store import Samples
 from e2e.errors import E2EError
 from e2e.models import graph
-from e2e.tasks import TAU, Channel, Crop, Task, task
+from e2e.tasks import Channel, Crop, Task, task
+from e2e.tasks.tau import TASK as TAU
 
 FLOATS = st.floats(-(2.0**100), 2.0**100, width=32)
 FEW = st.sampled_from(

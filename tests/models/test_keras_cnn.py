@@ -4,8 +4,8 @@ import torch
 
 from e2e import models
 from e2e.errors import E2EError
-from e2e.tasks import ELECTRON_PHOTON as TASK
-from e2e.tasks import TAU
+from e2e.tasks.electron_photon import TASK
+from e2e.tasks.tau import TASK as TAU
 
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed: requirements/keras.txt")
 pytest.importorskip("keras", reason="Keras is not installed: requirements/keras.txt")

@@ -5,8 +5,8 @@ import torch
 from e2e import models
 from e2e.errors import E2EError
 from e2e.models.preprocessing import CalorimeterFeatures, CellNormalisation, Road
-from e2e.tasks import ELECTRON_PHOTON as TASK
 from e2e.tasks import Channel, Crop, Task
+from e2e.tasks.electron_photon import TASK
 
 TINY = {"widths": [4, 8], "blocks": [1, 1]}
 

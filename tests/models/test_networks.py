@@ -16,7 +16,11 @@ from e2e import models
 from e2e.deploy.export import _convert, _trace
 from e2e.deploy.network import Deployed
 from e2e.errors import E2EError
-from e2e.tasks import ELECTRON_PHOTON, MASS_REGRESSION, QUARK_GLUON, TAU, Channel, Task, task
+from e2e.tasks import Channel, Task, task
+from e2e.tasks.electron_photon import TASK as ELECTRON_PHOTON
+from e2e.tasks.mass_regression import TASK as MASS_REGRESSION
+from e2e.tasks.quark_gluon import TASK as QUARK_GLUON
+from e2e.tasks.tau import TASK as TAU
 
 STAGES = {"stem": 4, "widths": [4, 8], "blocks": [1, 1], "hidden": 8}
 TOKENS = {"stem": 4, "width": 8, "depth": 2, "heads": 2, "hidden": 8}

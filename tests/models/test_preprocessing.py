@@ -7,7 +7,10 @@ import torch
 from e2e.errors import E2EError
 from e2e.geometry import CELL
 from e2e.models.preprocessing import Energies, JetFeatures, Moments, RoadMaps, TowerMaps, shares
-from e2e.tasks import ELECTRON_PHOTON, QUARK_GLUON, TAU, Crop, Task
+from e2e.tasks import Crop, Task
+from e2e.tasks.electron_photon import TASK as ELECTRON_PHOTON
+from e2e.tasks.quark_gluon import TASK as QUARK_GLUON
+from e2e.tasks.tau import TASK as TAU
 
 TRACK_PT, DZ, D0, ECAL, HCAL, *PIXELS = range(8)
 

@@ -8,7 +8,7 @@ import pytest
 from e2e import models
 from e2e.errors import E2EError
 from e2e.models import tensorflow
-from e2e.tasks import ELECTRON_PHOTON as TASK
+from e2e.tasks.electron_photon import TASK
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_nothing_imports_tensorflow_until_a_network_of_keras_is_built():
     program = (
         "import sys; from e2e import models, tasks; import e2e.learning.train, e2e.deploy.export;"
         " assert 'keras_cnn' in models.architectures();"
-        " models.build('resnet', tasks.ELECTRON_PHOTON);"
+        " models.build('resnet', tasks.task('electron_photon'));"
         " assert not {'tensorflow', 'keras', 'tf2onnx'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

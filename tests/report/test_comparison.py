@@ -13,7 +13,7 @@ from e2e.errors import E2EError
 from e2e.files import read_json, write_json
 from e2e.report import comparison, style
 from e2e.report.comparison import Files, compare
-from e2e.tasks import TAU
+from e2e.tasks.tau import TASK as TAU
 
 OBJECTS = {"train": 700, "validation": 100, "test": 200}
 SIMULATION = {"training_data": {"origin": "e2e simulation"}, "objects": OBJECTS}

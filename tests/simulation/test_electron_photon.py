@@ -11,7 +11,7 @@ from e2e.data.ntuple import check
 from e2e.errors import E2EError
 from e2e.simulation.electron_photon import MATCHING_RADIUS, match, simulate
 from e2e.simulation.reconstruction import CANDIDATES, find_candidates
-from e2e.tasks import ELECTRON_PHOTON as TASK
+from e2e.tasks.electron_photon import TASK
 
 from .conftest import EVENTS, SEEDS
 

@@ -27,7 +27,7 @@ def ntuple(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.filterwarnings("ignore:No TeX")
 def test_record_and_figures(ntuple: Path) -> None:
     found = jet_validation.validate("quark_gluon", [ntuple])
-    assert set(draw(tasks.QUARK_GLUON, found)) == FIGURES
+    assert set(draw(tasks.task("quark_gluon"), found)) == FIGURES
     record = found.record
     assert len(record["checks"]) == len(jet_validation.SINGLE_PARTICLES) + len(
         jet_validation.EXPECTATIONS["quark_gluon"]
@@ -48,14 +48,14 @@ def test_a_wrong_response_is_noticed() -> None:
 def test_separation_of_classes() -> None:
     numbers = dict.fromkeys(jet_validation.SINGLE_NUMBERS, np.array([1.0, 2.0, 3.0, 4.0, 9.0]))
     jets = pd.DataFrame({"target": [0.0, 0.0, 1.0, 1.0, np.nan], **numbers})
-    assert set(jet_validation.separation(tasks.QUARK_GLUON, jets).values()) == {1.0}
-    assert jet_validation.separation(tasks.QUARK_GLUON, jets[:2]) == {}
-    assert jet_validation.separation(tasks.MASS_REGRESSION, jets) == {}
+    assert set(jet_validation.separation(tasks.task("quark_gluon"), jets).values()) == {1.0}
+    assert jet_validation.separation(tasks.task("quark_gluon"), jets[:2]) == {}
+    assert jet_validation.separation(tasks.task("mass_regression"), jets) == {}
 
 
 def test_errors(tmp_path: Path) -> None:
     with pytest.raises(E2EError, match=r"no jets in task 'electron_photon'"):
         jet_validation.validate("electron_photon", [])
-    write_ntuple(tmp_path / "data.root", [], task=tasks.QUARK_GLUON)
+    write_ntuple(tmp_path / "data.root", [], task=tasks.task("quark_gluon"))
     with pytest.raises(E2EError, match=r"data.root: no branch gen_jetPt"):
         jet_validation.validate("quark_gluon", [tmp_path / "data.root"])

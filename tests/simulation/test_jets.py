@@ -102,7 +102,7 @@ def test_errors(tmp_path: Path, task: str, sample: str, jets: int, seed: int, me
 
 def test_no_jets(tmp_path: Path) -> None:
     simulate(tmp_path / "jets.root", "quark_gluon", "qcd", 0, 1, progress=False)
-    assert check(tmp_path / "jets.root", tasks.QUARK_GLUON).entries == 0
+    assert check(tmp_path / "jets.root", tasks.task("quark_gluon")).entries == 0
 
 
 def test_both_classes_of_taus_have_the_same_spectrum_by_construction(

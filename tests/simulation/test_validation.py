@@ -8,6 +8,7 @@ from e2e.data.ntuple_writer import write_ntuple
 from e2e.errors import E2EError
 from e2e.report.validation import draw
 from e2e.simulation import validation
+from e2e.tasks.electron_photon import TASK
 
 FIGURES = {"shapes", "material", "energy", "time"}
 
@@ -32,14 +33,14 @@ def test_record_and_figures(simulated: dict[str, Path]) -> None:
 
 
 def test_a_wrong_simulation_is_noticed(simulated: dict[str, Path]) -> None:
-    objects, _ = validation.read([simulated["photon"]])
+    objects, _ = validation.read(TASK, [simulated["photon"]])
     objects["sigma_ieta_ieta"] *= 1.2
     expectation = next(e for e in validation.EXPECTATIONS if e.name == "sigma_ieta_ieta, unconverted photons")
     assert validation.compare(expectation, objects)["inside"] is False
 
 
 def test_too_few_objects_are_no_answer(simulated: dict[str, Path]) -> None:
-    objects, _ = validation.read([simulated["photon"]])
+    objects, _ = validation.read(TASK, [simulated["photon"]])
     check = validation.compare(validation.EXPECTATIONS[1], objects[:9])
     assert check["value"] is None
     assert check["inside"] is None
@@ -51,6 +52,6 @@ def test_one_particle_only(simulated: dict[str, Path]) -> None:
 
 
 def test_not_a_simulation(tmp_path: Path) -> None:
-    write_ntuple(tmp_path / "data.root", [])
+    write_ntuple(tmp_path / "data.root", [], task=TASK)
     with pytest.raises(E2EError, match=r"data.root: no branch gen_rconv"):
         validation.validate([tmp_path / "data.root"])

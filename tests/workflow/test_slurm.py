@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from e2e.data.ntuple_writer import Event, write_ntuple
-from e2e.tasks import ELECTRON_PHOTON as TASK
+from e2e.tasks.electron_photon import TASK
 
 sys.path.insert(0, str(Path(__file__).parent))
 from one_node_slurm import missing, one_node_slurm
@@ -66,7 +66,7 @@ def directory(tmp_path):
         name: np.array([value], np.float32) for name, value in zip(names, (60, 100, *4 * [1]), strict=True)
     }
     channels = {channel.name: frame for channel in TASK.channels}
-    write_ntuple(tmp_path / "mine.root", (Event(1, 1, i, channels, objects) for i in range(1, 50)))
+    write_ntuple(tmp_path / "mine.root", (Event(1, 1, i, channels, objects) for i in range(1, 50)), task=TASK)
     return tmp_path
 
 

@@ -37,10 +37,11 @@ from e2e.files import temporary_folder
 from e2e.geometry import middle
 from e2e.learning import batches
 from e2e.simulation import electron_photon, jets
-from e2e.tasks import QUARK_GLUON, Channel, Task
+from e2e.tasks import Channel, Task
 from e2e.version import git_revision
 
 BATCH = 64  # jets
+JETS = "quark_gluon"  # the task whose jets are measured
 OCCUPANCIES = (0.01, 0.1)
 LOADER_OCCUPANCY = 0.05  # as electrons have; jets have less
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -405,7 +406,7 @@ def converting(source: Path, task: Task, folder: Path, sizes: Sizes) -> list[Com
 def network(name: str, settings: Mapping[str, Any]) -> tuple[Task, str, nn.Module]:
     """Task, architecture and network of a task's CNN, with the hyperparameters that its settings give it."""
     task = tasks.task(name, settings.get("channels"))
-    cnn = "resnet" if task is tasks.ELECTRON_PHOTON else "cnn"
+    cnn = "resnet" if task.objects == "photon" else "cnn"
     entries = settings.get("models", {}).values()
     hyperparameters = next((entry["network"] for entry in entries if entry["architecture"] == cnn), {})
     return task, cnn, models.build(cnn, task, **hyperparameters)
@@ -427,7 +428,7 @@ def feeding(
 ) -> list[Comparison]:
     """Comparisons of the loader with a training step: the first epoch, which reads, and a later one."""
     task, architecture, trained = network(name, settings)
-    small = task is tasks.ELECTRON_PHOTON
+    small = task.objects == "photon"
     batch, objects = (256, 8 * sizes.jets) if small else (BATCH, sizes.jets)
     batch = min(batch, objects)
     path, split_path = folder / f"{name}.parquet", folder / f"{name}.split.parquet"
@@ -474,11 +475,11 @@ def simulated(folder: Path, objects: int) -> Iterator[tuple[str, Task, Path]]:
     """Sample, task and ntuple of ``objects`` electrons and quark/gluon jets, and a tenth of each other."""
     path = folder / "electron.root"
     electron_photon.simulate(path, "electron", -(-objects // 2), 1, progress=False)
-    yield "simulated electron_photon, electron", tasks.ELECTRON_PHOTON, path
+    yield "simulated electron_photon, electron", tasks.task("electron_photon"), path
     for name, samples in jets.SAMPLES.items():
         for sample in samples:
             path = folder / f"{name}_{sample}.root"
-            number = objects if name == QUARK_GLUON.name else -(-objects // 10)
+            number = objects if name == JETS else -(-objects // 10)
             jets.simulate(path, name, sample, number, 1, progress=False)
             yield f"simulated {name}, {sample}", tasks.task(name), path
 
@@ -494,7 +495,7 @@ def benchmark(config: str | Path, files: Sequence[str | Path] = (), sizes: Sizes
         _say("jets in the layouts that are compared")
         layouts = {
             f"{share:.0%} occupancy": Layouts.write(
-                folder, f"synthetic_{share}", synthetic(QUARK_GLUON, sizes.jets, share), QUARK_GLUON
+                folder, f"synthetic_{share}", synthetic(tasks.task(JETS), sizes.jets, share), tasks.task(JETS)
             )
             for share in OCCUPANCIES
         }
@@ -508,24 +509,24 @@ def benchmark(config: str | Path, files: Sequence[str | Path] = (), sizes: Sizes
         for name, task, source in simulated(folder, sizes.objects):
             own = folder / source.stem
             own.mkdir()
-            if task in (tasks.ELECTRON_PHOTON, QUARK_GLUON):
+            if task.name in ("electron_photon", JETS):
                 comparisons += converting(source, task, own, sizes)
             else:
                 conversion(source, task, own)
             occupancies[name] = occupancy(own / "converted.parquet")
-            if task is QUARK_GLUON:
+            if task.name == JETS:
                 samples = store.read(own / "converted.parquet")
                 known = samples[np.isfinite(samples.target)]  # those that a stream has
                 layouts[name] = Layouts.write(folder, "simulated", known, task)
                 comparisons += reading(name, layouts[name], sizes)
         for path in map(Path, files):
-            convert(QUARK_GLUON, path, folder / "real.parquet", progress=False)
+            convert(tasks.task(JETS), path, folder / "real.parquet", progress=False)
             occupancies[path.name] = occupancy(folder / "real.parquet")
         devices = ["cpu"]
         if torch.accelerator.is_available():
             devices.append(torch.accelerator.current_accelerator().type)
         for device in devices:
-            for name in tasks.TASKS:
+            for name in tasks.supervised():
                 comparisons += feeding(name, settings.get(name, {}), folder, sizes, device)
         for repeat in range(sizes.repeats):
             _say(f"repeat {repeat + 1} of {sizes.repeats}")

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from e2e.data.layouts import DIRECTION, MARKER, TABLE, TREE
 from e2e.errors import E2EError
 from e2e.files import output_path, whole
-from e2e.tasks import ELECTRON_PHOTON, Task
+from e2e.tasks import Task
 
 Sparse = tuple[NDArray[np.uint32], NDArray[np.float32]]
 
@@ -110,8 +110,8 @@ class Event:
 def write_ntuple(
     path: str | Path,
     events: Iterable[Event],
+    task: Task,
     name: str | None = None,
-    task: Task = ELECTRON_PHOTON,
     tracks: str = DIRECTION,
 ) -> int:
     """Write ``events`` to the ROOT file ``path``, whole or not at all, and return how many there were.

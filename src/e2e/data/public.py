@@ -29,7 +29,8 @@ from e2e.data.image_files import ImageFile
 from e2e.data.store import Metadata, Samples
 from e2e.errors import E2EError
 from e2e.files import sha256
-from e2e.tasks import ECAL, HCAL, JETS, TRACK_PT, TRACKS, Task
+from e2e.tasks import ECAL, HCAL, TRACK_PT, TRACKS, Task
+from e2e.tasks.jets import JETS
 
 SIGNIFICANT = (
     3  # standard errors between two means that tell quarks from gluons, or a seed from its neighbours

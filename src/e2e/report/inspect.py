@@ -21,7 +21,7 @@ from e2e.errors import E2EError
 from e2e.files import Kind, beginning, local_path, output_path, sha256
 from e2e.geometry import middle
 from e2e.report import displays
-from e2e.tasks import TASKS, Channel, Task
+from e2e.tasks import Channel, Task, every, supervised
 
 EVENTS = 500  # an ntuple's ranges are those of its first events: whole frames take 2 ms each
 CHUNK = 100
@@ -99,8 +99,8 @@ def _store(path: Path, picture: Path, console: Console) -> None:
 
     table = _table("column", "type", "unit", "minimum", "median", "maximum")
     units = {quantity.name: quantity.unit for quantity in metadata.kinematics}
-    if not metadata.classes and metadata.task in TASKS:
-        units["target"] = TASKS[metadata.task].target.unit
+    if not metadata.classes and metadata.task in every():
+        units["target"] = every()[metadata.task].target.unit
     columns = {name: getattr(samples, name) for name in (*store.IDENTITY, "target")} | samples.kinematics
     for name, column in columns.items():
         numbers = () if name == "sample" else _range(column)
@@ -152,7 +152,7 @@ def _usable(path: Path, tree: uproot.TTree) -> tuple[list[tuple[Task, Ntuple]], 
     """Tasks that can use an ntuple, with the channels that are there, and why others cannot."""
     usable, reasons = [], {}
     contents = ntuple.contents_of(tree)
-    for task in TASKS.values():
+    for task in supervised().values():
         task = layouts.with_channels_there(contents, task)
         try:
             usable.append((task, ntuple.check(path, task)))
@@ -162,7 +162,7 @@ def _usable(path: Path, tree: uproot.TTree) -> tuple[list[tuple[Task, Ntuple]], 
 
 
 def _use(task: Task, layout: Layout) -> str:
-    there, channels = len(task.channels), len(TASKS[task.name].channels)
+    there, channels = len(task.channels), len(every()[task.name].channels)
     said = [f"{there} of {channels} channels"] if there < channels else []
     said += ["no truth"] if layout.truth is None else []
     return f"{task.name} ({', '.join(said)})" if said else task.name

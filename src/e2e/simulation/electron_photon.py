@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from e2e import tasks
 from e2e.data.ntuple_writer import Event, write_ntuple
 from e2e.errors import E2EError
 from e2e.simulation.compile import compiled
@@ -49,7 +50,7 @@ def simulate(path: str | Path, particle: str, events: int, seed: int, progress: 
     if events < 0 or not 0 <= seed < 2**32:
         raise E2EError(f"{path}: {events} events with seed {seed}; give events >= 0 and 0 <= seed < 2^32")
     with tqdm(total=events, desc=Path(path).name, unit="event", disable=not progress) as bar:
-        write_ntuple(path, _events(particle, events, seed, bar))
+        write_ntuple(path, _events(particle, events, seed, bar), task=tasks.task("electron_photon"))
 
 
 def _events(particle: str, events: int, seed: int, bar: tqdm) -> Iterator[Event]:

@@ -22,7 +22,7 @@ from e2e.geometry import FIRST_PHI
 from e2e.simulation.electron_photon import PDG_IDS
 from e2e.simulation.reconstruction import wrap
 from e2e.simulation.shower import CELL_ETA, CELL_PHI
-from e2e.tasks import ELECTRON_PHOTON
+from e2e.tasks import Task, task
 
 # Objects of the first events of each file: enough for every comparison, and reading frames takes time.
 EVENTS_PER_FILE = 500
@@ -153,7 +153,7 @@ def validate(ntuples: Sequence[str | Path]) -> Findings:
     value lies inside it within two uncertainties. Raises E2EError when the ntuples hold no matched objects
     of one of the particles.
     """
-    objects, hits = read(ntuples)
+    objects, hits = read(task("electron_photon"), ntuples)
     for particle in PDG_IDS:
         if not (objects.particle == particle).any():
             raise E2EError(
@@ -214,7 +214,7 @@ def _compare_total_energy(objects: pd.DataFrame) -> dict[str, object]:
     }
 
 
-def read(ntuples: Sequence[str | Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def read(task: Task, ntuples: Sequence[str | Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Matched objects of the first EVENTS_PER_FILE events of each ntuple, and the hits around their seeds.
 
     Objects have the columns particle, eta (generated), conversion (radius in cm, or 0), is_converted, brem,
@@ -231,14 +231,14 @@ def read(ntuples: Sequence[str | Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
             for start in range(0, min(tree.num_entries, EVENTS_PER_FILE), _CHUNK):
                 stop = min(start + _CHUNK, EVENTS_PER_FILE)
                 arrays = tree.arrays(library="np", entry_start=start, entry_stop=stop)
-                for found, kept in zip(_measure(arrays), (objects, hits), strict=True):
+                for found, kept in zip(_measure(task, arrays), (objects, hits), strict=True):
                     kept.append(found)
     return pd.concat(objects, ignore_index=True), pd.concat(hits, ignore_index=True)
 
 
-def _measure(arrays: dict[str, NDArray]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    rows, columns = ELECTRON_PHOTON.detector
-    crop = ELECTRON_PHOTON.crop
+def _measure(task: Task, arrays: dict[str, NDArray]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    rows, columns = task.detector
+    crop = task.crop
     per_event = [len(seeds) for seeds in arrays["SC_ieta"]]
     branch = {
         name: np.concatenate(values)
@@ -258,7 +258,7 @@ def _measure(arrays: dict[str, NDArray]) -> tuple[pd.DataFrame, pd.DataFrame]:
         crops = frames[event[:, None, None], np.where(inside, row, 0)[:, :, None], column[:, None, :]]
         return np.where(inside[:, :, None], crops, 0.0)
 
-    frames = np.stack([cut(channel.name) for channel in ELECTRON_PHOTON.channels], axis=1)
+    frames = np.stack([cut(channel.name) for channel in task.channels], axis=1)
     shape = shower_shapes(frames, crop)
     truth = branch["gen_pt"] * np.cosh(branch["gen_eta"])
     # The reconstructed position, in crystals from the middle of the seed.

@@ -18,7 +18,9 @@ from e2e.files import write_json
 from e2e.learning import regression
 from e2e.learning.classification import curves, measure, sigmoid
 from e2e.report import style
-from e2e.tasks import ELECTRON_PHOTON, MASS_REGRESSION, Task
+from e2e.tasks import Task
+from e2e.tasks.electron_photon import TASK as ELECTRON_PHOTON
+from e2e.tasks.mass_regression import TASK as MASS_REGRESSION
 
 OBJECTS = 300
 MODELS = {"good": 1.0, "bad": 5.0}  # spread of their answers about the truth

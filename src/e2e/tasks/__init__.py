@@ -1,0 +1,70 @@
+"""What each task looks at, one file a task: the contract between ntuple, store, networks and CMSSW packages.
+
+A task is a module with a ``TASK`` of the module's name; dropping a file in this package is all that a new one
+needs here. They are found by listing the package and imported by name, so that a step depends on the file of
+its own task alone (``e2e.imports``).
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from dataclasses import replace
+from functools import cache
+from importlib import import_module
+
+from e2e.errors import E2EError
+from e2e.geometry import Crop
+from e2e.tasks.definition import Channel, Quantity, Task
+from e2e.tasks.jets import ECAL, HCAL, PIXELS, PROMPT_DZ_CM, TRACK_D0, TRACK_DZ, TRACK_PT, TRACKS
+
+__all__ = [
+    "ECAL",
+    "HCAL",
+    "PIXELS",
+    "PROMPT_DZ_CM",
+    "TRACKS",
+    "TRACK_D0",
+    "TRACK_DZ",
+    "TRACK_PT",
+    "Channel",
+    "Crop",
+    "Quantity",
+    "Task",
+    "every",
+    "supervised",
+    "task",
+]
+
+
+@cache
+def every() -> dict[str, Task]:
+    """All tasks by name; raises E2EError for one that does not have the name of its file."""
+    found = {}
+    for module in pkgutil.iter_modules(__path__):
+        own = getattr(import_module(f"{__name__}.{module.name}"), "TASK", None)
+        if own is None:
+            continue  # what several tasks share
+        if own.name != module.name:
+            raise E2EError(f"tasks/{module.name}.py: its TASK is called {own.name!r}; call both the same")
+        found[own.name] = own
+    return found
+
+
+def supervised() -> dict[str, Task]:
+    """Those that the workflow trains for, by name."""
+    return {name: task for name, task in every().items() if task.supervised}
+
+
+def task(name: str, channels: int | None = None) -> Task:
+    """The task called ``name``, with its first ``channels`` channels (default: all).
+
+    Raises E2EError with the names, or numbers, to choose from otherwise.
+    """
+    if name not in every():
+        raise E2EError(f"unknown task {name!r}; choose one of: {', '.join(every())}")
+    found = every()[name]
+    if channels is None:
+        return found
+    if not 1 <= channels <= len(found.channels):
+        raise E2EError(f"task {name} has 1 to {len(found.channels)} channels, not {channels}")
+    return replace(found, channels=found.channels[:channels])

@@ -1,0 +1,71 @@
+"""What a task is: a kind of object, what is looked at of it, and what is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from e2e.geometry import Crop
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One number of an object, and its unit."""
+
+    name: str
+    unit: str
+
+
+@dataclass(frozen=True)
+class Channel(Quantity):
+    """One image layer: what it measures, and the unit of its values.
+
+    A channel of ``cell`` n has one value for n x n cells of the detector frame, over which it is
+    spread evenly. Which branch of an ntuple holds it is a matter of that ntuple (``e2e.data.layouts``).
+    """
+
+    cell: int = 1
+
+
+@dataclass(frozen=True)
+class Task:
+    """Static description of a task.
+
+    ``detector`` is the (rows, columns) of the whole-detector frame: rows run along ieta and end,
+    columns run along iphi and wrap around. ``objects`` is the kind of object that is looked at,
+    ``photon`` or ``jet``; its seed counts squares of ``seed_cell`` cells, of which the middle one is
+    meant. ``kinematics`` are its reconstructed quantities, and generated ones to compare with, null
+    where a source has none. ``classes[i]`` is the name of target ``i``; a regression has none, but
+    ``target``, the quantity it measures.
+    ``balance`` names the transverse momentum and the eta whose distributions the classes are given
+    in common, by weights, when a network is trained and measured. ``features`` says what boosted trees are
+    given to compare with. ``supervised`` is false of objects to learn from without targets: these are
+    converted, but neither simulated nor trained for.
+    """
+
+    name: str
+    channels: tuple[Channel, ...]
+    detector: tuple[int, int]
+    crop: Crop
+    objects: str
+    kinematics: tuple[Quantity, ...]
+    classes: tuple[str, ...] = ()
+    target: Quantity | None = None
+    seed_cell: int = 1
+    balance: tuple[str, ...] = ()
+    features: str = "jet shapes"
+    supervised: bool = True
+
+    @property
+    def reference(self) -> str:
+        """Name of what networks are compared with."""
+        return f"BDT on {self.features}"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of an object's frame."""
+        return (len(self.channels), self.crop.rows, self.crop.columns)
+
+    def frame_shape(self, channel: Channel) -> tuple[int, int]:
+        """(rows, columns) of a whole-detector frame of a channel."""
+        rows, columns = self.detector
+        return rows // channel.cell, columns // channel.cell

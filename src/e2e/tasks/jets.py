@@ -1,0 +1,32 @@
+"""What the tasks of jets have in common; each takes what it needs by ``dataclasses.replace``."""
+
+from __future__ import annotations
+
+from e2e.geometry import DETECTOR, TOWER, Crop
+from e2e.tasks.definition import Channel, Quantity, Task
+
+TRACK_PT = Channel("track_pT", "GeV")
+TRACK_DZ = Channel("track_dz", "cm")
+TRACK_D0 = Channel("track_d0", "cm")
+ECAL = Channel("ECAL_energy", "GeV")
+HCAL = Channel("HCAL_energy", "GeV", cell=TOWER)
+PIXELS = tuple(Channel(f"BPIX_layer{layer}", "hits") for layer in (1, 2, 3))
+TRACKS = (TRACK_PT, TRACK_DZ, TRACK_D0)
+# Tracks nearer to the primary vertex than this along the beam count as its own (isolation of taus, arXiv
+# 1809.02816).
+PROMPT_DZ_CM = 0.2
+
+JETS = Task(
+    name="",
+    channels=(TRACK_PT, TRACK_DZ, TRACK_D0, ECAL, HCAL, *PIXELS),
+    detector=DETECTOR,
+    crop=Crop(rows=125, columns=125, seed_row=62, seed_column=62),
+    objects="jet",
+    seed_cell=TOWER,
+    kinematics=(
+        Quantity("jetPt", "GeV"),
+        Quantity("jetEta", "1"),
+        Quantity("jetPhi", "rad"),
+        Quantity("jetM", "GeV"),
+    ),
+)
