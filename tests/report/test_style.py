@@ -32,3 +32,22 @@ def test_other_formats_are_refused(tmp_path: Path) -> None:
 def test_simulation_and_data_are_told_apart() -> None:
     assert "imulation" in style.events("e2e simulation")
     assert "imulation" not in style.events("detector data")
+
+
+def test_shares_are_of_all_values_and_have_uncertainties() -> None:
+    """4 of 10 weights lie in the first bin, 2 in the second, and 4 beyond."""
+    _, axes = style.figure()
+    style.shares(axes, [0.5, 0.5, 1.5, 7.0], [0, 1, 2], [1.0, 3.0, 2.0, 4.0], "some")
+    assert axes.get_legend_handles_labels()[1] == ["some (40.0 % beyond)"]
+    drawn = [bars.lines[2][0].get_segments() for bars in axes.containers if bars.has_yerr]
+    (segments,) = [found for found in drawn if len(found)]  # the legend's have none
+    middles = [float(segment[:, 1].mean()) for segment in segments]
+    lengths = [float(segment[:, 1].max() - segment[:, 1].min()) / 2 for segment in segments]
+    assert middles == pytest.approx([0.4, 0.2])
+    assert lengths == pytest.approx([10**0.5 / 10, 0.2])
+
+
+def test_shares_of_nothing_are_nothing() -> None:
+    _, axes = style.figure()
+    style.shares(axes, [], [0, 1, 2], label="none")
+    assert axes.get_legend_handles_labels()[1] == ["none"]

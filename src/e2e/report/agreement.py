@@ -24,8 +24,7 @@ def draw(found: Agreement) -> Figure:
         pairs = list(combinations(values.columns, 2))
         for width, (a, b) in zip((6, 3.5, 1.5), pairs, strict=True):  # equal histograms stay visible
             difference = np.maximum(output.difference(values[a], values[b]), _FLOOR)
-            counts, _ = np.histogram(difference, bins)
-            axes.stairs(counts, bins, linewidth=width, label=f"{a} - {b}")
+            axes.hist(difference, bins, histtype="step", linewidth=width, label=f"{a} - {b}")
         axes.axvline(tolerance, color="black", linestyle="--")
         axes.annotate(
             f"tolerance {tolerance:.0e}",

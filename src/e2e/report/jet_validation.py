@@ -60,8 +60,7 @@ def _jets(task: tasks.Task, jets: pd.DataFrame) -> Figure:
     for axis, (column, edges, text) in zip(axes.flat, _DISTRIBUTIONS[task.name], strict=True):
         for (name, chosen), colour in zip(_classes(task, jets, column), _COLOURS, strict=False):
             values = jets[column][chosen].replace([np.inf, -np.inf], np.nan).dropna()
-            counts, _ = np.histogram(values, edges)
-            axis.stairs(counts / max(len(values), 1), edges, color=colour, label=f"{name} ({len(values)})")
+            style.shares(axis, values, edges, label=f"{name} ({len(values)})", color=colour)
         axis.set_xlim(edges[0], edges[-1])
         axis.set_ylim(bottom=0)
         axis.set_xlabel(text)

@@ -62,7 +62,7 @@ def hits(samples: Samples, origin: str) -> Figure:
         counts = np.bincount(owner[samples.index // size == number], minlength=len(samples))
         edges = np.histogram_bin_edges(counts, 40, (0, max(np.quantile(counts, 0.995), 1)))
         for code, (name, chosen) in enumerate(by_class(samples.target, samples.classes)):
-            _step(axes, counts[chosen], edges, np.ones(chosen.sum()), color=f"C{code}", label=name)
+            style.shares(axes, counts[chosen], edges, color=f"C{code}", label=name)
         axes.set(
             xlabel=f"{QUANTITIES.get(channel.name, channel.name)}: hits an object", ylabel="Share of objects"
         )
@@ -86,10 +86,10 @@ def kinematics(objects: pd.DataFrame, weight: NDArray, task: Task, origin: str) 
         edges = np.linspace(*np.nanquantile(column, (0.0, 0.995)), 41)
         for code, (name, chosen) in enumerate(by_class(objects["target"].to_numpy(), task.classes)):
             colour = f"C{code}"
-            _step(axes, column[chosen], edges, weight[chosen], color=colour, label=name)
+            style.shares(axes, column[chosen], edges, weight[chosen], name, color=colour)
             if weighted:
-                ones, label = np.ones(chosen.sum()), f"{name}, unweighted"
-                _step(axes, column[chosen], edges, ones, color=colour, linestyle=":", label=label)
+                label = f"{name}, unweighted"
+                style.shares(axes, column[chosen], edges, label=label, color=colour, linestyle=":")
         name = f"true {task.target.name}" if quantity.name == "target" else quantity.name
         axes.set(
             xlabel=name + ("" if quantity.unit == "1" else f" [{quantity.unit}]"), ylabel="Share of objects"
@@ -103,12 +103,6 @@ def by_class(target: NDArray, classes: tuple[str, ...]) -> Iterator[tuple[str, N
         yield "all", np.ones(len(target), bool)
     for number, name in enumerate(classes):
         yield name, target == number
-
-
-def _step(axes: Axes, values: NDArray, edges: NDArray, weight: NDArray, **look: str) -> None:
-    """Outline of a histogram whose weights add up to 1."""
-    counts, _ = np.histogram(values, edges, weights=weight / max(weight.sum(), 1e-12))
-    axes.stairs(counts, edges, linewidth=2, **look)
 
 
 def _labelled(figure: Figure, panels: list[Axes], origin: str) -> Figure:

@@ -55,11 +55,8 @@ def scores(
     figure, panels = style.panels(len(predictions))
     for axes, (name, score) in zip(panels, predictions.items(), strict=True):
         for code, (label, chosen) in enumerate(by_class(target, classes)):
-            counts, edges = np.histogram(
-                score[chosen], np.linspace(0, 1, 41), weights=weight[chosen], density=True
-            )
-            axes.stairs(counts, edges, linewidth=2, label=label, color=f"C{code}")
-        axes.set(xlabel=f"Score, P({classes[1]})", ylabel="Density of objects", xlim=(0, 1))
+            style.shares(axes, score[chosen], np.linspace(0, 1, 41), weight[chosen], label, color=f"C{code}")
+        axes.set(xlabel=f"Score, P({classes[1]})", ylabel="Share of objects", xlim=(0, 1))
         style.label(axes, style.events(origin) if axes is panels[0] else "", name)
     panels[0].legend(fontsize="small")
     return figure

@@ -12,8 +12,13 @@ from pathlib import Path
 
 import matplotlib
 import mplhep
+import numpy as np
+from hist import Hist
+from hist.axis import Variable
+from hist.storage import Weight
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from e2e.errors import E2EError
 from e2e.files import whole, whole_folder
@@ -93,6 +98,34 @@ def label(axes: Axes, origin: str, right: str = "") -> None:
     size = 0.85 * matplotlib.rcParams["font.size"]
     axes.set_title(origin, loc="left", fontsize=size, fontstyle="italic")
     axes.set_title(right, loc="right", fontsize=size)
+
+
+def shares(
+    axes: Axes,
+    values: ArrayLike,
+    edges: ArrayLike,
+    weight: ArrayLike | None = None,
+    label: str = "",
+    **look: str,
+) -> None:
+    """Draw which share of ``values`` [N] lies between each two ``edges``, with statistical uncertainties.
+
+    Values are weighted by ``weight`` [N]. Those beyond the outer edges count in the whole, and ``label`` says
+    their share where it is more than 0.5 %.
+    """
+    filled = Hist(Variable(np.asarray(edges, float)), storage=Weight())
+    filled.fill(np.asarray(values, float), weight=None if weight is None else np.asarray(weight, float))
+    inside, everything = filled.sum().value, filled.sum(flow=True).value
+    if everything - inside > 0.005 * everything:
+        label += f" ({100 * (1 - inside / everything):.1f} % beyond)"
+    mplhep.histplot(
+        filled.values() / max(everything, 1e-12),
+        filled.axes[0].edges,
+        yerr=np.sqrt(filled.variances()) / max(everything, 1e-12),
+        ax=axes,
+        label=label,
+        **look,
+    )
 
 
 def save_all(figures: Mapping[str, Figure], folder: str | Path) -> None:

@@ -47,15 +47,7 @@ def _classes(axes: Axes, objects: pd.DataFrame, column: str, edges: np.ndarray, 
         kinds.append(("photon", "unconverted photons", unconverted, "--"))
     for particle, text, chosen, line in kinds:
         values = objects[column][chosen].dropna()
-        counts, _ = np.histogram(values, edges)
-        axes.stairs(
-            counts / max(len(values), 1),
-            edges,
-            color=style.COLOURS[particle],
-            linestyle=line,
-            label=text,
-            linewidth=1.8,
-        )
+        style.shares(axes, values, edges, label=text, color=style.COLOURS[particle], linestyle=line)
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylim(bottom=0)
     axes.set_ylabel("share of objects per bin")
