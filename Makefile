@@ -62,6 +62,7 @@ test-slow: .venv/installed  ## the tests that take minutes: sanitizers, ONNX Run
 lint: .venv/installed
 	@ruff check . && ruff format --check .
 	@lint-imports --no-logo --no-cache
+	@mypy
 	@snakefmt --check Snakefile rules
 	@snakemake --lint
 	@clang-format --dry-run --Werror $$(find cmssw tests/cmssw -name '*.cc' -o -name '*.h')

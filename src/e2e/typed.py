@@ -44,6 +44,11 @@ def build(kind: type[T], content: Any, where: str = "") -> T:
 
     Raises ValueError, which says where in the content what is not of its type.
     """
+    found: T = _build(kind, content, where)
+    return found
+
+
+def _build(kind: Any, content: Any, where: str) -> Any:
     if kind is Any:
         return content
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
@@ -51,15 +56,15 @@ def build(kind: type[T], content: Any, where: str = "") -> T:
         if content is None and type(None) in arguments:
             return None
         (kind,) = (argument for argument in arguments if argument is not type(None))
-        return build(kind, content, where)
+        return _build(kind, content, where)
     if dataclasses.is_dataclass(kind):
         return _build_dataclass(kind, _of_type(dict, content, where), where)
     if origin in (list, tuple):
-        entries = enumerate(_of_type(list, content, where))
-        return origin(build(arguments[0], entry, f"{where}[{number}]") for number, entry in entries)
+        numbered = enumerate(_of_type(list, content, where))
+        return origin(_build(arguments[0], entry, f"{where}[{number}]") for number, entry in numbered)
     if origin is dict:
         entries = _of_type(dict, content, where).items()
-        return {name: build(arguments[1], entry, _inside(where, name)) for name, entry in entries}
+        return {name: _build(arguments[1], entry, _inside(where, name)) for name, entry in entries}
     if kind is float and type(content) is int and abs(content) <= LARGEST:
         return float(content)
     found = _of_type(kind, content, where)
@@ -68,7 +73,7 @@ def build(kind: type[T], content: Any, where: str = "") -> T:
     return found
 
 
-def _build_dataclass(kind: type[T], content: dict[str, Any], where: str) -> T:
+def _build_dataclass(kind: Any, content: dict[str, Any], where: str) -> Any:
     hints = typing.get_type_hints(kind)
     fields = {field.name: field for field in dataclasses.fields(kind)}
     if unknown := [name for name in content if name not in fields]:
@@ -77,7 +82,7 @@ def _build_dataclass(kind: type[T], content: dict[str, Any], where: str) -> T:
         no_default = field.default is field.default_factory is dataclasses.MISSING
         if name not in content and no_default:
             raise ValueError(f"{_inside(where, name)} is missing")
-    return kind(**{name: build(hints[name], entry, _inside(where, name)) for name, entry in content.items()})
+    return kind(**{name: _build(hints[name], entry, _inside(where, name)) for name, entry in content.items()})
 
 
 def _of_type(kind: type[T], content: Any, where: str) -> T:

@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numba
 import numpy as np
@@ -161,12 +162,13 @@ class Samples:
                     f"{_describe(first)} and {_describe(part)}"
                 )
         counts = np.concatenate([np.diff(part.offsets) for part in parts])
+        joined: dict[str, Any] = {
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in (*IDENTITY, "target", "index", "value")
+        }
         return replace(
             first,
-            **{
-                name: np.concatenate([getattr(part, name) for part in parts])
-                for name in (*IDENTITY, "target", "index", "value")
-            },
+            **joined,
             kinematics={
                 name: np.concatenate([p.kinematics[name] for p in parts]) for name in first.kinematics
             },

@@ -14,9 +14,10 @@ import os
 import re
 import shutil
 import zlib
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import requests
 from tqdm import tqdm
@@ -216,7 +217,7 @@ class _Adler32:
         return f"{self._value:08x}"
 
 
-_ALGORITHMS = {
+_ALGORITHMS: dict[str, Callable[[], Any]] = {
     "sha256": hashlib.sha256,
     "sha1": partial(hashlib.sha1, usedforsecurity=False),
     "md5": partial(hashlib.md5, usedforsecurity=False),

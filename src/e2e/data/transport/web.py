@@ -178,8 +178,9 @@ def persistently(place: Place, action: Callable[[], T], position: Callable[[], i
         furthest = max(furthest, position())
 
     def pause(state: RetryCallState) -> float:
-        wait = state.outcome.exception().wait  # that the server asks for
-        return max(wait, min(FIRST_DELAY * 2 ** (failures - 1), LONGEST_DELAY))
+        error = state.outcome and state.outcome.exception()
+        asked_for = error.wait if isinstance(error, Interrupted) else 0.0
+        return max(asked_for, min(FIRST_DELAY * 2 ** (failures - 1), LONGEST_DELAY))
 
     attempts = Retrying(
         retry=retry_if_exception_type(Interrupted),
