@@ -73,7 +73,7 @@ def test_network_of_the_page_is_trained_exported_and_gives_the_same_in_onnx_runt
     )
     assert info["architecture"] == own_file.stem
     network, _ = saved.load(folder / "model.pt")
-    assert network.layers[1].out_features == settings["network"]["width"]
+    assert network.trunk.layers[1].out_features == settings["network"]["width"]
 
     test = batches.stream(toy.stores, toy.split, "test", of)
     logit = saved.predictions(network, test.chunks(64))
@@ -92,7 +92,7 @@ def test_network_of_the_page_is_trained_exported_and_gives_the_same_in_onnx_runt
 
 def test_entry_takes_the_numbers_of_the_file_only(own_file, config):
     entry = config["tasks"]["electron_photon"]["models"]["mlp"]
-    with pytest.raises(E2EError, match="has no hyperparameter 'depth'; it takes: width"):
+    with pytest.raises(E2EError, match="has no hyperparameter 'depth'; it takes: width, hidden"):
         models.build(entry["architecture"], tasks.task("electron_photon"), depth=2)
 
 

@@ -16,6 +16,7 @@ from e2e import models
 from e2e.deploy.export import _convert, _trace
 from e2e.deploy.network import Deployed
 from e2e.errors import E2EError
+from e2e.models.trunk import TokenTrunk
 from e2e.tasks import Channel, Task, task
 from e2e.tasks.electron_photon import TASK as ELECTRON_PHOTON
 from e2e.tasks.mass_regression import TASK as MASS_REGRESSION
@@ -27,6 +28,7 @@ TOKENS = {"stem": 4, "width": 8, "depth": 2, "heads": 2, "hidden": 8}
 GRAPHS = {"points": 40, "neighbours": 6, "width": 8, "hidden": 8}
 MASS_4 = task("mass_regression", 4)
 NETWORKS = {
+    "resnet-electron_photon": ("resnet", ELECTRON_PHOTON, {"widths": [4, 8], "blocks": [1, 1]}),
     "cnn-quark_gluon": ("cnn", QUARK_GLUON, STAGES),
     "cnn-mass_regression": ("cnn", MASS_REGRESSION, STAGES),
     "vit-electron_photon": ("vit", ELECTRON_PHOTON, TOKENS),
@@ -55,9 +57,7 @@ def trained(architecture: str, of: Task, hyperparameters: dict, frames: torch.Te
     return network.eval()
 
 
-@pytest.mark.parametrize(
-    "architecture", ["resnet", "keras_cnn", *sorted({name for name, *_ in NETWORKS.values()})]
-)
+@pytest.mark.parametrize("architecture", ["keras_cnn", *sorted({name for name, *_ in NETWORKS.values()})])
 def test_a_search_chooses_among_numbers_that_work(architecture):
     """The default comes first; any value goes with any of the others."""
     space = models.space(architecture)
@@ -87,6 +87,35 @@ def test_answer_for_an_object_does_not_depend_on_its_batch(architecture, of, hyp
     assert together.shape == (8,)
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
     assert together[3:].unique().numel() == 5
+
+
+@networks
+def test_a_network_is_a_trunk_and_a_head(architecture, of, hyperparameters, make_frames):
+    """What a pretraining takes, and what a training may begin with."""
+    frames = make_frames(of, 8)
+    network = trained(architecture, of, hyperparameters, frames)
+    trunk = network.trunk
+    with torch.no_grad():
+        features = trunk(frames)
+        assert features.shape == (8, trunk.features)
+        assert features[3:].unique(dim=0).shape[0] == 5
+        if isinstance(trunk, TokenTrunk):
+            tokens, mask = trunk.tokens(frames)
+            assert tokens.shape == (*mask.shape, trunk.width)
+            assert mask.dtype == torch.bool
+            assert mask.any(dim=1)[3:].all()
+            spoilt = torch.where(mask.unsqueeze(2), tokens, 7.0)  # what padding holds does not count
+            torch.testing.assert_close(trunk.pool(spoilt, mask), features, rtol=0, atol=0)
+    assert isinstance(trunk, TokenTrunk) == (architecture in ("vit", "hybrid", "particlenet", "gatv2"))
+
+
+def test_the_trunk_does_not_depend_on_what_is_asked():
+    """Weights of another task fit where channels are the same."""
+    shapes = [
+        {name: tensor.shape for name, tensor in models.build("cnn", of).trunk.state_dict().items()}
+        for of in (task("tau", 4), MASS_4)
+    ]
+    assert shapes[0] == shapes[1] != {}
 
 
 @networks

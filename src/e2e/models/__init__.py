@@ -1,8 +1,9 @@
 """Networks, one file a family: raw detector frames [N, C, H, W] -> logits [N], or masses [N] in GeV.
 
 A family is a module with a function ``build(task, **hyperparameters) -> torch.nn.Module``: dropping a file
-in this package is all that a new architecture needs. It may have ``SPACE``, choices {name: values} for
-a search of hyperparameters, of which the first is the default of ``build``.
+in this package is all that a new architecture needs. The file brings the trunk, from frames to features
+(``trunk``); ``network`` has the head, from features to the answer. It may have ``SPACE``, choices {name:
+values} for a search of hyperparameters, of which the first is the default of ``build``.
 """
 
 from __future__ import annotations

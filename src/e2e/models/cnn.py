@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import nn
+from torch import Tensor
 
 from e2e.models.layers import Stages
 from e2e.models.network import Network
 from e2e.models.preprocessing import TowerMaps
+from e2e.models.trunk import Trunk
 from e2e.tasks import Task
 
 SPACE = {
@@ -24,6 +25,20 @@ SPACE = {
     "hidden": [64, 32, 128],
     "dropout": [0.3, 0.0, 0.5],
 }
+
+
+class CNN(Trunk):
+    """Raw frames [N, C, H, W] -> features [N, ``features``], map by map and cell by cell. See ``build``."""
+
+    def __init__(self, task: Task, stem: int, widths: Sequence[int], blocks: Sequence[int]):
+        super().__init__()
+        self.maps = TowerMaps(task, stem)
+        size = self.maps.height, self.maps.width
+        self.stages = Stages(self.maps.channels, *size, widths, blocks, padding=1)
+        self.features = widths[-1] * self.stages.height * self.stages.width
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return self.stages(self.maps(frames)).flatten(1)
 
 
 def build(
@@ -42,7 +57,4 @@ def build(
     the part of their numbers that is missing in each step of the training. Raises E2EError if the two lists
     differ in length, the stages are too many, or the task has other channels.
     """
-    maps = TowerMaps(task, stem)
-    stages = Stages(maps.channels, maps.height, maps.width, widths, blocks, padding=1)
-    features = widths[-1] * stages.height * stages.width
-    return Network(task, nn.Sequential(maps, stages, nn.Flatten()), features, hidden, dropout)
+    return Network(task, CNN(task, stem, widths, blocks), hidden, dropout)

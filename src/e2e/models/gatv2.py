@@ -15,6 +15,7 @@ from e2e.models import graph
 from e2e.models.layers import perceptron
 from e2e.models.network import Network
 from e2e.models.preprocessing import Window
+from e2e.models.trunk import TokenTrunk
 from e2e.tasks import Task
 
 SPACE = {
@@ -44,8 +45,8 @@ class Block(nn.Module):
         return points + self.perceptron(self.before_perceptron(points))
 
 
-class GATv2(nn.Module):
-    """Raw frames [N, C, H, W] -> features [N, ``features``]. See ``build``."""
+class GATv2(TokenTrunk):
+    """Raw frames [N, C, H, W] -> features [N, ``features``] by tokens of hits. See ``build``."""
 
     def __init__(self, task: Task, points: int, neighbours: int, width: int, depth: int, heads: int):
         super().__init__()
@@ -57,9 +58,9 @@ class GATv2(nn.Module):
         self.embed = perceptron(self.points.features, width, width)
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
         self.normalise = nn.LayerNorm(width)
-        self.features = 2 * width
+        self.width, self.features = width, 2 * width
 
-    def forward(self, frames: Tensor) -> Tensor:
+    def tokens(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         features, cells, mask = self.points(self.window(frames))
         neighbours, there = self._edges(cells, mask)
         relative = (graph.gather(cells, neighbours) - cells.unsqueeze(2)) * (CELL / REACH)
@@ -67,7 +68,10 @@ class GATv2(nn.Module):
         points = self.embed(features)
         for block in self.blocks:
             points = block(points, neighbours, there, attributes)
-        return graph.pool(self.normalise(points), mask)
+        return self.normalise(points), mask
+
+    def pool(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        return graph.pool(tokens, mask)
 
     def _edges(self, cells: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Each point's neighbours int64 [N, P, 1 + neighbours], itself first, and their mask."""
@@ -93,5 +97,4 @@ def build(
     joined to; ``width`` the number of features of a point, divided among ``heads``; ``hidden`` that of the
     layer before the answer. Raises E2EError for numbers that do not fit, or other channels than a jet's.
     """
-    trunk = GATv2(task, points, neighbours, width, depth, heads)
-    return Network(task, trunk, trunk.features, hidden)
+    return Network(task, GATv2(task, points, neighbours, width, depth, heads), hidden)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from e2e.models.layers import Stages, Transformer
 from e2e.models.network import Network
 from e2e.models.preprocessing import RoadMaps, TowerMaps, is_energy_and_time
+from e2e.models.trunk import PlacedTokenTrunk
 from e2e.tasks import Task
 
 SPACE = {
@@ -24,8 +25,8 @@ SPACE = {
 }
 
 
-class Hybrid(nn.Module):
-    """Raw frames [N, C, H, W] -> features [N, ``features``]. See ``build``."""
+class Hybrid(PlacedTokenTrunk):
+    """Raw frames [N, C, H, W] -> features [N, ``features``] by tokens of cells. See ``build``."""
 
     def __init__(
         self,
@@ -44,9 +45,9 @@ class Hybrid(nn.Module):
         self.stages = Stages(self.maps.channels, *size, widths, blocks, padding=0 if road else 1)
         tokens = self.stages.height * self.stages.width
         self.transformer = Transformer(widths[-1], tokens, width, depth, heads)
-        self.features = self.transformer.features
+        self.width, self.features = width, tokens * width
 
-    def forward(self, frames: Tensor) -> Tensor:
+    def placed(self, frames: Tensor) -> Tensor:
         maps = self.stages(self.maps(frames))
         return self.transformer(maps.permute(0, 2, 3, 1).flatten(1, 2))
 
@@ -71,5 +72,4 @@ def build(
     of the training. Raises E2EError if the two lists differ in length, the stages are too many, or ``heads``
     do not divide ``width``.
     """
-    trunk = Hybrid(task, stem, widths, blocks, width, depth, heads)
-    return Network(task, trunk, trunk.features, hidden, dropout)
+    return Network(task, Hybrid(task, stem, widths, blocks, width, depth, heads), hidden, dropout)

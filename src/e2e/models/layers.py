@@ -106,10 +106,9 @@ class TransformerBlock(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Tokens [N, T, inputs], each with a place of its own -> [N, T * width], place by place.
+    """Tokens [N, T, inputs], each with a place of its own, which is learned -> [N, T, width].
 
-    ``depth`` blocks; places are learned, and never averaged over. Raises E2EError where ``heads`` do not
-    divide ``width``.
+    ``depth`` blocks. Raises E2EError where ``heads`` do not divide ``width``.
     """
 
     def __init__(self, inputs: int, tokens: int, width: int, depth: int, heads: int):
@@ -120,10 +119,9 @@ class Transformer(nn.Module):
         self.place = nn.Parameter(0.02 * torch.randn(tokens, width))
         self.blocks = nn.Sequential(*(TransformerBlock(width, heads) for _ in range(depth)))
         self.normalise = nn.LayerNorm(width)
-        self.features = tokens * width
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return self.normalise(self.blocks(self.embed(tokens) + self.place)).flatten(1)
+        return self.normalise(self.blocks(self.embed(tokens) + self.place))
 
 
 def head(features: int, hidden: int) -> nn.Sequential:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from e2e.errors import E2EError
 from e2e.models.layers import head
 from e2e.models.preprocessing import Moments, is_energy_and_time
+from e2e.models.trunk import Trunk
 from e2e.tasks import Task
 
 # Mean and standard deviation of log(mass / GeV) before the targets are known: 5 to 200 GeV.
@@ -37,18 +38,18 @@ class Mass(nn.Module):
 class Network(nn.Module):
     """Raw frames [N, C, H, W] -> logits [N] of ``classes[1]``, or of a regression masses [N] in GeV.
 
-    ``trunk`` turns frames into features [N, ``features``], of which in training each is missing with the
-    probability ``dropout`` (J. Mach. Learn. Res. 15, 2014, 1929). Of jets, ``Moments`` are set beside them,
-    after a hidden layer of their own. One hidden layer follows. Raises E2EError for a ``dropout`` outside
-    [0, 1).
+    Of the features of the ``trunk`` each is missing in training with the probability ``dropout`` (J. Mach.
+    Learn. Res. 15, 2014, 1929). Of jets, ``Moments`` are set beside them, after a hidden layer of their own.
+    One hidden layer follows. Raises E2EError for a ``dropout`` outside [0, 1).
     """
 
-    def __init__(self, task: Task, trunk: nn.Module, features: int, hidden: int, dropout: float = 0.0):
+    def __init__(self, task: Task, trunk: Trunk, hidden: int, dropout: float = 0.0):
         super().__init__()
         if not 0.0 <= dropout < 1.0:
             raise E2EError(f"dropout {dropout} is no probability below 1; choose one, 0 for none")
         self.trunk = trunk
         self.dropout = nn.Dropout(dropout)
+        features = trunk.features
         self.moments = None
         if not is_energy_and_time(task):
             moments = Moments(task)

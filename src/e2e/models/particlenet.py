@@ -16,6 +16,7 @@ from e2e.models import graph
 from e2e.models.layers import perceptron
 from e2e.models.network import Network
 from e2e.models.preprocessing import Window
+from e2e.models.trunk import TokenTrunk
 from e2e.tasks import Task
 
 SPACE = {
@@ -43,8 +44,8 @@ class Block(nn.Module):
         return points + self.perceptron(self.before_perceptron(points))
 
 
-class ParticleNet(nn.Module):
-    """Raw frames [N, C, H, W] -> features [N, ``features``]. See ``build``."""
+class ParticleNet(TokenTrunk):
+    """Raw frames [N, C, H, W] -> features [N, ``features``] by tokens of hits. See ``build``."""
 
     def __init__(
         self,
@@ -66,9 +67,9 @@ class ParticleNet(nn.Module):
         self.embed = perceptron(self.points.features, width, width)
         self.blocks = nn.ModuleList(Block(width, aggregation) for _ in range(depth))
         self.normalise = nn.LayerNorm(width)
-        self.features = 2 * width
+        self.width, self.features = width, 2 * width
 
-    def forward(self, frames: Tensor) -> Tensor:
+    def tokens(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         features, cells, mask = self.points(self.window(frames))
         points = self.embed(features)
         for number, block in enumerate(self.blocks):
@@ -77,7 +78,10 @@ class ParticleNet(nn.Module):
             else:
                 edges = graph.nearest_features(points, mask, self.neighbours)
             points = block(points, *edges)
-        return graph.pool(self.normalise(points), mask)
+        return self.normalise(points), mask
+
+    def pool(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        return graph.pool(tokens, mask)
 
 
 def build(
@@ -96,7 +100,6 @@ def build(
     ``aggregation`` over the neighbours is their mean or max. Raises E2EError for numbers that do not fit, or
     other channels than a jet's.
     """
-    trunk = ParticleNet(task, points, neighbours, width, depth, aggregation)
-    network = Network(task, trunk, trunk.features, hidden)
+    network = Network(task, ParticleNet(task, points, neighbours, width, depth, aggregation), hidden)
     network.dynamic_graph = depth > 1
     return network

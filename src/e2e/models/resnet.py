@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from e2e.models.layers import Stages, head
+from e2e.models.layers import Stages
+from e2e.models.network import Network
 from e2e.models.preprocessing import (
     CalorimeterFeatures,
     CellNormalisation,
     Road,
     require_energy_and_time,
 )
+from e2e.models.trunk import Trunk
 from e2e.tasks import Task
 
 SPACE = {
@@ -28,21 +30,20 @@ SPACE = {
 }
 
 
-class ResNet(nn.Module):
-    """Raw frames [N, 2, H, W] (GeV, ns) -> logits [N]. See ``build``."""
+class ResNet(Trunk):
+    """Raw frames [N, 2, H, W] (GeV, ns) -> features [N, ``features``]. See ``build``."""
 
-    def __init__(self, task: Task, widths: Sequence[int], blocks: Sequence[int], rows: int, hidden: int):
+    def __init__(self, task: Task, widths: Sequence[int], blocks: Sequence[int], rows: int):
         super().__init__()
-        self.features = CalorimeterFeatures()
+        self.maps = CalorimeterFeatures()
         self.road = Road(task.crop, rows)
         height, width = self.road.height, self.road.width
-        self.normalise = CellNormalisation(self.features.channels, height, width)
-        self.stages = Stages(self.features.channels, height, width, widths, blocks, padding=0)
-        self.head = head(widths[-1] * self.stages.height * self.stages.width, hidden)
+        self.normalise = CellNormalisation(self.maps.channels, height, width)
+        self.stages = Stages(self.maps.channels, height, width, widths, blocks, padding=0)
+        self.features = widths[-1] * self.stages.height * self.stages.width
 
     def forward(self, frames: Tensor) -> Tensor:
-        maps = self.stages(self.normalise(self.road(self.features(frames))))
-        return self.head(maps.flatten(1)).squeeze(1)
+        return self.stages(self.normalise(self.road(self.maps(frames)))).flatten(1)
 
 
 def build(
@@ -51,7 +52,7 @@ def build(
     blocks: Sequence[int] = (2, 2, 1),
     rows: int = 3,
     hidden: int = 64,
-) -> ResNet:
+) -> Network:
     """A residual network for an energy and a time channel.
 
     ``rows`` is how many rows (eta) on either side of the seed are looked at. ``widths[i]`` is the number
@@ -61,4 +62,4 @@ def build(
     too many for the crop.
     """
     require_energy_and_time(task)
-    return ResNet(task, widths, blocks, rows, hidden)
+    return Network(task, ResNet(task, widths, blocks, rows), hidden)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from e2e.errors import E2EError
 from e2e.models.layers import Transformer
 from e2e.models.network import Network
 from e2e.models.preprocessing import RoadMaps, TowerMaps, is_energy_and_time
+from e2e.models.trunk import PlacedTokenTrunk
 from e2e.tasks import Task
 
 SPACE = {
@@ -25,8 +26,8 @@ SPACE = {
 }
 
 
-class VisionTransformer(nn.Module):
-    """Raw frames [N, C, H, W] -> features [N, ``features``]. See ``build``."""
+class VisionTransformer(PlacedTokenTrunk):
+    """Raw frames [N, C, H, W] -> features [N, ``features``] by tokens of patches. See ``build``."""
 
     def __init__(
         self, task: Task, patch: Sequence[int] | None, stem: int, width: int, depth: int, heads: int
@@ -41,9 +42,9 @@ class VisionTransformer(nn.Module):
             )
         tokens = (height // rows) * (length // columns)
         self.transformer = Transformer(self.maps.channels * rows * columns, tokens, width, depth, heads)
-        self.features = self.transformer.features
+        self.width, self.features = width, tokens * width
 
-    def forward(self, frames: Tensor) -> Tensor:
+    def placed(self, frames: Tensor) -> Tensor:
         maps = self.maps(frames)
         rows, columns = self.patch
         patches = maps.unflatten(3, (-1, columns)).unflatten(2, (-1, rows))  # [N, C, R, rows, L, columns]
@@ -67,5 +68,4 @@ def build(
     ``hidden`` the width of the layer between the tokens and the answer. Raises E2EError for patches that do
     not tile the maps, or heads that do not divide the width.
     """
-    trunk = VisionTransformer(task, patch, stem, width, depth, heads)
-    return Network(task, trunk, trunk.features, hidden)
+    return Network(task, VisionTransformer(task, patch, stem, width, depth, heads), hidden)
