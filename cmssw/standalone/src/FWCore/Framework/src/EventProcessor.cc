@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <any>
-#include <atomic>
-#include <csignal>
 #include <exception>
 #include <iomanip>
 #include <mutex>
@@ -20,121 +18,16 @@
 #include "FWCore/Framework/interface/LuminosityBlock.h"
 #include "FWCore/Framework/interface/Run.h"
 #include "FWCore/Framework/interface/maker/Worker.h"
+#include "FWCore/MessageLogger/interface/MessageLogger.h"
 #include "FWCore/MessageLogger/interface/MessageService.h"
 #include "FWCore/ServiceRegistry/interface/ServiceMaker.h"
-#include "FWCore/Utilities/interface/ConvertException.h"
+#include "EventReader.h"
 #include "Schedule.h"
+#include "components.h"
 #include "rootSetup.h"
+#include "withContext.h"
 
 namespace edm {
-
-  namespace {
-    std::atomic<int> caughtSignal{0};  // lock-free, so a signal's handler may write it
-    void catchSignal(int number) { caughtSignal = number; }
-
-    std::string suffix(unsigned long n) {
-      unsigned long const tens = n / 10 % 10;
-      return tens == 1 ? "th" : n % 10 == 1 ? "st" : n % 10 == 2 ? "nd" : n % 10 == 3 ? "rd" : "th";
-    }
-
-    std::string describe(EventID const& id) {
-      return "Run " + std::to_string(id.run()) + ", Event " + std::to_string(id.event()) + ", LumiSection " +
-             std::to_string(id.luminosityBlock());
-    }
-
-    /// Calls `f`; an exception comes out with this context.
-    template <typename F>
-    auto withContext(std::string const& context, F&& f) -> decltype(f()) {
-      try {
-        return convertException::wrap(f);
-      } catch (cms::Exception& exception) {
-        exception.addContext(context);
-        throw;
-      }
-    }
-
-    /// Every module may have this parameter, which the framework itself reads in CMSSW.
-    void dropFrameworkParameters(ParameterSet& pset) { pset.erase("mightGet"); }
-
-    plugin::Plugin const& findPlugin(std::string const& category, ProcessDesc::Component const& component) {
-      return withContext("Loading the plugin of '" + component.label + "'",
-                         [&]() -> plugin::Plugin const& { return plugin::get(category, component.type); });
-    }
-
-    /// The plugin of a component, whose parameters are completed and checked by the plugin's description.
-    plugin::Plugin const& validate(std::string const& category, ProcessDesc::Component& component) {
-      plugin::Plugin const& plugin = findPlugin(category, component);
-      withContext("Validating configuration of " + component.baseType + ": class=" + component.type + " label='" +
-                      component.label + "'",
-                  [&] {
-                    if (plugin.baseType != component.baseType)
-                      throw edm::Exception(errors::Configuration)
-                          << "The base type in the python configuration is " << component.baseType
-                          << ", but the base type\nfor the module's C++ class is " << plugin.baseType
-                          << ". Please fix the configuration.\n";
-                    dropFrameworkParameters(component.pset);
-                    ConfigurationDescriptions descriptions(plugin.baseType, plugin.name);
-                    plugin.fillDescriptions(descriptions);
-                    descriptions.validate(component.pset, component.label);
-                  });
-      return plugin;
-    }
-
-    /// Checks process.options, and refuses what asks for something that this host does not do.
-    void validateOptions(ParameterSet& options) {
-      ParameterSetDescription description;
-      description.addUntracked<unsigned int>("numberOfThreads", 1);
-      description.addUntracked<unsigned int>("numberOfStreams", 0);
-      description.addUntracked<bool>("wantSummary", false);
-      // Without effect here: they tune what this host does not have.
-      for (char const* name :
-           {"numberOfConcurrentRuns", "numberOfConcurrentLuminosityBlocks", "sizeOfStackForThreadsInKB"})
-        description.addOptionalUntracked<unsigned int>(name);
-      for (char const* name : {"forceEventSetupCacheClearOnNewRun",
-                               "throwIfIllegalParameter",
-                               "printDependencies",
-                               "deleteNonConsumedUnscheduledModules",
-                               "dumpOptions"})
-        description.addOptionalUntracked<bool>(name);
-      for (char const* name : {"accelerators", "Rethrow", "canDeleteEarly"})
-        description.addOptionalUntracked<std::vector<std::string>>(name);
-      description.addOptionalUntracked<std::string>("fileMode");
-      description.addOptionalUntracked<ParameterSet>("eventSetup");
-      char const* const actions[] = {"SkipEvent", "TryToContinue", "FailPath", "IgnoreCompletely"};
-      for (char const* name : actions)
-        description.addOptionalUntracked<std::vector<std::string>>(name);
-      withContext("Validating the parameters of process.options", [&] { description.validate(options); });
-      for (char const* name : actions)
-        if (!options.getUntrackedParameter<std::vector<std::string>>(name, {}).empty())
-          throw edm::Exception(errors::UnimplementedFeature)
-              << "process.options." << name << ": this host ends the job with the first exception.\n";
-    }
-
-    messagelogger::Destination readDestination(ParameterSet const& pset, bool enabled) {
-      messagelogger::Destination destination;
-      destination.enabled = pset.getUntrackedParameter<bool>("enable", enabled);
-      std::string const threshold = pset.getUntrackedParameter<std::string>("threshold", "INFO");
-      if (threshold == "DEBUG")
-        destination.threshold = messagelogger::kDebug;
-      else if (threshold == "INFO")
-        destination.threshold = messagelogger::kInfo;
-      else if (threshold == "FWKINFO")
-        destination.threshold = messagelogger::kFwkInfo;
-      else if (threshold == "WARNING")
-        destination.threshold = messagelogger::kWarning;
-      else if (threshold == "ERROR")
-        destination.threshold = messagelogger::kError;
-      else
-        throw edm::Exception(errors::Configuration) << "MessageLogger: '" << threshold << "' is no threshold: "
-                                                    << "write DEBUG, INFO, FWKINFO, WARNING or ERROR\n";
-      for (std::string const& name : pset.getParameterNamesForType<ParameterSet>(false)) {
-        ParameterSet const& category = pset.getUntrackedParameterSet(name);
-        destination.categories[name] = {category.getUntrackedParameter<int>("limit", -1),
-                                        std::max(1, category.getUntrackedParameter<int>("reportEvery", 1))};
-      }
-      return destination;
-    }
-  }  // namespace
 
   class EventProcessor::Implementation {
   public:
@@ -173,7 +66,6 @@ namespace edm {
     void lockResources();
 
     void step(Stream& stream);
-    bool readEvent(Stream& stream);
     void processEvent(Stream& stream);
     bool callModule(Stream& stream, unsigned int module);
     void changeRunAndLumi(Stream& stream, std::optional<EventID> const& next);
@@ -185,30 +77,24 @@ namespace edm {
     ProcessDesc desc_;
     unsigned int threads_ = 1;
     EventSetup const setup_{};
-    std::unique_ptr<InputSource> source_;
+    std::optional<EventReader> reader_;
     std::vector<Module> modules_;
     Schedule schedule_;
     std::vector<std::unique_ptr<Stream>> streams_;
     std::map<std::string, std::mutex> resources_;
     std::vector<std::unique_ptr<std::mutex>> turns_;  // of serial modules
 
-    std::mutex sourceMutex_;
-    unsigned long eventsRead_ = 0;  // guarded by sourceMutex_
-
     std::mutex summaryMutex_;
     std::vector<unsigned long> passed_;  // events by path; guarded by summaryMutex_
     unsigned long passedAny_ = 0;        // guarded by summaryMutex_
 
     tbb::task_group tasks_;
-    std::atomic<bool> stop_{false};
     std::mutex failureMutex_;
     std::exception_ptr failure_;  // the first; guarded by failureMutex_
   };
 
   EventProcessor::Implementation::Implementation(ProcessDesc desc) : desc_(std::move(desc)) {
     setUpRoot();
-    for (int signal : {SIGINT, SIGTERM, SIGUSR2})
-      std::signal(signal, &catchSignal);
     validateOptions(desc_.options);
     threads_ = desc_.options.getUntrackedParameter<unsigned int>("numberOfThreads");
     if (threads_ == 0)
@@ -250,9 +136,10 @@ namespace edm {
     InputSourceDescription const description{ModuleDescription(desc_.source->type, "source", desc_.name, 0),
                                              desc_.maxEvents.getUntrackedParameter<int>("input", -1)};
     registry_.preSourceConstructionSignal_(description.moduleDescription_);
-    source_ = withContext("Constructing input source of type " + desc_.source->type, [&] {
-      return std::any_cast<maker::MakeSource>(plugin.maker)(desc_.source->pset, description);
-    });
+    reader_.emplace(
+        withContext("Constructing input source of type " + desc_.source->type,
+                    [&] { return std::any_cast<maker::MakeSource>(plugin.maker)(desc_.source->pset, description); }),
+        registry_);
   }
 
   void EventProcessor::Implementation::makeModules() {
@@ -290,7 +177,7 @@ namespace edm {
       }
       producer.setPutIndices(std::move(indices));
     };
-    add(*source_, "source", {});
+    add(reader_->source(), "source", {});
     for (unsigned int n = 0; n < modules_.size(); ++n) {
       std::size_t const before = products.size();
       for (auto const& stream : streams_) {
@@ -341,7 +228,7 @@ namespace edm {
   }
 
   void EventProcessor::Implementation::beginJob() {
-    withContext("Calling beginJob for the source", [&] { source_->doBeginJob(); });
+    withContext("Calling beginJob for the source", [&] { reader_->source().doBeginJob(); });
     for (Module& module : modules_) {
       registry_.preModuleBeginJobSignal_(module.description);
       withContext("Calling beginJob for module " + module.description.moduleName() + "/'" +
@@ -382,53 +269,22 @@ namespace edm {
     // Isolated: a module that waits for tasks of its own must not be given another stream's step meanwhile.
     tbb::this_task_arena::isolate([&] {
       try {
-        more = readEvent(stream);
+        more = reader_->next(stream.principal, stream.id);
         if (more)
           processEvent(stream);
       } catch (...) {
         fail();
       }
     });
-    if (more && !stop_)
+    if (more)
       tasks_.run([this, &stream] { step(stream); });
   }
 
   void EventProcessor::Implementation::fail() {
+    reader_->close();
     std::lock_guard const lock(failureMutex_);
-    stop_ = true;
     if (!failure_)
       failure_ = std::current_exception();
-  }
-
-  bool EventProcessor::Implementation::readEvent(Stream& stream) {
-    std::lock_guard const lock(sourceMutex_);
-    if (stop_)
-      return false;
-    try {
-      if (caughtSignal != 0)
-        throw edm::Exception(errors::CaughtSignal) << "The job was asked to end by signal " << caughtSignal << ".\n";
-      stream.principal.clear();
-      registry_.preSourceSignal_(stream.id);
-      messagelogger::Context const context("source:source", "PreProcessEvent");
-      if (!withContext("Calling InputSource::getNextItemType",
-                       [&] { return source_->nextEvent(stream.principal.auxiliary); })) {
-        stop_ = true;
-        return false;
-      }
-      withContext("Calling InputSource::readEvent_", [&] {
-        Event event(stream.principal, source_->moduleDescription(), nullptr, source_.get(), stream.id);
-        source_->readEvent(event);
-      });
-      registry_.postSourceSignal_(stream.id);
-    } catch (...) {
-      fail();  // with the source still locked, so that no other stream reads on
-      return false;
-    }
-    ++eventsRead_;
-    LogFwkVerbatim("FwkReport") << "Begin processing the " << eventsRead_ << suffix(eventsRead_) << " record. "
-                                << describe(stream.principal.auxiliary.id()) << " on stream " << stream.id << " at "
-                                << messagelogger::timeOfDay(true);
-    return true;
   }
 
   void EventProcessor::Implementation::processEvent(Stream& stream) {
@@ -511,7 +367,7 @@ namespace edm {
                       module.description.moduleLabel() + "'",
                   [&] { module.worker->endJob(); });
     }
-    source_->doEndJob();
+    reader_->source().doEndJob();
     registry_.postEndJobSignal_();
     if (desc_.options.getUntrackedParameter<bool>("wantSummary", false))
       report();
@@ -520,12 +376,12 @@ namespace edm {
   void EventProcessor::Implementation::report() const {
     LogFwkVerbatim out("FwkSummary");
     out << "\nTrigReport ---------- Event  Summary ------------\n"
-        << "TrigReport Events total = " << eventsRead_ << " passed = " << passedAny_
-        << " failed = " << eventsRead_ - passedAny_ << "\n\n"
+        << "TrigReport Events total = " << reader_->events() << " passed = " << passedAny_
+        << " failed = " << reader_->events() - passedAny_ << "\n\n"
         << "TrigReport ---------- Path   Summary ------------\nTrigReport     Passed     Failed Name";
     for (std::size_t path = 0; path < passed_.size(); ++path)
-      out << "\nTrigReport " << std::setw(10) << passed_[path] << " " << std::setw(10) << eventsRead_ - passed_[path]
-          << " " << schedule_.paths[path].name;
+      out << "\nTrigReport " << std::setw(10) << passed_[path] << " " << std::setw(10)
+          << reader_->events() - passed_[path] << " " << schedule_.paths[path].name;
   }
 
   EventProcessor::EventProcessor(ProcessDesc desc)
