@@ -5,6 +5,7 @@ import math
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -114,6 +115,11 @@ def save_model(path: Path, task: Task = ELECTRON_PHOTON, seed: int = 0) -> Path:
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N"]) for name in names],
         [numpy_helper.from_array(weights, "weights"), numpy_helper.from_array(np.array([-1]), "shape")],
     )
+    return save_graph(path, graph, task)
+
+
+def save_graph(path: Path, graph: onnx.GraphProto, task: Task) -> Path:
+    """A graph as a model of ``task``, with its contract beside it."""
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString())
@@ -384,6 +390,42 @@ def test_agreement_notices_towers_in_other_columns(jets, scores, tmp_path, chang
     else:
         with pytest.raises(E2EError, match=f"PyTorch and cmsRun differ in {outputs(task)[0].name}"):
             agreement(*files, samples=names)
+
+
+# Runs a command, and prints the most memory [bytes] it took.
+PEAK_OF = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True)
+print(1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+def test_memory_of_an_event_of_a_thousand_full_jets(area, tmp_path):
+    """A file of some kB may hold them; a network of 32 filters would make 2 GB of all of them at once."""
+    task = tasks.task("mass_regression")
+    full = {channel.name: np.full(task.frame_shape(channel), 0.5, np.float32) for channel in task.channels}
+    seeds = np.array([[20 + i % 17, i % 72] for i in range(1000)], np.float32)
+    objects = {name: seeds[:, axis] for axis, name in enumerate(SEED_BRANCHES["jet"])}
+    objects |= {quantity.name: np.full(1000, 50, np.float32) for quantity in task.kinematics}
+    write_ntuple(tmp_path / "full.root", [Event(1, 1, 1, full, objects)], task=task)
+    names = {"frames": ["N", *task.shape], "mass": ["N"]}
+    frames, mass = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in names.items()
+    )
+    nodes = [
+        helper.make_node("Conv", ["frames", "filters"], ["features"]),
+        helper.make_node("ReduceMean", ["features"], ["mass"], axes=[1, 2, 3], keepdims=0),
+    ]
+    filters = numpy_helper.from_array(np.full((32, 8, 3, 3), 0.01, np.float32), "filters")
+    graph = helper.make_graph(nodes, "filters", [frames], [mass], [filters])
+    save_graph(tmp_path / "model.onnx", graph, task)
+    arguments = ["inputFiles=file:full.root", "model=model.onnx", "outputFile=scores.root"]
+    command = [sys.executable, "-c", PEAK_OF, str(area / "bin/cmsRun"), str(CFG), *arguments]
+    peak = int(subprocess.run(command, cwd=tmp_path, check=True, stdout=subprocess.PIPE).stdout.split()[-1])
+    assert peak < 1400 * 2**20
+    found = read_tree(tmp_path / "scores.root")["mass"]
+    assert len(found) == 1000
+    np.testing.assert_allclose(found, (7 + 1 / 25) * 9 * 0.01 * 0.5, rtol=1e-3)  # a tower is 25 cells
 
 
 def test_samples_with_equal_events_agree(model, scores, tmp_path):

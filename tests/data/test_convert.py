@@ -4,13 +4,17 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
 import cloudpickle
 import h5py
+import ntuple_cases
 import numpy as np
 import pytest
+import rhtree
+from public_files import PEAK
 
 from e2e import cli
 from e2e.data import convert as module
@@ -20,6 +24,7 @@ from e2e.data.ntuple_writer import write_ntuple
 from e2e.errors import E2EError
 from e2e.files import sha256
 from e2e.tasks.electron_photon import TASK
+from e2e.tasks.quark_gluon import TASK as QUARK_GLUON
 
 
 def reference(event, row: int, column: int) -> np.ndarray:
@@ -118,6 +123,57 @@ def test_bytes_do_not_depend_on_the_chunks(simulated, tmp_path, monkeypatch, chu
     monkeypatch.setattr(module, "CHUNK", chunk)
     convert(TASK, simulated, tmp_path / "chunks.parquet", progress=False)
     assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "chunks.parquet").read_bytes()
+
+
+@pytest.mark.parametrize("task", [TASK, QUARK_GLUON])
+@pytest.mark.parametrize("most", [1, 30, 80])
+def test_bytes_do_not_depend_on_how_many_hits_are_cut_at_once(simulated, tmp_path, monkeypatch, task, most):
+    """Pieces of one object, of some, and of objects of two events; the channels have different hits."""
+    source = simulated if task is TASK else full_jets(tmp_path / "jets.root", 3, each=2)
+    convert(task, source, tmp_path / "whole.parquet", progress=False)
+    monkeypatch.setattr(module, "MOST_HITS", most if task is TASK else 1000 * most)
+    written, write = [], store.write
+
+    def watched(output, samples, metadata):
+        write(output, (written.append(len(piece.index)) or piece for piece in samples), metadata)
+
+    monkeypatch.setattr(store, "write", watched)
+    convert(task, source, tmp_path / "pieces.parquet", progress=False)
+    assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "pieces.parquet").read_bytes()
+    largest = max(np.diff(store.read(tmp_path / "whole.parquet").offsets))
+    assert len(written) > 1
+    assert max(written) < module.MOST_HITS + largest
+
+
+def full_jets(path: Path, events: int, each: int) -> Path:
+    """Events of ``each`` jets at random seeds, with energy in every cell of ECAL and HCAL."""
+    random = np.random.default_rng(1)
+    branches = ntuple_cases.identity(events)
+    seeds = [[(random.integers(13, 43), random.integers(72)) for _ in range(each)] for _ in range(events)]
+    branches |= ntuple_cases.seeds("jet", seeds)
+    for name, shape in ntuple_cases.JET_IMAGES.items():
+        full = np.ones(shape, np.float32) if "energy" in name else np.zeros(shape, np.float32)
+        branches[name] = [full.ravel() for _ in range(events)]
+    return rhtree.write(path, branches)
+
+
+MEASURED = f"""
+import sys
+from e2e.data import convert
+from e2e.tasks.quark_gluon import TASK as QUARK_GLUON
+convert.MOST_HITS = 2**20
+for source in sys.argv[1:]:
+    convert.convert(QUARK_GLUON, source, source + ".parquet", progress=False)
+    print({PEAK})
+"""
+
+
+def test_memory_does_not_grow_with_the_objects_of_an_event(tmp_path):
+    """A file of some kB may hold a thousand jets with a hit in every cell."""
+    files = [full_jets(tmp_path / f"{each}.root", 1, each) for each in (150, 1000)]
+    command = [sys.executable, "-c", MEASURED, *map(str, files)]
+    before, after = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert int(after) - int(before) < 850 * 2 * 125 * 125 * 8  # their hits once
 
 
 class Dying(module.CropCutter):

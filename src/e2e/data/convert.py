@@ -10,7 +10,7 @@ import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from itertools import pairwise
 from multiprocessing import resource_tracker
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from distributed import LocalCluster
 
 CHUNK = 2000  # events; for each chunk the file is opened anew, which takes as long as some 50 events
+MOST_HITS = 1 << 23  # of the objects of a chunk that are cut at once: 64 MiB; full crops hold far more
 EDGE = "detector_edge"
 
 
@@ -64,8 +65,8 @@ def convert(
     project from before HBHE_energy came in the columns of the ECAL.
 
     Chunks of ``CHUNK`` events are run by ``executor`` (default: one after the other, here), a few at a
-    time and written before the next, so that memory does not grow with the file. The bytes written do
-    not depend on the executor.
+    time and written before the next, so that memory does not grow with the file; one whose objects have
+    more than ``MOST_HITS`` hits comes in pieces. The bytes written do not depend on the executor.
 
     Raises E2EError, naming file and branch, for a file that is no whole ROOT file, an analyzer or mode that
     cannot be used, a missing branch, seeds outside the detector or without energy, objects that
@@ -188,6 +189,11 @@ def _run(
         WorkItem("", path, ntuple.TREE, start, stop, checked.uuid, {}, frozenset(branches))
         for start, stop in pairwise(_bounds(checked.entries))
     ]
+
+    def run(items: list[WorkItem]) -> list[tuple[int, Samples, int | None]]:
+        with redirect_stdout(StringIO()):  # where coffea draws bars, asked to or not
+            return sorted(runner.run(items, cutter, **options)["out"], key=itemgetter(0))
+
     bar = tqdm(
         total=checked.entries, desc=f"Converting {checked.path.name}", unit="event", disable=not progress
     )
@@ -195,9 +201,12 @@ def _run(
         at_once = _at_once(executor)
         for first in range(0, len(chunks), at_once):
             window = chunks[first : first + at_once]
-            with redirect_stdout(StringIO()):  # where coffea draws bars, asked to or not
-                found = runner.run(window, cutter, **options)["out"]
-            yield from (samples for _, samples in sorted(found, key=itemgetter(0)))
+            for chunk, (_, samples, rest) in zip(window, run(window), strict=True):
+                yield samples
+                while rest is not None:
+                    start = int(cutter.found.entry[rest])
+                    ((_, samples, rest),) = run([replace(chunk, entrystart=start, usermeta={"object": rest})])
+                    yield samples
             bar.update(sum(map(len, window)))
 
 
@@ -234,7 +243,11 @@ def _one_error(path: Path) -> Iterator[None]:
 
 
 class CropCutter(processor.ProcessorABC):
-    """coffea processor: events of an ntuple in, ``[(first entry, Samples)]`` out."""
+    """coffea processor: events of an ntuple in, ``[(first entry, Samples, rest)]`` out.
+
+    The objects are those from number ``object`` of the metadata on, if it is there; ``rest`` is the number of
+    the one to go on with, None after the last.
+    """
 
     def __init__(
         self, task: Task, checked: ntuple.Ntuple, found: Objects, sample: str, quarter_endcaps: bool = False
@@ -246,30 +259,46 @@ class CropCutter(processor.ProcessorABC):
         self.sample = sample
         self.quarter_endcaps = quarter_endcaps
 
-    def process(self, events: ak.Array) -> list[tuple[int, Samples]]:
+    def process(self, events: ak.Array) -> list[tuple[int, Samples, int | None]]:
         first = events.metadata["entrystart"]
         with ntuple.open_tree(events.metadata["filename"]) as tree:
-            return [(first, self._samples(events, tree, first))]
+            return [(first, *self._samples(events, tree, first, events.metadata.get("object", 0)))]
 
     def postprocess(self, accumulator: list) -> list:
         return accumulator
 
-    def _samples(self, events: ak.Array, tree: uproot.TTree, first: int) -> Samples:
+    def _samples(
+        self, events: ak.Array, tree: uproot.TTree, first: int, begin: int
+    ) -> tuple[Samples, int | None]:
         task, found = self.task, self.found
         with ntuple.reading(self.source):
             identity = {
                 name: self._identity(events, branch, first)
                 for name, branch in zip(("run", "lumi", "event"), ntuple.IDENTITY, strict=True)
             }
-        here = found.between(first, first + len(events))
-        rows, columns, entry = found.row[here], found.column[here], found.entry[here]
-        kept = _inside(task, rows)
-        crops_here = _Crops(entry, rows, columns, kept)
-        events_here = range(first, first + len(events))
-        cutters = [self._cut(tree, channel, crops_here, events_here) for channel in task.channels]
+        all_here = found.between(first, first + len(events))
+        begin = max(begin, all_here.start)
+        here = slice(begin, all_here.stop)
+        objects = _Crops(
+            range(first, first + len(events)),
+            found.entry[here],
+            found.row[here],
+            found.column[here],
+            _inside(task, found.row[here]),
+        )
+        cutters: list[crops.Cutter] = []
+        room = np.full(np.count_nonzero(objects.kept), MOST_HITS)
+        for channel in task.channels:
+            cutters.append(self._cut(tree, channel, objects, room))
+            objects = objects.first(cutters[-1].done)
+            for cutter in cutters:
+                cutter.keep(cutters[-1].done)
+            counts = cutters[-1].counts
+            room = room[: len(counts)] - (np.cumsum(counts) - counts)
         offsets, index, value = crops.interleave(cutters, task.crop)
-        owner = entry[kept] - first
-        return Samples(
+        here = slice(begin, begin + len(objects.entry))
+        kept, owner = objects.kept, objects.entry[objects.kept] - first
+        samples = Samples(
             sample=np.full(len(owner), self.sample),
             **{name: numbers[owner] for name, numbers in identity.items()},
             object=found.number[here][kept],
@@ -282,25 +311,27 @@ class CropCutter(processor.ProcessorABC):
             classes=task.classes,
             shape=task.shape,
         )
+        return samples, here.stop if here.stop < all_here.stop else None
 
-    def _cut(self, tree: uproot.TTree, channel: Channel, objects: _Crops, events: range) -> crops.Cutter:
-        """Cut the objects whose crop lies in the detector out of one channel of ``events``."""
+    def _cut(self, tree: uproot.TTree, channel: Channel, objects: _Crops, room: np.ndarray) -> crops.Cutter:
+        """Cut the objects whose crop lies in the detector out of one channel, as long as there is room."""
         task, image = self.task, self.layout.images[channel.name]
         kept = objects.kept
         top = first_cells(task, objects.row[kept], 0).astype(np.int64)
         left = first_cells(task, objects.column[kept], 1).astype(np.int64)
-        cutter = crops.Cutter(task, channel, objects.entry[kept], top, left, image.shift)
+        cutter = crops.Cutter(task, channel, objects.entry[kept], top, left, room, image.shift)
         hottest = image.branch == self.layout.hottest
         entries = objects.entry if hottest else cutter.entries  # every seed is looked at
         before = np.concatenate([[0], np.cumsum(kept)]) if hottest else np.arange(len(entries) + 1)
         for records, first, start, stop in baskets.records(
-            self.source, tree, image.branch, cutter.frame, entries, events
+            self.source, tree, image.branch, cutter.frame, entries, objects.events
         ):
             if hottest:
                 self._check_seeds(tree, records, first, objects, slice(start, stop))
             if self.quarter_endcaps and channel == ECAL:
                 records = crops.quarter_endcaps(records, task.detector)
-            cutter.cut(records, first, before[start], before[stop])
+            if not cutter.cut(records, first, before[stop]):
+                break
         index, value = cutter.hits()
         if not np.isfinite(value).all():
             bad = np.flatnonzero(~np.isfinite(value))[0]
@@ -350,12 +381,22 @@ class CropCutter(processor.ProcessorABC):
 
 @dataclass(frozen=True, eq=False)
 class _Crops:
-    """Entry, seed, and whether the crop lies in the detector, of N objects."""
+    """Entry, seed, and whether the crop lies in the detector, of N objects of ``events``."""
 
+    events: range
     entry: np.ndarray
     row: np.ndarray
     column: np.ndarray
     kept: np.ndarray
+
+    def first(self, count: int) -> _Crops:
+        """The objects before the one whose crop follows the first ``count``; all where none does."""
+        places = np.flatnonzero(self.kept)
+        if count == len(places):
+            return self
+        stop = places[count]
+        columns = (column[:stop] for column in (self.entry, self.row, self.column, self.kept))
+        return _Crops(range(self.events.start, int(self.entry[stop]) + 1), *columns)
 
 
 def first_cells(task: Task, seeds: np.ndarray, axis: int) -> np.ndarray:

@@ -62,7 +62,8 @@ class Cutter:
     """Collects the hits in one channel of N crops, cut one after the other as their frames come along.
 
     Crop k starts at cell (``top[k]``, ``left[k]``) of the frame of entry ``entries[k]``. Values lie ``shift``
-    columns of theirs to the left of the frame's.
+    columns of theirs to the left of the frame's. Where those before crop k have ``room[k]`` hits or more, it
+    and all after it are left; ``done`` counts those that were cut.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Cutter:
         entries: np.ndarray,
         top: np.ndarray,
         left: np.ndarray,
+        room: np.ndarray,
         shift: int = 0,
     ) -> None:
         self.channel = channel
@@ -80,15 +82,27 @@ class Cutter:
         self.entries = entries
         self.top = top
         self.left = (left - shift * channel.cell) % task.detector[1]
+        self.room = room
+        self.done = 0
         self.counts = np.zeros(len(top), np.int64)
         self._index = self._word = np.empty(0, np.uint32)
         self._used = 0
 
-    def cut(self, records: np.ndarray, first: int, start: int, stop: int) -> None:
-        """Cut the crops from ``start`` until ``stop`` out of the records from entry ``first`` on."""
-        crops = self.entries, first, self.top, self.left, self.crop, start, stop
+    def cut(self, records: np.ndarray, first: int, stop: int) -> bool:
+        """Cut the next until ``stop`` out of the records from entry ``first`` on; whether all had room."""
+        crops = self.entries, first, self.top, self.left, self.crop, self.done, stop, self.room
         hits = self.counts, self._index, self._word, self._used
-        self._index, self._word, self._used = _cut(records, self.frame, self.channel.cell, *crops, *hits)
+        self._index, self._word, self._used, self.done = _cut(
+            records, self.frame, self.channel.cell, *crops, *hits
+        )
+        return self.done == stop
+
+    def keep(self, crops: int) -> None:
+        """Keep the first ``crops`` alone."""
+        self.entries, self.counts, self.done = self.entries[:crops], self.counts[:crops], crops
+        used = int(self.counts.sum())
+        if used < self._used:
+            self._index, self._word, self._used = self._index[:used].copy(), self._word[:used].copy(), used
 
     def hits(self) -> tuple[np.ndarray, np.ndarray]:
         """``index`` and ``value`` of the ``counts`` [N] hits of one crop after the other.
@@ -126,13 +140,15 @@ def _place(index, value, counts, starts, first, all_index, all_value):
 
 
 @numba.njit(cache=True)
-def _cut(records, frame, cell, entries, first, top, left, crop, start, stop, counts, index, word, used):
+def _cut(records, frame, cell, entries, first, top, left, crop, start, stop, room, counts, index, word, used):
     """Cut crops and add their hits to ``index`` and ``word`` (a value as in the records) from ``used`` on."""
     rows, columns = crop
     scratch = np.empty(frame[1], np.int64)
     column = np.empty(frame[1], np.int64)  # of the crop, of the hits of a row
     hit = np.empty(frame[1], np.uint32)
     for k in range(start, stop):
+        if used >= room[k]:
+            return index, word, used, k
         if len(index) < used + rows * columns:
             more = np.empty(len(index) + rows * columns, np.uint32)
             index, word = np.concatenate((index, more)), np.concatenate((word, more))
@@ -160,7 +176,7 @@ def _cut(records, frame, cell, entries, first, top, left, crop, start, stop, cou
                         used += 1
             line = after
         counts[k] = used - before
-    return index, word, used
+    return index, word, used, stop
 
 
 @numba.njit(cache=True)

@@ -227,6 +227,29 @@ TEST_CASE("every object gets its own outputs, in NCHW order") {
   }
 }
 
+TEST_CASE("objects that are too many for one call keep their order and their names") {
+  testing::Folder const folder;
+  LinearModel model;
+  model.outputs = {"mass"};
+  model.weights.front() = 1.f;
+  model.save(folder / "model.onnx");
+  TaggerModel const tagger(folder / "model.onnx", "cpu");
+  constexpr std::size_t size = 2 * 32 * 32, count = 2 * 4096 + 1;
+  std::vector<std::uint32_t> object(count);
+  std::vector<float> data(count * size, 0.f);
+  for (std::size_t i = 0; i < count; ++i)
+    data[i * size] = static_cast<float>(object[i] = 3 * i);
+  auto const outputs = tagger.outputs(frames(object, data));
+  REQUIRE(outputs.object() == object);
+  REQUIRE(outputs.size() == count);
+  std::size_t wrong = 0;
+  for (std::size_t i = 0; i < count; ++i)
+    wrong += outputs.value(i, 0) != static_cast<float>(3 * i);
+  CHECK(wrong == 0);
+  data[4096 * size] = std::nanf("");
+  CHECK(contains(message([&] { tagger.outputs(frames(object, data)); }), "mass of object 12288 is nan; its hits"));
+}
+
 TEST_CASE("outputs are those that the contract names, in its order") {
   testing::Folder const folder;
   LinearModel model;

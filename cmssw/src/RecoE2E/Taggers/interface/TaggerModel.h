@@ -24,7 +24,8 @@ namespace e2e {
     ModelContract const& contract() const { return contract_; }
 
     /**
-     * What the contract promises for all objects, in their order, from one call of the session; none without objects.
+     * What the contract promises for all objects, in their order, in calls of the session as large as memory bears; none
+     * without objects.
      *
      * Throws std::runtime_error for frames that the contract does not allow, and, naming the object, for a value that
      * is not finite.

@@ -48,7 +48,7 @@ namespace {
   }
 }  // namespace
 
-/// Runs a model on all objects of an event in one call of its session, which the streams share.
+/// Runs a model on all objects of an event, which is one call of its session but for a great many; streams share it.
 class E2ETagger : public edm::stream::EDProducer<edm::GlobalCache<SharedTagger>> {
 public:
   E2ETagger(edm::ParameterSet const& config, SharedTagger const*);

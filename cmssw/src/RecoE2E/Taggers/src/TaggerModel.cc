@@ -13,6 +13,11 @@
 
 namespace e2e {
 
+  namespace {
+    // Of the frames of one call: 67 jets with all channels, or 4096 photons; a network makes many times as much of them.
+    constexpr std::size_t kMostValues = 1 << 23;
+  }  // namespace
+
   TaggerModel::TaggerModel(std::string const& path, std::string const& provider)
       : path_(path), contract_(ModelContract::read(path)), session_(openSession(path, provider)) {
     // The wrapper does not tell the shapes of a model: two empty frames show at once whether it takes a batch of them.
@@ -48,23 +53,29 @@ namespace e2e {
     contract_.check(frames);
     if (frames.size() == 0)
       return {contract_.outputs, {}, {}};
-    auto const output = run({frames.data()}, frames.size());
+    auto const size = frames.data().size() / frames.size();
+    auto const most = std::max<std::size_t>(1, kMostValues / size);
     std::vector<float> values;
-    values.reserve(frames.size() * output.size());
-    for (std::size_t i = 0; i < frames.size(); ++i)
-      for (std::size_t j = 0; j < output.size(); ++j) {
-        values.push_back(output[j][i]);
-        if (not std::isfinite(values.back())) {
-          auto const begin = frames.data().begin() + i * (frames.data().size() / frames.size());
-          auto const finite = std::all_of(
-              begin, begin + frames.data().size() / frames.size(), [](float value) { return std::isfinite(value); });
-          throw std::runtime_error(path_ + ": " + contract_.outputs[j] + " of object " +
-                                   std::to_string(frames.object()[i]) + " is " + std::to_string(values.back()) +
-                                   (finite ? "; its frame is finite, so the model is at fault: its weights are not "
-                                             "finite, or it overflows"
-                                           : "; its hits are not all finite: look at the source"));
+    values.reserve(frames.size() * contract_.outputs.size());
+    for (std::size_t first = 0; first < frames.size(); first += most) {
+      auto const objects = std::min(most, frames.size() - first);
+      auto const begin = frames.data().begin() + first * size;
+      auto const output = run({std::vector<float>(begin, begin + objects * size)}, objects);
+      for (std::size_t i = 0; i < objects; ++i)
+        for (std::size_t j = 0; j < output.size(); ++j) {
+          values.push_back(output[j][i]);
+          if (not std::isfinite(values.back())) {
+            auto const finite = std::all_of(
+                begin + i * size, begin + (i + 1) * size, [](float value) { return std::isfinite(value); });
+            throw std::runtime_error(path_ + ": " + contract_.outputs[j] + " of object " +
+                                     std::to_string(frames.object()[first + i]) + " is " +
+                                     std::to_string(values.back()) +
+                                     (finite ? "; its frame is finite, so the model is at fault: its weights are not "
+                                               "finite, or it overflows"
+                                             : "; its hits are not all finite: look at the source"));
+          }
         }
-      }
+    }
     return {contract_.outputs, frames.object(), std::move(values)};
   }
 
