@@ -287,6 +287,27 @@ def rows_of_280(branches: Branches) -> None:
     ]
 
 
+def halves(start: int, stop: int | None = None) -> Change:
+    """Towers in columns of their own in these events: what hadd makes of a genuine and an old file."""
+
+    def change(branches: Branches) -> None:
+        images = branches["HBHE_energy"]
+        for i in range(len(images))[start:stop]:
+            images[i] = np.roll(images[i].reshape(56, 72), -2, axis=1).ravel()
+
+    return change
+
+
+def turned(branches: Branches) -> None:
+    """Towers with eta and phi of the other sign."""
+    branches["HBHE_energy"] = [values[::-1] for values in branches["HBHE_energy"]]
+
+
+def without_towers(branches: Branches) -> None:
+    """No energy in the HCAL at all."""
+    branches["HBHE_energy"] = [0 * values for values in branches["HBHE_energy"]]
+
+
 FORKS = [
     Case("2019: quark_gluon", "quark_gluon", tree(jets() | JET_MODES["dijet"], old_names), JETS),
     Case(
@@ -309,6 +330,73 @@ FORKS = [
         refused="HBHE_energy lies 2 towers to the left of the jets (6 of 6 seeds have",
     ),
     Case("own columns, said so", "quark_gluon", tree(jets(first_column=2)), JETS, own_columns=True),
+    Case(
+        "own columns, wrongly said so",
+        "quark_gluon",
+        tree(jets()),
+        refused="HBHE_energy lies in the columns of the ECAL (6 of 6 seeds have",
+        own_columns=True,
+    ),
+    *(
+        Case(
+            f"HCAL {side}{', said to be in its own columns' * own}",
+            "quark_gluon",
+            tree(jets(first_column=move)),
+            refused=f"HBHE_energy lies {side} of the jets (6 of 6 seeds have",
+            own_columns=own,
+        )
+        for own in (False, True)
+        for move, side in {
+            3: "3 towers to the left",
+            1: "1 tower to the left",
+            -1: "1 tower to the right",
+            -3: "3 towers to the right",
+        }.items()
+    ),
+    Case(
+        "genuine events, then old ones",
+        "quark_gluon",
+        tree(jets(TOWERS * 100), halves(200)),
+        refused="HBHE_energy lies in two places: of 600 seeds 400 have their hottest column at the seed, 200 "
+        "2 towers to the left (most of these in entries 200 to 299)",
+    ),
+    Case(
+        "genuine events, then a few old ones",
+        "quark_gluon",
+        tree(jets(TOWERS * 100), halves(294)),
+        refused="HBHE_energy lies in two places: of 600 seeds 588 have their hottest column at the seed, 12 "
+        "2 towers to the left (most of these in entries 294 to 299)",
+    ),
+    Case(
+        "old events, then genuine ones",
+        "quark_gluon",
+        tree(jets(TOWERS * 100), halves(0, 200)),
+        refused="HBHE_energy lies in two places: of 600 seeds 200 have their hottest column at the seed, 400 "
+        "2 towers to the left (most of these in entries 0 to 199)",
+    ),
+    Case(
+        "old events among genuine ones, said to be old",
+        "quark_gluon",
+        tree(jets(TOWERS * 8), halves(12)),
+        refused="HBHE_energy lies in two places: of 48 seeds 24 have their hottest column 2 towers to the "
+        "left, 24 at the seed (most of these in entries 0 to 11)",
+        own_columns=True,
+    ),
+    Case(
+        "HCAL half around",
+        "quark_gluon",
+        tree(jets(TOWERS * 4, first_column=36)),
+        refused="HBHE_energy does not lie where the jets are: of 24 jets in events with any of its "
+        "energy, 0 have",
+    ),
+    Case(
+        "HCAL upside down",
+        "quark_gluon",
+        tree(jets(TOWERS * 4), turned),
+        refused="HBHE_energy does not lie where the jets are: of 24 jets in events with any of its "
+        "energy, 4 have",
+    ),
+    Case("HCAL empty around jets", "quark_gluon", tree(jets(TOWERS * 4), without_towers), kept(TOWERS * 4)),
     Case(
         "own columns, too few jets", "quark_gluon", tree(jets(TOWERS[:2], first_column=2)), kept(TOWERS[:2])
     ),

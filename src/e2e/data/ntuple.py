@@ -14,7 +14,7 @@ import awkward as ak
 import numpy as np
 import uproot
 
-from e2e.data import layouts, root_file
+from e2e.data import hcal_columns, layouts, root_file
 from e2e.data.layouts import IDENTITY, MARKER, OWN, TREE, Contents, Layout, Source
 from e2e.errors import E2EError
 from e2e.files import Kind
@@ -172,53 +172,14 @@ def _origin(contents: Contents, runs: np.ndarray) -> str:
 
 
 def _columns(path: str | Path, tree: uproot.TTree, layout: Layout, task: Task) -> dict[str, str]:
-    """Whether towers lie in the columns of the ECAL: seeds are the hottest column of their surroundings.
-
-    Raises E2EError where they lie in columns of their own, ``OWN["shift"]`` further to the left.
-    """
-    if layout.own_columns:
-        return {"HCAL": f"in columns of its own, {OWN['shift']} to the left of the ECAL's"}
+    """Whether towers lie in the columns where they are said to: see ``hcal_columns.check``."""
     channel = next(channel for channel in task.channels if channel.name == OWN["image"])
-    rows, columns = task.frame_shape(channel)
-    reach = OWN["window"] // 2
-    found: list[int] = []
-    names = {"image": layout.images[channel.name].branch, "row": layout.seeds[0], "column": layout.seeds[1]}
-    for start in range(0, tree.num_entries, 100):
-        chunk = {
-            name: tree[branch].array(entry_start=start, entry_stop=start + 100)
-            for name, branch in names.items()
-        }
-        for image, *seeds in zip(*(chunk[name] for name in names), strict=True):
-            if len(image) != rows * columns:
-                continue  # convert will say so
-            frame = ak.to_numpy(image).reshape(rows, columns)
-            for row, column in zip(*map(ak.to_numpy, seeds), strict=False):
-                if len(found) == OWN["most"]:
-                    break
-                if 0 <= row < rows and 0 <= column < columns:
-                    top = max(int(row) - reach, 0)
-                    around = (int(column) + np.arange(-reach, reach + 1)) % columns
-                    energy = frame[top : int(row) + reach + 1, around].sum(axis=0, dtype=np.float64)
-                    if energy.sum() > 0:
-                        found.append(int(energy.argmax()) - reach)
-        if len(found) == OWN["most"]:
-            break
-    if len(found) < OWN["jets"]:
-        return {
-            "HCAL": f"in the columns of the ECAL, not checked: fewer than {OWN['jets']} jets with "
-            "energy there"
-        }
-    here, left = found.count(0), found.count(-OWN["shift"])
-    if left > here and 2 * left >= len(found):
-        raise E2EError(
-            f"{path}: {names['image']} lies {OWN['shift']} towers to the left of the jets ({left} of "
-            f"{len(found)} seeds have "
-            "their hottest column there): an ntuple of this project from before it wrote towers in "
-            "the columns of the "
-            "ECAL, as MLAnalyzer does; say so (--hcal-columns own; hcalColumns=own of cmsRun), or "
-            "make it again"
-        )
-    return {"HCAL": f"in the columns of the ECAL: so {here} of {len(found)} seeds say"}
+    image = layout.images[channel.name].branch
+    found = hcal_columns.look(tree, image, layout.seeds, task.frame_shape(channel))
+    try:
+        return {"HCAL": hcal_columns.check(found, image, layout.own_columns)}
+    except E2EError as error:
+        raise E2EError(f"{path}: {error}") from None
 
 
 @contextmanager

@@ -44,9 +44,10 @@ namespace e2e {
       std::string image;  // the channel
       std::uint32_t shift = 0;
       std::string tracks;
-      std::uint32_t window = 0;
-      std::uint32_t jets = 0;
-      std::uint32_t most = 0;
+      std::uint32_t window = 0;   // towers around a seed, along each side, of which it is the hottest
+      std::uint32_t jets = 0;     // fewest that tell anything
+      std::uint32_t many = 0;     // fewest that tell that towers lie nowhere in particular
+      std::uint32_t stretch = 0;  // by how many seeds that say otherwise outnumber the others in a part of a file
     };
 
     /// Throws std::runtime_error, naming the file, where it cannot be read or is no such table.

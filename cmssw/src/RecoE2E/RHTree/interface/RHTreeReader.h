@@ -73,7 +73,7 @@ namespace e2e {
     Integer integer(std::string const& branch) const;
     /// purpose: what the branch does, for the message about one that is missing.
     Vectors vectors(std::string const& branch, std::string const& purpose = "") const;
-    /// Lets ROOT read ahead in these branches of a file that is not of this machine, entry after entry.
+    /// Lets ROOT read ahead in these branches, and no others, of a file that is not of this machine, entry after entry.
     void readAhead(std::vector<std::string> const& branches) const;
     /// Tells ROOT, which reads ahead, the entry that is read from now on.
     void goTo(std::int64_t entry) const;

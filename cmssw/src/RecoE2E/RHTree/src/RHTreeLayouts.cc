@@ -57,7 +57,8 @@ namespace e2e {
                      own.at("tracks").get<std::string>(),
                      own.at("window").get<std::uint32_t>(),
                      own.at("jets").get<std::uint32_t>(),
-                     own.at("most").get<std::uint32_t>()};
+                     own.at("many").get<std::uint32_t>(),
+                     own.at("stretch").get<std::uint32_t>()};
     } catch (std::exception const& error) {
       throw std::runtime_error(path + ": is no table of layouts: " + error.what());
     }

@@ -10,6 +10,7 @@
 
 #include "FWCore/Utilities/interface/Exception.h"
 #include "RecoE2E/FrameTools/interface/geometry.h"
+#include "RecoE2E/RHTree/interface/HcalColumns.h"
 #include "RecoE2E/RHTree/interface/pairObjects.h"
 
 namespace e2e {
@@ -79,9 +80,8 @@ namespace e2e {
     seedColumns_ = open(layout_.seedColumns);
     for (auto const& name : layout_.images)
       images_.push_back(open(name));
+    checkColumns(layouts.ownColumns());
     reader_.readAhead(read);
-    if (not request_.ownColumns)
-      checkColumns(layouts.ownColumns());
   }
 
   RHTreeNtuple::Identity RHTreeNtuple::identity(std::int64_t entry) {
@@ -179,8 +179,7 @@ namespace e2e {
     }
   }
 
-  /// Towers that lie in columns of their own give themselves away by jets, whose seeds are the hottest of the towers
-  /// around them.
+  /// Towers that lie elsewhere than they are said to give themselves away by the jets of the file.
   void RHTreeNtuple::checkColumns(RHTreeLayouts::OwnColumns const& own) {
     auto const& channels = request_.channels;
     auto const channel =
@@ -190,44 +189,23 @@ namespace e2e {
     auto& branch = images_[channel - channels.begin()];
     auto const rows = static_cast<int>(request_.rows / channel->cell);
     auto const columns = static_cast<int>(request_.columns / channel->cell);
-    int const reach = static_cast<int>(own.window) / 2;
-    std::uint32_t jets = 0, here = 0, left = 0;
-    std::vector<float> image;
-    for (std::int64_t entry = 0; entry < entries() and jets < own.most; ++entry) {
+    reader_.readAhead({branch.name(), seedRows_.name(), seedColumns_.name()});
+    HcalColumns found(own, rows, columns, request_.ownColumns);
+    std::vector<float> image, seedRows, seedColumns;
+    for (std::int64_t entry = 0; entry < entries(); ++entry) {
       reader_.goTo(entry);
       if (reader_.size(branch, entry) != std::size_t(rows) * columns)
         continue;  // said when the event is read
-      if (reader_.size(seedRows_, entry) > kMostObjects or reader_.size(seedColumns_, entry) > kMostObjects)
-        continue;
       reader_.read(branch, entry, image);
-      auto const seedRows = values(seedRows_, entry).values, seedColumns = values(seedColumns_, entry).values;
-      for (std::size_t i = 0; i < std::min(seedRows.size(), seedColumns.size()) and jets < own.most; ++i) {
-        if (not(seedRows[i] >= 0 and seedRows[i] < rows and seedColumns[i] >= 0 and seedColumns[i] < columns))
-          continue;
-        int const row = static_cast<int>(seedRows[i]), column = static_cast<int>(seedColumns[i]);
-        std::vector<double> energy(2 * reach + 1, 0.);
-        double sum = 0;
-        for (int away = -reach; away <= reach; ++away) {
-          auto& total = energy[away + reach];
-          for (int r = std::max(row - reach, 0); r <= std::min(row + reach, rows - 1); ++r)
-            total += image[r * columns + (column + away + columns) % columns];
-          sum += total;
-        }
-        if (not(sum > 0))
-          continue;
-        ++jets;
-        int const hottest = static_cast<int>(std::max_element(energy.begin(), energy.end()) - energy.begin()) - reach;
-        here += hottest == 0;
-        left += hottest == -static_cast<int>(own.shift);
-      }
+      reader_.read(seedRows_, entry, seedRows);
+      reader_.read(seedColumns_, entry, seedColumns);
+      found.add(entry, image, seedRows, seedColumns);
     }
-    if (jets >= own.jets and left > here and 2 * left >= jets)
-      throw invalid(reader_.file(),
-                    branch.name() + " lies " + std::to_string(own.shift) + " towers to the left of the jets (" +
-                        std::to_string(left) + " of " + std::to_string(jets) +
-                        " seeds have their hottest column there): an ntuple of this project from before it wrote "
-                        "towers in the columns of the ECAL, as MLAnalyzer does; say so (--hcal-columns own; "
-                        "hcalColumns=own of cmsRun), or make it again");
+    try {
+      found.check(branch.name());
+    } catch (std::runtime_error const& error) {
+      throw invalid(reader_.file(), error.what());
+    }
   }
 
 }  // namespace e2e

@@ -21,6 +21,7 @@
 #include "TLeaf.h"
 #include "TNamed.h"
 #include "TTree.h"
+#include "TTreeCache.h"
 
 #include "FWCore/Utilities/interface/EDMException.h"
 #include "FWCore/Utilities/interface/ExceptionPropagate.h"
@@ -418,8 +419,10 @@ namespace e2e {
 
   void RHTreeReader::readAhead(std::vector<std::string> const& branches) const {
     fromRoot([&] {
-      if (local_ or tree_->GetReadCache(file_.get(), true) == nullptr)
+      auto* cache = local_ ? nullptr : tree_->GetReadCache(file_.get(), true);
+      if (cache == nullptr)
         return;
+      cache->StartLearningPhase();  // anew: of other branches than before
       for (auto const& name : branches)
         tree_->AddBranchToCache(branch(name));
       tree_->StopCacheLearningPhase();
