@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import uproot
 
 from e2e import tasks
-from e2e.data import layouts, store
+from e2e.data import hcal_columns, layouts, store
 from e2e.data.convert import convert
 from e2e.errors import E2EError
 from e2e.tasks import ECAL, HCAL
@@ -19,6 +20,7 @@ from e2e.tasks.tau import TASK as TAU
 
 sys.path.insert(0, str(Path(__file__).parent))  # pytest does not, in its import mode
 import rhtree
+from ntuple_cases import FORKS
 
 NAMES = {way["branch"]: name for name, ways in layouts.TABLE["images"].items() for way in ways}
 FILES = ("jet_dijet", "jet_dijet_gg_qq", "jet_boostedTop", "jet_dijet_tau_massregression", "photon_mbandrews")
@@ -199,6 +201,55 @@ def test_old_ntuples_are_told_from_genuine_ones(tmp_path):
     path = rhtree.write(tmp_path / "few.root", few)
     metadata = convert(QUARK_GLUON, path, tmp_path / "few.parquet", progress=False)
     assert "not checked: fewer than 5 jets" in metadata.notes["HCAL"]
+
+
+@pytest.mark.parametrize("case", FORKS, ids=lambda case: case.name)
+def test_files_of_forks_and_files_that_are_none(tmp_path, case):
+    """Taken with these objects, or refused with this sentence; cmsRun: tests/cmssw/test_same_files.py."""
+    path, output = tmp_path / "x.root", tmp_path / "x.parquet"
+    case.make(path)
+    task = tasks.task(case.task, case.channels)
+    if case.refused:
+        with pytest.raises(E2EError) as error:
+            convert(task, path, output, progress=False, own_columns=case.own_columns)
+        assert str(error.value).startswith(f"{path}: {case.refused}")
+        assert not output.exists()
+    else:
+        convert(task, path, output, progress=False, own_columns=case.own_columns)
+        samples = store.read(output)
+        assert tuple(zip(samples.event, samples.object, strict=True)) == case.objects
+
+
+TURNS = {
+    **{f"{k:+d}": lambda image, k=k: np.roll(image, k, axis=1) for k in (-3, -2, -1, 1, 2, 3, 10, 36)},
+    "eta": lambda image: image[::-1],
+    "phi": lambda image: image[:, ::-1],
+    "both": lambda image: image[::-1, ::-1],
+}
+
+
+@pytest.mark.parametrize("name", ["cms2012-double-electron", "cms2012-bjet"])
+def test_real_towers_that_are_moved_or_turned_are_noticed(shared, tmp_path, name):
+    """Of 25 events, too: all of them, and the last 9 of them beside genuine ones, of 2 columns."""
+    with uproot.open(shared / f"data/{name}-rhtree.root") as file:
+        tree = file["fevt/RHTree"].arrays(library="np")
+    branches = {branch: list(tree[branch]) for branch in ("jetSeed_ieta", "jetSeed_iphi", "HBHE_energy")}
+    shape = (56, 72)
+
+    def found(images) -> str:
+        path = tmp_path / "x.root"
+        rhtree.write(path, branches | {"HBHE_energy": [image.ravel() for image in images]})
+        with uproot.open(path) as file:
+            looked = hcal_columns.look(file["fevt/RHTree"], "HBHE_energy", tuple(branches)[:2], shape)
+        return hcal_columns.check(looked, "HBHE_energy", own=False)
+
+    frames = [image.reshape(shape) for image in branches["HBHE_energy"]]
+    assert "so" in found(frames)
+    for turn in TURNS.values():
+        with pytest.raises(E2EError, match=r"HBHE_energy (lies|does not lie)"):
+            found([turn(frame) for frame in frames])
+    with pytest.raises(E2EError, match="HBHE_energy lies in two places"):
+        found([TURNS["-2"](frame) if i >= 16 else frame for i, frame in enumerate(frames)])
 
 
 def test_a_sample_that_is_a_class(tmp_path):

@@ -96,7 +96,8 @@ def prepare(
         chosen = np.arange(of_run) % len(found)
         rows = [np.arange(size) % len(event.values) for event in found]
         path = folder / f"batch_{size}.root"
-        write_ntuple(path, (found[i].with_objects(n + 1, rows[i]) for n, i in enumerate(chosen)), task=task)
+        events = (found[i].with_objects(n + 1, rows[i]) for n, i in enumerate(chosen))
+        write_ntuple(path, events, task=task, repeats=True)
         np.save(path.with_suffix(".npy"), np.stack([images[first[i] + rows[i]] for i in chosen[:of_call]]))
         values = np.stack([found[i].values[rows[i]] for i in chosen])
         batches.append(Batch(size, of_call, of_run, path, path.with_suffix(".npy"), output, values))

@@ -84,8 +84,9 @@ class Layout:
 
     ``images`` maps names of channels, ``kinematics`` names of quantities to the ways of finding them, in
     order. ``seeds`` are the branches of rows and columns; the crystal there holds energy in the branch
-    ``hottest``. ``tracks`` says where tracks lie, None without channels of tracks. ``own_columns``: the
-    towers are in columns of their own, as this project wrote them once. ``origin``: see ``store.Metadata``.
+    ``hottest``. ``once``: objects at one seed are one, listed twice. ``tracks`` says where tracks lie, None
+    without channels of tracks. ``own_columns``: the towers are in columns of their own, as this project wrote
+    them once. ``origin``: see ``store.Metadata``.
     """
 
     analyzer: str
@@ -97,6 +98,7 @@ class Layout:
     kinematics: dict[str, tuple[Source, ...]]
     truth: Truth | None
     order: Order | None
+    once: bool
     tracks: str | None
     own_columns: bool
 
@@ -156,6 +158,7 @@ def recognise(contents: Contents, task: Task, own_columns: bool = False) -> Layo
         {name: tuple(_sources(contents, sources, suffix)) for name, sources in objects["kinematics"].items()},
         _truth(contents, mode.get("truth", {}).get(task.name), suffix),
         _order(mode.get("order"), suffix),
+        objects.get("once", False) and not (contents.marker or {}).get("repeats", False),
         _convention(contents, tracks, own_columns),
         own_columns,
     )

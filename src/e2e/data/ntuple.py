@@ -86,7 +86,7 @@ def check(path: str | Path, task: Task, own_columns: bool = False) -> Ntuple:
         rows = ak.to_numpy(ak.flatten(tree[layout.seeds[0]].array()))
         runs = tree[IDENTITY[0]].array(library="np")
         notes = {"ntuple": str(layout), **notes}
-        if OWN["image"] in layout.images:
+        if OWN["image"] in layout.images and layout.once:  # repeated seeds would outvote the others
             notes |= _columns(path, tree, layout, task)
         return Ntuple(
             Path(path),

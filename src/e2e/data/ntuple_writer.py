@@ -113,14 +113,15 @@ def write_ntuple(
     task: Task,
     name: str | None = None,
     tracks: str = DIRECTION,
+    repeats: bool = False,
 ) -> int:
     """Write ``events`` to the ROOT file ``path``, whole or not at all, and return how many there were.
 
     The same events give the same bytes wherever the file lies: ROOT's reproducible mode fixes dates and
     UUIDs and records ``name`` (default: the file's own name) in place of the path. The object branches are
     those of the first event; a task's seeds must be among them. A file without events has the branches of the
-    task's seeds and kinematics and no entries. A marker tells that this project wrote the file, and where
-    ``tracks`` lie in it (``e2e.data.layouts``).
+    task's seeds and kinematics and no entries. A marker tells that this project wrote the file, where
+    ``tracks`` lie in it (``e2e.data.layouts``), and whether it ``repeats`` objects on purpose.
 
     Raises E2EError, naming file, event and branch, for a missing or unexpected branch, a wrong shape, an
     index outside the detector, or a value that is not finite.
@@ -138,7 +139,7 @@ def write_ntuple(
 
     frames = list(shapes)
     images = [TABLE["images"][name][0]["branch"] for name in frames]
-    about = json.dumps({"tracks": tracks})
+    about = json.dumps({"tracks": tracks} | ({"repeats": True} if repeats else {}))
     cells = [rows * columns for rows, columns in shapes.values()]
     count = 0
     with whole(path) as scratch, _for_root(scratch) as named, _silent(root):

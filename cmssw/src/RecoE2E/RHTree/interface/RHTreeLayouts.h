@@ -31,6 +31,7 @@ namespace e2e {
     std::optional<Order> order;       // where objects come in another order than their seeds, or twice
     std::string hottest;              // branch of an image that holds energy at every seed; empty for none
     std::string tracks;               // see FrameOrigin
+    bool once = false;                // whether objects at one seed are one, listed twice
   };
 
   /**

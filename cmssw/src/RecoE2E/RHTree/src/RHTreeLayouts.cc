@@ -88,6 +88,7 @@ namespace e2e {
     layout.seedRows = seeds.at(0);
     layout.seedColumns = seeds.at(1);
     layout.hottest = objects.value("hottest", "");
+    layout.once = objects.value("once", false) and not(marker and marker->value("repeats", false));
     std::set<std::string> tracks;
     for (auto const& channel : channels) {
       json const ways = table_->content.at("images").value(channel, json::array({{{"branch", channel}}}));
