@@ -80,10 +80,12 @@ def _simulate(arguments: argparse.Namespace) -> None:
 
 
 def _predict(arguments: argparse.Namespace) -> None:
+    from e2e.deploy.contract import numbers_of
     from e2e.deploy.predict import predict
 
     table = predict(arguments.model, arguments.source, arguments.output, arguments.hcal_columns == "own")
-    name, unit = ("mass", " GeV") if "mass" in table else ("score", "")
+    first, *_ = numbers_of(table)
+    name, unit = first.name, "" if first.unit == "1" else f" {first.unit}"
     span = f"{name} {table[name].min():.4g} to {table[name].max():.4g}{unit}; " if len(table) else ""
     print(f"{arguments.output}: {len(table):,} rows; {span}rejected: {_counts(table.attrs['rejected'])}")
 

@@ -111,7 +111,7 @@ class DependsOnData(nn.Module):
     [
         (FrozenBatch(), "takes batches of 2 only"),
         (DependsOnData(), "cannot be exported to ONNX"),
-        (nn.Sequential(nn.Flatten(), nn.Linear(2048, 1)), r"gives score of shape \(0, 1\) for 0 frames"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(2048, 1)), r"gives score of shape \(0, 1\) for 0 objects"),
     ],
 )
 def test_network_that_does_not_fit_in_a_graph_is_refused(trained, tmp_path, monkeypatch, network, message):

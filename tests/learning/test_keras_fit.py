@@ -13,7 +13,7 @@ from e2e.learning import balance, batches
 from e2e.learning.fit import Training
 from e2e.learning.keras_fit import adamw, learning_rates, stepper
 from e2e.learning.loop import CLIP, Settings, Stopwatch, one_cycle
-from e2e.learning.objectives import Classification
+from e2e.learning.objectives import CrossEntropy
 from e2e.models import saved
 from e2e.tasks.electron_photon import TASK
 
@@ -80,11 +80,11 @@ def test_steps_move_the_weights_as_those_of_pytorch_do(toy_frames, twins, keras_
     network, twin = twins(torch.tensor(toy_frames("photon", 64, 3)), widths=[4, 8], blocks=[1, 1])
     start = twin.model.get_weights()
 
-    loop = Training(network.train(), Classification(), TASK, given, "")
+    loop = Training(network.train(), CrossEntropy(1), TASK, given, "")
     loop.trainer = SimpleNamespace(estimated_stepping_batches=10, precision="32-true")
     optimizer = loop.configure_optimizers()["optimizer"]
     ours = adamw(twin.model, given)
-    step = stepper(twin.model, ours)
+    step = stepper(twin.model, ours, 1)
     for _ in range(2):
         optimizer.zero_grad()
         loss = loop.objective.loss(network(frames), target, weight)

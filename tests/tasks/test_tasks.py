@@ -24,11 +24,10 @@ def package(tmp_path, monkeypatch):
 
 
 MINE = """
-from dataclasses import replace
+from e2e.tasks.goals import Classification
+from e2e.tasks.jets import jet_task
 
-from e2e.tasks.jets import JETS
-
-TASK = replace(JETS, name="{}", classes=("b", "c", "light"))
+TASK = jet_task("{}", Classification(("b", "c", "light")))
 """
 
 

@@ -30,7 +30,7 @@ from e2e.data.store import Metadata, Samples
 from e2e.errors import E2EError
 from e2e.files import sha256
 from e2e.tasks import ECAL, HCAL, TRACK_PT, TRACKS, Task
-from e2e.tasks.jets import JETS
+from e2e.tasks.jets import CHANNELS
 
 SIGNIFICANT = (
     3  # standard errors between two means that tell quarks from gluons, or a seed from its neighbours
@@ -65,7 +65,7 @@ class Layout:
 
 
 JET = {"pt": "jetPt", "m0": "jetM"}
-JET_LAYERS = (*(channel.name for channel in JETS.channels), "BPIX_layer4")
+JET_LAYERS = (*(channel.name for channel in CHANNELS), "BPIX_layer4")
 LAYOUTS = (
     Layout(
         name="electron_photon",

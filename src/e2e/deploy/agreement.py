@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -15,20 +15,22 @@ import uproot
 from e2e.data import ntuple, store
 from e2e.data.scores import read_scores
 from e2e.data.store import IDENTITY
-from e2e.deploy.contract import LOGIT, MASS, SCORE, Output
+from e2e.deploy.contract import LOGIT, MASS, SCORE, Output, numbers_of
 from e2e.errors import E2EError
 
 KEY = list(IDENTITY)
 # cmsRun knows no sample, but which of its input files an event came from: simulated ones may all be of run 1.
 CMSRUN_KEY = ["file", *KEY[1:]]
 TREE = "scores"
+PLURAL = {SCORE.name: "scores", MASS.name: "masses"}  # in the record
 
 
 @dataclass(frozen=True)
 class Agreement:
     """What a comparison found: the ``record``, and the outputs of all objects but near-ties.
 
-    ``joined`` has columns (output, way), one row an object; ``origin`` is that of the events.
+    ``joined`` has columns (output, way), one row an object; ``outputs`` are single numbers;
+    ``origin`` is that of the events.
     """
 
     record: dict[str, Any]
@@ -69,12 +71,15 @@ def agreement(
         "ONNX Runtime": onnx,
         "cmsRun": _of_samples(read_tree(cmsrun_root), samples, cmsrun_root),
     }
-    outputs = _outputs(reference.columns)
+    outputs = numbers_of(reference.columns)
+    first = [output for output in outputs if _kind(output) == _kind(outputs[0])]
     joined = _join(methods, outputs, KEY)
-    for method, values in joined[outputs[0].name].items():
-        if not values.std() > outputs[0].tolerance:
+    for method in methods:
+        spreads = {output.name: joined[output.name][method].std() for output in first}
+        if not max(spreads.values()) > outputs[0].tolerance:
+            value = joined[outputs[0].name][method].iloc[0]
             raise E2EError(
-                f"{outputs[0].name} of {method} is {values.iloc[0]:.6g} for all {len(joined)} objects: a "
+                f"{outputs[0].name} of {method} is {value:.6g} for all {len(joined)} objects: a "
                 "constant is no agreement; look at the model and at the frames it is given"
             )
     ties = pd.DataFrame(index=joined.index[:0])
@@ -91,9 +96,12 @@ def agreement(
             {"sample": sample, **dict(zip(KEY[1:], numbers, strict=True)), "differences": row.to_dict()}
             for (sample, *numbers), row in ties.iterrows()
         ],
-        "masses" if outputs == (MASS,) else "scores": {
-            method: {name: float(getattr(values, name)()) for name in ("mean", "std", "min", "max")}
-            for method, values in joined[outputs[0].name].items()
+        **{
+            PLURAL.get(output.name, output.name): {
+                method: {name: float(getattr(values, name)()) for name in ("mean", "std", "min", "max")}
+                for method, values in joined[output.name].items()
+            }
+            for output in first
         },
         "model_sha256": onnx.attrs.get("model_sha256"),
     }
@@ -109,7 +117,7 @@ def hosts_equal(scores_a: str | Path, scores_b: str | Path, tolerance: float = 1
     """
     methods = {str(path): read_tree(path) for path in (scores_a, scores_b)}
     outputs = tuple(
-        replace(output, tolerance=tolerance) for output in _outputs(methods[str(scores_a)].columns)
+        replace(output, tolerance=tolerance) for output in numbers_of(methods[str(scores_a)].columns)
     )
     joined = _join(methods, outputs, CMSRUN_KEY)
     if extra := len(methods[str(scores_b)]) - len(joined):
@@ -142,7 +150,7 @@ def read_tree(path: str | Path) -> pd.DataFrame:
                     "wrote with one E2EScoreWriter"
                 )
             tree = file[trees[0]]
-            names = [output.name for output in _outputs(tree.keys())] if tree.num_entries else []
+            names = [output.name for output in numbers_of(tree.keys())] if tree.num_entries else []
             return _checked(tree.arrays([*CMSRUN_KEY, *names], library="pd"), path, CMSRUN_KEY)
     except FileNotFoundError:
         raise E2EError(f"{path}: no such file; run cmsRun first") from None
@@ -152,7 +160,7 @@ def read_tree(path: str | Path) -> pd.DataFrame:
 
 def _table(path: str | Path) -> pd.DataFrame:
     table = read_scores(path)
-    for output in _outputs(table.columns):
+    for output in numbers_of(table.columns):
         if output.name not in table:
             raise E2EError(f"{path}: column {output.name} is missing; make the scores again")
     return _checked(table, path, KEY)
@@ -170,17 +178,12 @@ def _of_samples(table: pd.DataFrame, samples: Sequence[str], path: str | Path) -
     return _checked(named.drop(columns="file"), path, KEY)
 
 
-def _outputs(columns: Iterable[str]) -> tuple[Output, ...]:
-    """Outputs of the model that made a table with these columns."""
-    return (MASS,) if MASS.name in columns else (SCORE, LOGIT)
-
-
 def _checked(table: pd.DataFrame, path: str | Path, key: list[str]) -> pd.DataFrame:
     """``table``, once each object is there once and has finite numbers."""
     twice = table[table.duplicated(key)]
     if len(twice):
         raise E2EError(f"{path}: {_name(twice[key].iloc[0])} appears more than once; give each file once")
-    names = [name for name in (SCORE.name, LOGIT.name, MASS.name) if name in table]
+    names = [output.name for output in numbers_of(table.columns) if output.name in table]
     bad = table[~np.isfinite(table[names]).all(axis=1)]
     if len(bad):
         values = ", ".join(f"{name} {bad.iloc[0][name]:g}" for name in names)
@@ -250,12 +253,19 @@ def _compare(joined: pd.DataFrame, outputs: Sequence[Output]) -> dict[str, Any]:
     return pairs
 
 
+def _kind(output: Output) -> str:
+    """``score`` of ``score`` and of ``score_0``."""
+    return output.name.partition("_")[0]
+
+
 def _largest(pairs: dict[str, Any], outputs: Sequence[Output]) -> dict[str, float]:
-    """By ``max_abs_diff`` (score), ``max_abs_diff_logit``, ``max_rel_diff`` (mass)."""
+    """By ``max_abs_diff`` (score), ``max_abs_diff_logit``, ``max_rel_diff`` (mass), of all classes."""
     names = {SCORE.name: "max_abs_diff", LOGIT.name: "max_abs_diff_logit", MASS.name: "max_rel_diff"}
-    return {
-        names[output.name]: max(pair[output.name]["max"] for pair in pairs.values()) for output in outputs
-    }
+    largest = dict.fromkeys((names[_kind(output)] for output in outputs), 0.0)
+    for output in outputs:
+        name = names[_kind(output)]
+        largest[name] = max(largest[name], *(pair[output.name]["max"] for pair in pairs.values()))
+    return largest
 
 
 def _near_ties(

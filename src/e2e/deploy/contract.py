@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -16,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from e2e import tasks
 from e2e.errors import E2EError
-from e2e.tasks import Task
+from e2e.tasks import Classification, Regression, Task
 from e2e.typed import build, parse, shown
 
 FORMAT = 2
@@ -31,12 +32,21 @@ EXTERNAL = re.compile(rb"(\n|\x8a\x80*\x00)(\x08|\x88\x80*\x00)location")
 
 @dataclass(frozen=True)
 class Output:
-    """One number that a model gives for each object, and how far two ways of running it may differ there."""
+    """What a model gives for each object, and how far two ways of running it may differ there.
+
+    It is one number, or with a ``size`` so many: one for each class.
+    """
 
     name: str
     unit: str
     tolerance: float
     relative: bool = False
+    size: int | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of what is given for one object."""
+        return () if self.size is None else (self.size,)
 
     def difference(self, a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
         """|a - b|, as a part of the larger magnitude where the tolerance is relative."""
@@ -52,7 +62,46 @@ MASS = Output("mass", "GeV", 1e-4, relative=True)
 
 def outputs(task: Task) -> tuple[Output, ...]:
     """What a model of ``task`` gives for an object: score and logit of a classifier, mass of a regression."""
-    return (SCORE, LOGIT) if task.classes else (MASS,)
+    match task.goal:
+        case Classification(classes) if len(classes) == 2:
+            return (SCORE, LOGIT)
+        case Classification(classes):
+            return replace(SCORE, size=len(classes)), replace(LOGIT, size=len(classes))
+        case Regression():
+            return (MASS,)
+
+
+def numbers(given: Iterable[Output]) -> tuple[Output, ...]:
+    """The single numbers of outputs, as tables have them: ``score``, or ``score_0``, ``score_1``, ...
+
+    The latter are those of the classes.
+    """
+    return tuple(
+        one
+        for output in given
+        for one in (
+            [output]
+            if output.size is None
+            else [replace(output, name=f"{output.name}_{i}", size=None) for i in range(output.size)]
+        )
+    )
+
+
+def columns(values: Mapping[str, NDArray]) -> dict[str, NDArray]:
+    """Outputs of N objects by name, [N] or [N, K] each, as ``numbers`` [N]."""
+    found: dict[str, NDArray] = {}
+    for name, each in values.items():
+        found |= {name: each} if each.ndim == 1 else {f"{name}_{i}": one for i, one in enumerate(each.T)}
+    return found
+
+
+def numbers_of(table: Iterable[str]) -> tuple[Output, ...]:
+    """Those of the model that made a table with these columns."""
+    names = set(table)
+    if MASS.name in names:
+        return (MASS,)
+    size = next(i for i in range(len(names) + 1) if f"{SCORE.name}_{i}" not in names) or None
+    return numbers((replace(SCORE, size=size), replace(LOGIT, size=size)))
 
 
 @dataclass(frozen=True)
@@ -61,7 +110,8 @@ class Contract:
 
     The input ``frames`` is float32 [N, C, H, W] in the units of the task's channels, the outputs
     (``outputs(task)``) are float32 [N]: of a classifier ``score``, the probability of ``classes[1]``, and
-    its ``logit``, which is that of the network divided by ``temperature``; of a regression the ``mass``.
+    its ``logit``, which is that of the network divided by ``temperature``; of a regression the ``mass``. Of
+    more than two classes ``score`` and ``logit`` are [N, K], a number for each class.
     ``near_ties`` tells that the graph chooses among numbers that it has computed itself (neighbours in a
     space of features): where two are as good as equal, rounding decides, and scores may jump.
     ``training_data`` holds ``sha256`` and ``objects`` of the training part, the ``origin`` of its events, and
@@ -84,6 +134,11 @@ class Contract:
         return outputs(self.task)
 
     @property
+    def calibrated(self) -> bool:
+        """Whether there are logits, which are divided by the temperature."""
+        return any(output.name == LOGIT.name for output in self.outputs)
+
+    @property
     def tracks(self) -> str | None:
         """Where tracks have to lie: ``direction``, ``point`` or ``vertex``; None without any."""
         return self.training_data["tracks"]
@@ -96,7 +151,7 @@ class Contract:
     def to_json(self) -> dict[str, Any]:
         """The content of model.json."""
         rows, columns = self.task.detector
-        calibration = {"calibration": {"temperature": self.temperature}} if self.task.classes else {}
+        calibration = {"calibration": {"temperature": self.temperature}} if self.calibrated else {}
         return {
             "format": FORMAT,
             "task": self.task.name,
@@ -112,7 +167,8 @@ class Contract:
             },
             **dict.fromkeys(UNFILLED),
             "outputs": [
-                {"name": output.name, "unit": output.unit, "shape": ["N"]} for output in self.outputs
+                {"name": output.name, "unit": output.unit, "shape": ["N", *output.shape]}
+                for output in self.outputs
             ],
             "classes": list(self.task.classes),
             **calibration,
@@ -134,7 +190,7 @@ class Contract:
             tasks.task(build(str, content["task"], "task"), len(content["input"]["channels"])),
             **{name: build(kinds[name], content[name], name) for name in (*names, "near_ties")},
         )
-        if contract.task.classes:
+        if contract.calibrated:
             temperature = build(float, content["calibration"]["temperature"], "calibration.temperature")
             contract = replace(contract, temperature=temperature)
         if not contract.temperature > 0:

@@ -16,7 +16,7 @@ from onnx import version_converter
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 
 from e2e.deploy import keras_export
-from e2e.deploy.contract import INPUT, Contract, outputs
+from e2e.deploy.contract import INPUT, Contract, Output, columns, numbers, outputs
 from e2e.deploy.network import Deployed, deployed
 from e2e.deploy.runtime import run, session
 from e2e.deploy.ties import allowed, near_ties
@@ -164,7 +164,7 @@ def verify(network: Deployed, model_onnx: str | Path) -> None:
     """Compare ONNX Runtime with the network on frames like real ones, at every size of ``BATCHES``.
 
     Raises:
-        E2EError: the batch size is fixed, or an output has another shape than [N], is not finite, or
+        E2EError: the batch size is fixed, or an output has another shape than its own, is not finite, or
             differs by more than its tolerance, near-ties of a network that knows them excepted.
     """
     runtime = session(model_onnx)
@@ -174,20 +174,25 @@ def verify(network: Deployed, model_onnx: str | Path) -> None:
             f"the exported graph takes batches of {fixed} only: the network looks at the size of its batch; "
             "write its forward() so that it does not"
         )
+    asked = outputs(network.task)
     for batch in BATCHES:
         frames = example_frames(network.task, batch)
         with torch.no_grad():
-            expected = [output.numpy() for output in network(torch.from_numpy(frames))]
+            given = [output.numpy() for output in network(torch.from_numpy(frames))]
         found = run(runtime, frames)
-        differences, wrong = {}, np.zeros(batch, bool)
-        for output, value in zip(outputs(network.task), expected, strict=True):
-            if not value.shape == found[output.name].shape == (batch,):
+        expected = dict(zip((output.name for output in asked), given, strict=True))
+        for output in asked:
+            shapes = expected[output.name].shape, found[output.name].shape
+            if set(shapes) != {(batch, *output.shape)}:
                 raise E2EError(
-                    f"the network gives {output.name} of shape {value.shape} for {batch} objects, ONNX "
-                    f"Runtime {found[output.name].shape}; it must be one number an object: look at forward()"
+                    f"the network gives {output.name} of shape {shapes[0]} for {batch} objects, ONNX Runtime "
+                    f"{shapes[1]}; it must be {_many(output)} an object: look at forward()"
                 )
-            differences[output.name] = output.difference(value, found[output.name])
-            wrong |= ~(differences[output.name] <= output.tolerance)
+        expected, found = columns(expected), columns(found)
+        differences, wrong = {}, np.zeros(batch, bool)
+        for number in numbers(asked):
+            differences[number.name] = number.difference(expected[number.name], found[number.name])
+            wrong |= ~(differences[number.name] <= number.tolerance)
         if network.near_ties and 0 < wrong.sum() <= allowed(batch):
             seen = {name: difference[wrong] for name, difference in differences.items()}
             wrong[wrong] = ~near_ties(network, frames[wrong], seen)
@@ -195,9 +200,13 @@ def verify(network: Deployed, model_onnx: str | Path) -> None:
             largest = ", ".join(f"{values.max():.3g} in {name}" for name, values in differences.items())
             raise E2EError(
                 f"ONNX Runtime and the network differ by {largest} at batch {batch} (tolerances "
-                f"{', '.join(str(output.tolerance) for output in outputs(network.task))}); the export is "
+                f"{', '.join(str(output.tolerance) for output in asked)}); the export is "
                 "wrong: look for an operator that ONNX computes in another way"
             )
+
+
+def _many(output: Output) -> str:
+    return "one number" if output.size is None else f"{output.size} numbers"
 
 
 def example_frames(task: Task, objects: int, seed: int = 0) -> np.ndarray:

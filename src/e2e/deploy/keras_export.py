@@ -19,13 +19,14 @@ NEWEST_OPSET = 18  # of those that the exporter of Keras writes
 def trace(network: Deployed, opset: int) -> onnx.ModelProto:
     """The graph of a classifier, in ``opset`` or the newest one that Keras writes.
 
-    frames [N, C, H, W] -> score [N], logit [N]. Names of all other values are numbers: those of Keras
-    depend on what was exported before.
+    frames [N, C, H, W] -> score [N], logit [N], or [N, K] of more than two classes. Names of all other
+    values are numbers: those of Keras depend on what was exported before.
     """
     keras = load_keras()
     frames = keras.Input(network.task.shape, name=INPUT)
     logit = network.network.model(frames) / network.temperature
-    model = keras.Model(frames, [keras.ops.sigmoid(logit), logit])
+    score = keras.ops.sigmoid(logit) if len(logit.shape) == 1 else keras.ops.softmax(logit, axis=1)
+    model = keras.Model(frames, [score, logit])
     model(np.zeros((1, *network.task.shape), np.float32))  # Keras exports what has been called
     with temporary_folder() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")

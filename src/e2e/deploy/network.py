@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from e2e import tasks
+from e2e.deploy.contract import outputs
 from e2e.models.saved import load
 from e2e.tasks import Task
 
@@ -16,7 +17,8 @@ from e2e.tasks import Task
 class Deployed(nn.Module):
     """frames [N, C, H, W] -> (score [N], logit [N]) of a classifier, (mass [N],) of a regression.
 
-    The logit is that of the network divided by ``temperature``, the score its sigmoid. ``near_ties``: see
+    Score and logit of more than two classes are [N, K]. The logit is that of the network divided by
+    ``temperature``, the score its sigmoid, or softmax. ``near_ties``: see
     ``Contract``; a network says so by an attribute ``dynamic_graph`` that is true.
     """
 
@@ -29,10 +31,11 @@ class Deployed(nn.Module):
 
     def forward(self, frames: Tensor) -> tuple[Tensor, ...]:
         output = self.network(frames)
-        if not self.task.classes:
+        first, *others = outputs(self.task)
+        if not others:
             return (output,)
         logit = output / self.temperature
-        return torch.sigmoid(logit), logit
+        return torch.sigmoid(logit) if first.size is None else torch.softmax(logit, dim=1), logit
 
 
 def deployed(model_pt: str | Path) -> tuple[Deployed, dict[str, Any]]:

@@ -13,7 +13,7 @@ import pandas as pd
 from e2e.data import parquet, store
 from e2e.data.convert import convert
 from e2e.data.store import Samples, StoreFile
-from e2e.deploy.contract import Contract, load_contract
+from e2e.deploy.contract import Contract, columns, load_contract
 from e2e.deploy.runtime import load, run
 from e2e.errors import E2EError
 from e2e.files import Kind, local_path, output_path, temporary_folder
@@ -54,7 +54,8 @@ def scores(
             piece = samples[start : start + batch]
             frames = piece.images()
             given = run(opened, frames)
-            _check_finite(model_onnx, piece, frames, {name: given[name] for name in names})
+            given = columns({name: given[name] for name in names})
+            _check_finite(model_onnx, piece, frames, given)
             tables.append(piece.identity().assign(target=piece.target, **given, **piece.kinematics))
     table = pd.concat(tables, ignore_index=True)
     table.attrs = {

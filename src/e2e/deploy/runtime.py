@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from e2e.deploy.contract import INPUT, Contract, load_contract
+from e2e.deploy.contract import INPUT, Contract, columns, load_contract
 from e2e.deploy.providers import CPU, Provider
 from e2e.errors import E2EError
 
@@ -59,7 +59,7 @@ def load(
     opened = session(model_onnx, provider, threads)
     promised = [
         _signature(INPUT, FLOAT, ["N", *contract.task.shape]),
-        *sorted(_signature(output.name, FLOAT, ["N"]) for output in contract.outputs),
+        *sorted(_signature(output.name, FLOAT, ["N", *output.shape]) for output in contract.outputs),
     ]
     found = [
         _signature(node.name, node.type, node.shape)
@@ -76,7 +76,7 @@ def load(
         given = run(opened, frames)
     except E2EError as error:
         raise E2EError(f"{model_onnx}: {error}") from None
-    for name, values in given.items():
+    for name, values in columns(given).items():
         if not np.all(np.isfinite(values)):
             raise E2EError(
                 f"{model_onnx}: gives {name} {values[0]:g} for frames without a hit: its weights are not "
@@ -92,11 +92,11 @@ def _signature(name: str, kind: str, shape: Sequence[int | str | None]) -> str:
 
 
 def run(opened: onnxruntime.InferenceSession, frames: np.ndarray) -> dict[str, np.ndarray]:
-    """Outputs by name, float32 [N] each, of ``frames`` float32 [N, C, H, W] in the units of the contract.
+    """Outputs by name, float32 [N] or [N, K], of ``frames`` float32 [N, C, H, W] in the contract's units.
 
     Raises:
         E2EError: the frames do not have the shape that the model takes, it fails on them, or it does not give
-            one number for each.
+            as much for each as it says.
     """
     expected = opened.get_inputs()[0].shape[1:]
     if list(frames.shape[1:]) != expected:
@@ -105,15 +105,15 @@ def run(opened: onnxruntime.InferenceSession, frames: np.ndarray) -> dict[str, n
             f"frames are {found} (channels x rows x columns), but the model takes {takes}; "
             "use the model with the task it was trained for"
         )
-    names = [output.name for output in opened.get_outputs()]
+    shapes = {output.name: tuple(output.shape[1:]) for output in opened.get_outputs()}
     try:
-        values = opened.run(names, {INPUT: frames})
+        values = opened.run(list(shapes), {INPUT: frames})
     except Exception as error:  # see session
         reason = str(error).splitlines()[0]
         raise E2EError(f"the model cannot run on {len(frames)} frames ({reason}); export it anew") from None
-    for name, given in zip(names, values, strict=True):
-        if given.shape != (len(frames),):
+    for (name, shape), given in zip(shapes.items(), values, strict=True):
+        if given.shape != (len(frames), *shape):
             raise E2EError(
                 f"the model gives {name} of shape {given.shape} for {len(frames)} frames; export it anew"
             )
-    return dict(zip(names, values, strict=True))
+    return dict(zip(shapes, values, strict=True))

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from e2e.deploy.contract import outputs
+from e2e.deploy.contract import columns, numbers, outputs
 from e2e.deploy.network import Deployed
 
 LARGEST_PART = 0.002  # of the objects
@@ -32,13 +32,13 @@ def allowed(objects: int) -> int:
 def near_ties(network: Deployed, frames: NDArray[np.float32], differences: Mapping[str, NDArray]) -> NDArray:
     """Which of N objects with ``frames`` [N, C, H, W] are near-ties: bool [N].
 
-    ``differences`` [N] of each output are those seen between two ways of running the network. An object is a
-    near-tie if random changes of its frame by ``CHANGE`` of each value cause at least ``SHARE`` of each of
-    those that are beyond the tolerance.
+    ``differences`` [N] of each of the outputs' ``numbers`` are those seen between two ways of running
+    the network. An object is a near-tie if random changes of its frame by ``CHANGE`` of each value cause at
+    least ``SHARE`` of each of those that are beyond the tolerance.
     """
     jumps = largest_changes(network, frames)
     explained = np.ones(len(frames), bool)
-    for output in outputs(network.task):
+    for output in numbers(outputs(network.task)):
         beyond = ~(differences[output.name] <= output.tolerance)
         large = (jumps[output.name] > output.tolerance) & (
             jumps[output.name] >= SHARE * differences[output.name]
@@ -48,18 +48,22 @@ def near_ties(network: Deployed, frames: NDArray[np.float32], differences: Mappi
 
 
 def largest_changes(network: Deployed, frames: NDArray[np.float32], seed: int = 0) -> dict[str, NDArray]:
-    """Largest change [N] of each output when values of ``frames`` change at random by up to ``CHANGE``."""
+    """Largest change [N] of each number when values of ``frames`` change at random by up to ``CHANGE``."""
     generator = np.random.default_rng(seed)
-    largest = {output.name: np.zeros(len(frames)) for output in outputs(network.task)}
+    known = numbers(outputs(network.task))
+    largest = {number.name: np.zeros(len(frames)) for number in known}
     unchanged = _run(network, frames)
     for _ in range(TRIALS):
         factors = 1 + CHANGE * generator.uniform(-1, 1, frames.shape)
         changed = _run(network, (frames * factors).astype(np.float32))
-        for output, a, b in zip(outputs(network.task), unchanged, changed, strict=True):
-            largest[output.name] = np.maximum(largest[output.name], output.difference(a, b))
+        for number in known:
+            difference = number.difference(unchanged[number.name], changed[number.name])
+            largest[number.name] = np.maximum(largest[number.name], difference)
     return largest
 
 
-def _run(network: Deployed, frames: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+def _run(network: Deployed, frames: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    names = (output.name for output in outputs(network.task))
     with torch.no_grad():
-        return [output.numpy() for output in network(torch.from_numpy(frames))]
+        given = network(torch.from_numpy(frames))
+    return columns({name: values.numpy() for name, values in zip(names, given, strict=True)})

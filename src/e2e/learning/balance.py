@@ -23,11 +23,12 @@ def fit(objects: pd.DataFrame, task: Task) -> Weighting:
     """A function from a table of objects to their weights [N], on average about 1.
 
     ``objects`` are those of the training part, with the columns ``target`` and kinematics. With the
-    weights, both classes have the same distribution of the quantities ``task.balance`` (transverse
+    weights, all classes have the same distribution of the quantities ``task.balance`` (transverse
     momentum and eta): the harmonic mean of theirs, so that no object weighs much (overlap weights, Li,
-    Morgan and Zaslavsky, J. Am. Stat. Assoc. 113 (2018) 390). An object weighs what the share of the other
-    class is at its transverse momentum and |eta|, by a logistic regression on splines of both and on
-    their products. A quantity that the source has not counts for nothing; a task that balances nothing
+    Morgan and Zaslavsky, J. Am. Stat. Assoc. 113 (2018) 390; of more than two classes Li and Li, Ann. Appl.
+    Stat. 13 (2019) 2389). An object of two classes weighs what the share of the other class is at its
+    transverse momentum and |eta|, by a logistic regression on splines of both and on their products.
+    A quantity that the source has not counts for nothing; a task that balances nothing
     has weights 1. Raises E2EError where the ranges of the classes do not overlap.
     """
     if not task.balance:
@@ -37,11 +38,15 @@ def fit(objects: pd.DataFrame, task: Task) -> Weighting:
     shares = _regression(len(objects)).fit(_balanced(objects, task), target)
 
     def overlap(objects: pd.DataFrame) -> NDArray[np.float64]:
-        """Share [N] of the other class at the kinematics of each object."""
-        return shares.predict_proba(_balanced(objects, task))[np.arange(len(objects)), 1 - _target(objects)]
+        """Harmonic mean of the shares of all classes over that of its own [N], at an object's kinematics."""
+        found, own = shares.predict_proba(_balanced(objects, task)), _target(objects)
+        if found.shape[1] == 2:
+            return found[np.arange(len(objects)), 1 - own]  # that of the other class
+        inverse = 1.0 / found
+        return inverse[np.arange(len(objects)), own] / inverse.sum(axis=1)
 
     # Up to the regression's slight regularisation the sums are equal already.
-    scale = 0.5 * len(objects) / np.bincount(target, overlap(objects))
+    scale = len(objects) / len(task.classes) / np.bincount(target, overlap(objects))
     return lambda objects: (scale[_target(objects)] * overlap(objects)).astype(np.float32)
 
 

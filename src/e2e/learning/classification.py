@@ -1,14 +1,19 @@
-"""How good a classifier is: figures of merit of logits, each with its interval."""
+"""How good a classifier is: figures of merit of logits, each with its interval.
+
+More than two classes are measured as each of them against all others together.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
-from torch import nn
+from scipy.special import logsumexp, softmax
+from torch import Tensor, nn
 
 from e2e import tasks
 from e2e.data.scores import kinematics
@@ -34,6 +39,25 @@ SHOWN = (0.1, 0.5, 0.9)  # quantiles of the logit at which an object of each cla
 def sigmoid(logit: NDArray) -> NDArray:
     """P(target 1) of a logit, in its precision, without overflow."""
     return 0.5 * (1.0 + np.tanh(0.5 * logit))
+
+
+def scores(logit: NDArray) -> NDArray:
+    """Probabilities of logits, in their precision: [N] of target 1, or [N, K] of each of K classes."""
+    return sigmoid(logit) if logit.ndim == 1 else softmax(logit, axis=1)
+
+
+def against_rest(logit: NDArray) -> NDArray:
+    """Logits [N, K] of each class against all others together: their sigmoid is the class's ``scores``."""
+    others = [logsumexp(np.delete(logit, i, axis=1), axis=1) for i in range(logit.shape[1])]
+    return logit - np.stack(others, axis=1)
+
+
+def each_class(objects: pd.DataFrame, classes: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """Of each class the table of objects with targets 1, that class, and 0, all others."""
+    return {
+        name: objects.assign(target=(objects["target"] == i).astype(np.float32))
+        for i, name in enumerate(classes)
+    }
 
 
 def measure(
@@ -111,18 +135,84 @@ def measure(
 def compare(objects: pd.DataFrame, logit: NDArray, reference: NDArray, weight: NDArray) -> dict[str, Any]:
     """AUC(logit) - AUC(reference), by a paired bootstrap: both on the same resampled events.
 
-    ``objects`` holds their identities and targets, ``weight`` [N] their weights.
+    ``objects`` holds their identities and targets, ``weight`` [N] their weights. Of logits [N, K] the area is
+    the mean of those of each class against all others.
     """
     bootstrap = EventBootstrap(events(objects), REPLICAS, BOOTSTRAP_SEED, weight)
     target = objects["target"].to_numpy()
-    ours, theirs = Roc(logit, target), Roc(reference, target)
-    difference = bootstrap.estimate({"auc": lambda draws: ours.auc(draws) - theirs.auc(draws)})["auc"]
+    ours, theirs = area(logit, target), area(reference, target)
+    difference = bootstrap.estimate({"auc": lambda draws: ours(draws) - theirs(draws)})["auc"]
     return {
-        "auc": float(ours.auc(weight[None])[0]),
-        "auc_reference": float(theirs.auc(weight[None])[0]),
+        "auc": float(ours(weight[None])[0]),
+        "auc_reference": float(theirs(weight[None])[0]),
         "difference": difference.summary(),
         "p_value": difference.p_value(),
     }
+
+
+def measure_classes(
+    objects: pd.DataFrame,
+    logit: NDArray,
+    energy: NDArray,
+    weight: NDArray,
+    classes: Sequence[str],
+    others: Mapping[str, NDArray],
+    name: str,
+) -> dict[str, Any]:
+    """Figures of merit of logits [N, K] of more than two ``classes``, and of ``others`` like them.
+
+    ``auc`` and ``total_energy_alone`` are the means of the areas of each class against all others;
+    ``accuracy`` is the weighted share of objects whose own class is the likeliest, ``confusion``
+    [true][likeliest] such shares of each class. Of each class, ``classes`` holds what ``measure``,
+    ``compare`` and ``curves`` say of it against all others, the latter of the network called
+    ``name`` and all else.
+    """
+    target = objects["target"].to_numpy().astype(np.int64)
+    likeliest, weights = logit.argmax(axis=1), weight.astype(np.float64)
+    confusion = np.zeros((len(classes), len(classes)))
+    np.add.at(confusion, (target, likeliest), weights)
+    confusion /= confusion.sum(axis=1, keepdims=True)
+    odds, odds_of = against_rest(logit), {other: against_rest(values) for other, values in others.items()}
+    records, alone = {}, []
+    for i, (label, table) in enumerate(each_class(objects, classes).items()):
+        alone.append(either_way(energy, table["target"].to_numpy(), weight))
+        rest = {other: values[:, i] for other, values in odds_of.items()}
+        discriminants = {name: odds[:, i], **rest, "total energy": alone[-1]}
+        records[label] = {
+            **measure(table, odds[:, i], energy, weight),
+            "versus": {other: compare(table, odds[:, i], values, weight) for other, values in rest.items()},
+            "roc": curves(table, discriminants, weight),
+        }
+    right = (target == likeliest).astype(np.float64)
+    bootstrap = EventBootstrap(events(objects), REPLICAS, BOOTSTRAP_SEED, weight)
+    estimates = bootstrap.estimate(
+        {
+            "auc": _mean_auc(odds, target),
+            "accuracy": lambda draws: draws @ right / draws.sum(axis=1),
+            "total energy": _mean_auc(np.stack(alone, axis=1), target),
+        }
+    )
+    return {
+        "auc": estimates["auc"].summary(),
+        "accuracy": estimates["accuracy"].summary(),
+        "confusion": confusion.tolist(),
+        "total_energy_alone": estimates["total energy"].summary(),
+        "bootstrap": {"replicas": REPLICAS, "resampled": "events", "events": bootstrap.events},
+        "classes": records,
+    }
+
+
+def _mean_auc(odds: NDArray, target: NDArray) -> Callable[[NDArray], NDArray]:
+    """Mean [R] of the areas of each class [N, K] against all others."""
+    rocs = [Roc(odds[:, i], target == i) for i in range(odds.shape[1])]
+    return lambda draws: np.mean([roc.auc(draws) for roc in rocs], axis=0)
+
+
+def area(discriminant: NDArray, target: NDArray) -> Callable[[NDArray], NDArray]:
+    """Area under the ROC curve [R] of a discriminant [N], or the mean of those of logits [N, K]."""
+    if discriminant.ndim == 1:
+        return Roc(discriminant, target).auc
+    return _mean_auc(against_rest(discriminant), target)
 
 
 def curves(objects: pd.DataFrame, discriminants: Mapping[str, NDArray], weight: NDArray) -> dict[str, Any]:
@@ -151,10 +241,9 @@ def curves(objects: pd.DataFrame, discriminants: Mapping[str, NDArray], weight: 
 
 
 def auc_alone(objects: pd.DataFrame, discriminant: NDArray, weight: NDArray) -> dict[str, Any]:
-    """AUC of a discriminant, with its intervals and its standard error."""
-    roc = Roc(discriminant, objects["target"].to_numpy())
+    """AUC of a discriminant [N] or of logits [N, K], with its intervals and its standard error."""
     bootstrap = EventBootstrap(events(objects), REPLICAS, BOOTSTRAP_SEED, weight)
-    estimate = bootstrap.estimate({"auc": roc.auc})["auc"]
+    estimate = bootstrap.estimate({"auc": area(discriminant, objects["target"].to_numpy())})["auc"]
     return {**estimate.summary(), "standard_error": float(estimate.replicas.std())}
 
 
@@ -199,14 +288,27 @@ def explained(network: nn.Module, stream: Stream, logit: NDArray, temperature: f
     """Objects of each class whose logits are at the quantiles ``SHOWN`` of their class.
 
     Arrays ``target`` [n], ``frames`` [n, C, H, W] and what their cells add to the calibrated logit,
-    ``contributions`` [n, C, H, W].
+    ``contributions`` [n, C, H, W]; of logits [N, K], to that of the object's own class.
     """
     chosen = []
     for target in reversed(range(len(stream.classes))):
         positions = np.flatnonzero(stream.target == target)
-        order = positions[np.argsort(logit[positions], kind="stable")]
+        own = logit if logit.ndim == 1 else logit[:, target]
+        order = positions[np.argsort(own[positions], kind="stable")]
         chosen += [order[int(quantile * (len(order) - 1))] for quantile in SHOWN]
     shown = stream.samples(np.array(chosen))
     frames = shown.images()
-    contributions = integrated_gradients(network, frames) / np.float32(temperature)
+    explained = network if logit.ndim == 1 else _Own(network, shown.target)
+    contributions = integrated_gradients(explained, frames) / np.float32(temperature)
     return {"target": shown.target, "frames": frames, "contributions": contributions}
+
+
+class _Own(nn.Module):
+    """Frames of n objects -> the logit [n] of the class that each of them is."""
+
+    def __init__(self, network: nn.Module, target: NDArray[np.float32]):
+        super().__init__()
+        self.network, self.target = network, torch.from_numpy(target.astype(np.int64))[:, None]
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return self.network(frames).gather(1, self.target).squeeze(1)

@@ -29,7 +29,7 @@ from e2e.learning.loop import (
     progress_bar,
     require_finite,
 )
-from e2e.learning.objectives import Classification, Regression, objective
+from e2e.learning.objectives import Objective, objective
 from e2e.models import saved
 from e2e.tasks import Task
 
@@ -57,8 +57,7 @@ def fit(
     """
     network.to(memory_format=torch.channels_last)  # a quarter faster on CPUs, and for tensor cores
     goal = objective(task, training.stream.target)
-    if not task.classes and hasattr(network, "set_target_range"):  # networks of others may not have it
-        network.set_target_range(goal.mean, goal.spread)
+    goal.prepare(network)
     loop = Training(network, goal, task, settings, fingerprint)
     saving = partial(ModelCheckpoint, checkpoints, save_on_train_epoch_end=True, enable_version_counter=False)
     best = saving(filename="best", monitor="validation_loss")
@@ -162,7 +161,7 @@ class Training(lightning.LightningModule):
     def __init__(
         self,
         network: nn.Module,
-        objective: Classification | Regression,
+        objective: Objective,
         task: Task,
         settings: Settings,
         fingerprint: str,

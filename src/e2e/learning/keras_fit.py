@@ -34,7 +34,7 @@ from e2e.learning.loop import (
     progress_bar,
     require_finite,
 )
-from e2e.learning.objectives import Classification
+from e2e.learning.objectives import CrossEntropy
 from e2e.models.keras_network import KerasNetwork
 from e2e.models.tensorflow import load_keras
 from e2e.tasks import Task
@@ -77,7 +77,7 @@ def fit(
     state = State(network.model, optimizer, stopwatch)
     checkpoint = Path(checkpoints) / "last.npz"
     state.resume(checkpoint, fingerprint)
-    step = stepper(network.model, optimizer)
+    step = stepper(network.model, optimizer, task.goal.outputs)
     while not state.finished(settings):
         epoch = len(state.rows)
         # Random numbers depend on seed and epoch alone, so a resumed run draws the same ones.
@@ -91,7 +91,7 @@ def fit(
                 losses.append(float(step(frames.numpy(), target.numpy(), weight.numpy())))
                 require_finite(losses[-1], epoch, settings)
                 bar.update(len(target))
-            measured = measure(network, validation, epoch, settings)
+            measured = measure(network, validation, epoch, settings, task.goal.outputs)
             bar.set_postfix({name: f"{value:.4f}" for name, value in measured.items()})
         row = {"epoch": epoch + 1, "learning_rate": rate, "training_loss": float(np.mean(losses)), **measured}
         state.add(row)
@@ -133,7 +133,7 @@ def adamw(model: keras.Model, settings: Settings) -> keras.optimizers.Optimizer:
 
 
 def stepper(
-    model: keras.Model, optimizer: keras.optimizers.Optimizer
+    model: keras.Model, optimizer: keras.optimizers.Optimizer, outputs: int
 ) -> Callable[[NDArray, NDArray, NDArray], tf.Tensor]:
     """A function that trains on one batch of frames, targets and weights, and returns its loss."""
     import tensorflow as tf
@@ -143,7 +143,11 @@ def stepper(
 
     def step(frames: tf.Tensor, target: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
-            losses = ops.binary_crossentropy(target, model(frames, training=True), from_logits=True)
+            logits = model(frames, training=True)
+            if outputs == 1:
+                losses = ops.binary_crossentropy(target, logits, from_logits=True)
+            else:
+                losses = ops.sparse_categorical_crossentropy(target, logits, from_logits=True)
             loss = ops.mean(weight * losses)
         optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
         return loss
@@ -152,10 +156,10 @@ def stepper(
 
 
 def measure(
-    network: KerasNetwork, validation: batches.Objects, epoch: int, settings: Settings
+    network: KerasNetwork, validation: batches.Objects, epoch: int, settings: Settings, outputs: int
 ) -> dict[str, float]:
     """Loss and area under the ROC curve of the validation part."""
-    goal = Classification()
+    goal = CrossEntropy(outputs)
     losses, counts = [], []
     with torch.inference_mode():
         order = batches.Batches(validation.stream, settings.batch_size, shuffle=False)

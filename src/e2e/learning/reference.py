@@ -9,19 +9,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.isotonic import IsotonicRegression
 from threadpoolctl import threadpool_limits
 
 from e2e import tasks
 from e2e.data import store
-from e2e.data.jet_shapes import calorimetric_mass, jet_shapes
+from e2e.data.jet_shapes import jet_shapes
 from e2e.data.scores import write_scores
 from e2e.data.shower_shapes import shower_shapes
 from e2e.data.split import PARTS
 from e2e.data.stream import Stream
 from e2e.files import write_json
-from e2e.learning import balance, batches, classification, regression
+from e2e.learning import balance, batches
+from e2e.learning.measures import CHUNK, Trees, measures
 from e2e.tasks import Task
 
 # Up to 2000 trees of 31 leaves; the validation part decides how many.
@@ -30,7 +29,6 @@ PATIENCE = 50
 LEARNING_RATE = 0.04
 MISSING = -99.0
 RECONSTRUCTED = ("jetPt", "jetEta", "jetM")
-CHUNK = 1024  # objects in memory at a time
 FEATURES = {
     "shower shapes": lambda samples, crop: shower_shapes(samples.images(), crop),
     "jet shapes": jet_shapes,
@@ -59,7 +57,7 @@ def reference(
     parts = {part: batches.stream(stores, split, part, task) for part in PARTS}
     tables = {part: _table(stream, task) for part, stream in parts.items()}
     weighting = balance.fit(parts["train"].objects, task)
-    test = parts["test"].objects
+    known, test = measures(task), parts["test"]
     with threadpool_limits(threads):
         trees = _fit(parts, tables, task, weighting, seed)
         content = {
@@ -70,28 +68,18 @@ def reference(
             "training_data": batches.identity(stores, len(parts["train"])),
             "objects": {part: len(stream) for part, stream in parts.items()},
         }
-        if task.classes:
-            logit = trees.decision_function(tables["test"]).astype(np.float32)
-            write_scores(
-                scores, test, score=classification.sigmoid(logit), logit=logit, weight=weighting(test)
-            )
-            content |= classification.measure(
-                test, logit, classification.total_energy(parts["test"].chunks(CHUNK)), weighting(test)
-            )
-            content |= _control(parts, task, weighting, seed)
-            if set(RECONSTRUCTED) <= set(test):
-                logit = _with_reconstruction(parts, tables, task, weighting, seed)
-                content["with_reconstruction"] = classification.auc_alone(test, logit, weighting(test))
-        else:
-            predictions = {"mass": np.exp(trees.predict(tables["test"])), **_simpler(parts, task)}
-            write_scores(
-                scores, test, **{name: mass.astype(np.float32) for name, mass in predictions.items()}
-            )
-            content |= regression.measure(test, predictions.pop("mass"))
-            logarithm = _with_reconstruction(parts, tables, task, weighting, seed)
-            informed = regression.measure(test, np.exp(logarithm))
-            content["with_reconstruction"] = informed["mean_absolute_error"]
-            content["simpler"] = {name: regression.measure(test, mass) for name, mass in predictions.items()}
+        prediction, weight = known.of_trees(trees, tables["test"]), weighting(test.objects)
+        simpler = known.simpler(parts)
+        content |= known.measure(test, prediction, weight)
+        content |= _control(parts, task, weighting, seed)
+        if set(RECONSTRUCTED) <= set(test.objects):
+            informed = _with_reconstruction(parts, tables, task, weighting, seed)
+            content["with_reconstruction"] = known.merit(test, informed, weight)
+        if simpler:
+            content["simpler"] = {name: known.measure(test, each, weight) for name, each in simpler.items()}
+        outputs = known.columns(prediction.astype(np.float32), weight)
+        outputs |= {name: each.astype(np.float32) for name, each in simpler.items()}
+        write_scores(scores, test.objects, **outputs)
     write_json(metrics, content)
 
 
@@ -108,10 +96,10 @@ def _fit(
     task: Task,
     weighting: balance.Weighting,
     seed: int,
-) -> HistGradientBoostingClassifier | HistGradientBoostingRegressor:
-    """Trees for the class, or for the logarithm of the mass."""
-    kind = HistGradientBoostingClassifier if task.classes else HistGradientBoostingRegressor
-    trees = kind(
+) -> Trees:
+    """Trees for what the measures of the task say they learn: the class, or the logarithm of the mass."""
+    known = measures(task)
+    trees = known.trees(
         max_iter=ITERATIONS,
         learning_rate=LEARNING_RATE,
         min_samples_leaf=40,
@@ -121,9 +109,7 @@ def _fit(
         n_iter_no_change=PATIENCE,
         random_state=seed,
     )
-    target = {
-        part: stream.target if task.classes else np.log(stream.target) for part, stream in parts.items()
-    }
+    target = {part: known.learned(stream.target) for part, stream in parts.items()}
     return trees.fit(
         tables["train"],
         target["train"],
@@ -147,13 +133,9 @@ def _control(parts: dict[str, Stream], task: Task, weighting: balance.Weighting,
         part: pd.DataFrame({"pt": stream.objects[pt], "eta": np.abs(stream.objects[eta])}).fillna(MISSING)
         for part, stream in parts.items()
     }
-    trees = _fit(parts, tables, task, weighting, seed)
-    test = parts["test"].objects
-    return {
-        "kinematics_alone": classification.auc_alone(
-            test, trees.decision_function(tables["test"]), weighting(test)
-        )
-    }
+    known, trees = measures(task), _fit(parts, tables, task, weighting, seed)
+    prediction = known.of_trees(trees, tables["test"])
+    return {"kinematics_alone": known.merit(parts["test"], prediction, weighting(parts["test"].objects))}
 
 
 def _with_reconstruction(
@@ -163,27 +145,9 @@ def _with_reconstruction(
     weighting: balance.Weighting,
     seed: int,
 ) -> NDArray[np.float64]:
-    """Answers [N] of the test part by trees that see what is known of the reconstructed jet, too."""
+    """Prediction for the test part by trees that see what is known of the reconstructed jet, too."""
     tables = {
         part: table.assign(**parts[part].objects[list(RECONSTRUCTED)].fillna(MISSING))
         for part, table in tables.items()
     }
-    trees = _fit(parts, tables, task, weighting, seed)
-    return (trees.decision_function if task.classes else trees.predict)(tables["test"])
-
-
-def _simpler(parts: dict[str, Stream], task: Task) -> dict[str, NDArray[np.float64]]:
-    """Masses [N] of the test part by the mean of the training part, and by the calorimetric mass.
-
-    The latter is turned into a mass by the rising function that fits the training part best.
-    """
-    measured = {
-        part: np.concatenate([calorimetric_mass(samples, task.crop) for samples in parts[part].chunks(CHUNK)])
-        for part in ("train", "test")
-    }
-    target = parts["train"].target.astype(np.float64)
-    predictions = {"mean": np.full(len(parts["test"]), target.mean())}
-    if np.isfinite(measured["train"]).all():  # a public file does not tell where its jets lie
-        fitted = IsotonicRegression(out_of_bounds="clip").fit(measured["train"], target)
-        predictions["calorimetric"] = fitted.predict(measured["test"])
-    return predictions
+    return measures(task).of_trees(_fit(parts, tables, task, weighting, seed), tables["test"])

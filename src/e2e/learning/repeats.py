@@ -40,6 +40,9 @@ def repeats(metrics: Sequence[str | Path]) -> dict[str, Any]:
 def figures_of_merit(metrics: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Those of a test part as a whole, each with value and intervals, of the metrics of a model."""
     versus = {f"versus {name}": content["difference"] for name, content in metrics["versus"].items()}
+    if "classes" in metrics:
+        areas = {f"auc of {name}": content["auc"] for name, content in metrics["classes"].items()}
+        return {"auc": metrics["auc"], "accuracy": metrics["accuracy"], **versus, **areas}
     if "auc" in metrics:
         return {
             "auc": metrics["auc"],

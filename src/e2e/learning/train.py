@@ -18,6 +18,7 @@ from e2e.data.split import PARTS
 from e2e.learning import balance, batches
 from e2e.learning.calibration import temperature
 from e2e.learning.loop import Report, Settings, Stopwatch
+from e2e.learning.objectives import objective
 from e2e.models import saved, tensorflow
 from e2e.tasks import Task
 
@@ -94,7 +95,7 @@ def train(
     )
     if best is not None:
         info |= {"epoch": best[0], "validation_loss": best[1]}
-        if task.classes:
+        if objective(task, training.target).calibrated:
             logit = saved.predictions(module.eval(), validation.chunks(settings.batch_size))
             info["temperature"] = temperature(logit, validation.target, weighting(validation.objects))
         saved.save(output, module, info)

@@ -31,7 +31,7 @@ def build(
     rows: int = 3,
     hidden: int = 64,
 ) -> KerasNetwork:
-    """The network of ``resnet.build`` with these numbers: raw frames [N, 2, H, W] -> logits [N].
+    """The network of ``resnet.build`` with these numbers: raw frames [N, 2, H, W] -> logits [N] or [N, K].
 
     Raises E2EError for the same numbers, and where Keras is not installed.
     """
@@ -53,7 +53,8 @@ def build(
     maps = layers.Permute((3, 1, 2))(maps)
     features = _dense(layers.Flatten()(maps), hidden, use_bias=False)
     features = layers.ReLU()(_batch_normalisation()(features))
-    return KerasNetwork(keras.Model(frames, _dense(features, 1)[:, 0]))
+    logits = _dense(features, task.goal.outputs)
+    return KerasNetwork(keras.Model(frames, logits if task.goal.outputs > 1 else logits[:, 0]))
 
 
 def _features(frames: KerasTensor) -> KerasTensor:

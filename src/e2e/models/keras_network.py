@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class KerasNetwork(nn.Module):
-    """Raw frames float32 [N, C, H, W] -> answers [N], by the Keras ``model`` as one graph of TensorFlow.
+    """Raw frames float32 [N, C, H, W] -> answers [N] or [N, K], by the Keras ``model``, one graph.
 
     Weights live in the model; what this module tells of them are copies. It gives gradients with respect to
     the frames, and none to the weights: Keras trains those (``e2e.learning.keras_fit``).
@@ -36,7 +36,7 @@ class KerasNetwork(nn.Module):
             return tape.gradient(predictions, frames, direction)
 
         self.answer = tf.function(answer, [frames])
-        self.derivative = tf.function(derivative, [frames, tf.TensorSpec([None])])
+        self.derivative = tf.function(derivative, [frames, tf.TensorSpec(model.output.shape)])
 
     def forward(self, frames: Tensor) -> Tensor:
         return _Answer.apply(frames, self)
@@ -69,7 +69,7 @@ class _Answer(torch.autograd.Function):
         context.save_for_backward(frames)
         context.network = network
         if not len(frames):  # convolutions of TensorFlow on CPUs give a wrong shape then
-            return frames.new_zeros(0)
+            return frames.new_zeros(0, *network.model.output.shape[1:])
         return torch.from_numpy(network.answer(frames.numpy()).numpy())
 
     @staticmethod

@@ -124,11 +124,11 @@ class Transformer(nn.Module):
         return self.normalise(self.blocks(self.embed(tokens) + self.place))
 
 
-def head(features: int, hidden: int) -> nn.Sequential:
-    """From features [N, features] through one hidden layer to a number [N, 1]."""
+def head(features: int, hidden: int, outputs: int) -> nn.Sequential:
+    """From features [N, features] through one hidden layer to numbers [N, outputs]."""
     return nn.Sequential(
         nn.Linear(features, hidden, bias=False),
         nn.BatchNorm1d(hidden),
         nn.ReLU(),
-        nn.Linear(hidden, 1),
+        nn.Linear(hidden, outputs),
     )

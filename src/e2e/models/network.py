@@ -11,7 +11,7 @@ from e2e.errors import E2EError
 from e2e.models.layers import head
 from e2e.models.preprocessing import Moments, is_energy_and_time
 from e2e.models.trunk import Trunk
-from e2e.tasks import Task
+from e2e.tasks import Classification, Regression, Task
 
 # Mean and standard deviation of log(mass / GeV) before the targets are known: 5 to 200 GeV.
 MASS_RANGE = (math.log(30.0), 1.0)
@@ -35,8 +35,19 @@ class Mass(nn.Module):
         return torch.exp(self.mean + self.spread * REACH * torch.tanh(standardised / REACH))
 
 
+def answer(task: Task) -> nn.Module:
+    """From the numbers of the last layer to what a network is asked: logits, or masses."""
+    match task.goal:
+        case Classification():
+            return nn.Identity()
+        case Regression():
+            return Mass()
+
+
 class Network(nn.Module):
     """Raw frames [N, C, H, W] -> logits [N] of ``classes[1]``, or of a regression masses [N] in GeV.
+
+    Of more than two classes there are logits [N, K], one for each.
 
     Of the features of the ``trunk`` each is missing in training with the probability ``dropout`` (J. Mach.
     Learn. Res. 15, 2014, 1929). Of jets, ``Moments`` are set beside them, after a hidden layer of their own.
@@ -55,8 +66,8 @@ class Network(nn.Module):
             moments = Moments(task)
             self.moments = nn.Sequential(moments, nn.Linear(moments.features, hidden), nn.ReLU())
             features += hidden
-        self.head = head(features, hidden)
-        self.answer = nn.Identity() if task.classes else Mass()
+        self.head = head(features, hidden, task.goal.outputs)
+        self.answer = answer(task)
 
     def set_target_range(self, mean: float, spread: float) -> None:
         """Of a regression: mean and standard deviation of log(mass / GeV) of the training targets."""
@@ -67,4 +78,4 @@ class Network(nn.Module):
         features = self.dropout(self.trunk(frames))
         if self.moments:
             features = torch.cat((features, self.moments(frames)), dim=1)
-        return self.answer(self.head(features).squeeze(1))
+        return self.answer(self.head(features).squeeze(1))  # an axis of one number alone

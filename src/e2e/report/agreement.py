@@ -16,8 +16,9 @@ _FLOOR = 1e-9  # equal values are drawn here: below what float32 resolves of a s
 def draw(found: Agreement) -> Figure:
     """Histograms of the difference of each pair of methods, a panel an output, with the tolerances."""
     joined, outputs = found.joined, found.outputs
-    drawing, panels = style.figure(columns=len(outputs))
-    for axes, output in zip(np.atleast_1d(panels), outputs, strict=True):
+    rows = 1 if len(outputs) <= 2 else 2  # scores above logits
+    drawing, panels = style.figure(rows, len(outputs) // rows)
+    for axes, output in zip(np.atleast_1d(panels).flat, outputs, strict=True):
         tolerance = output.tolerance
         bins = np.logspace(np.log10(_FLOOR), np.log10(10 * tolerance), 31)
         values = joined[output.name]

@@ -11,36 +11,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from e2e import tasks
 from e2e.benchmark.methods import BARE, CMSRUN
-from e2e.data.scores import read_output, read_scores
+from e2e.data.scores import read_scores
 from e2e.deploy.contract import load_contract
 from e2e.deploy.flops import flops
 from e2e.deploy.providers import CPU
 from e2e.deploy.releases import oldest
 from e2e.errors import E2EError
 from e2e.files import read_json
-from e2e.learning import classification, regression
+from e2e.learning.measures import measures
 from e2e.report import style
+from e2e.report.merits import merit
+from e2e.tasks import Task
 
 METHODS = (BARE, CMSRUN)
 BDT = "#717581"
 _MARKERS = {BARE: "o", CMSRUN: "s"}
 Models = Mapping[str, Mapping[str, Any]]
-
-
-@dataclass(frozen=True)
-class Metric:
-    """What models of a task are compared by: its key in metrics.json, its name and its unit."""
-
-    key: str
-    name: str
-    unit: str
-    larger_is_better: bool
-
-
-AUC = Metric("auc", "ROC AUC", "1", larger_is_better=True)
-ERROR = Metric("mean_absolute_error", "Mean absolute error", "GeV", larger_is_better=False)
-METRICS = {metric.key: metric for metric in (AUC, ERROR)}
 
 
 @dataclass(frozen=True)
@@ -64,13 +52,15 @@ def compare(models: Mapping[str, Files], reference: str | Path) -> dict[str, Any
     that takes it. Raises E2EError where the models were not measured on the same objects.
     """
     bdt = read_json(reference)
-    metric = AUC if AUC.key in bdt else ERROR
+    contracts = {name: load_contract(files.onnx) for name, files in models.items()}
+    task = next(iter(contracts.values())).task
+    metric = merit(task)
     records = {name: read_json(files.benchmark) for name, files in models.items() if files.benchmark}
     points = {name: _points(benchmark) for name, benchmark in records.items()}
     batch = min((size for of in points.values() for size, _ in of), default=None)
     measured = {}
     for name, files in models.items():
-        metrics, contract = read_json(files.metrics), load_contract(files.onnx)
+        metrics, contract = read_json(files.metrics), contracts[name]
         if metrics["objects"] != bdt["objects"]:
             raise E2EError(f"{files.metrics}: of other objects than {reference}; evaluate the model anew")
         found = points.get(name, {})
@@ -78,7 +68,7 @@ def compare(models: Mapping[str, Files], reference: str | Path) -> dict[str, Any
         measured[name] = {
             "architecture": metrics["model"],
             metric.key: metrics[metric.key],
-            "versus_bdt": _difference(metrics["versus"][contract.task.reference]),
+            "versus_bdt": _difference(metrics["versus"][task.reference]),
             "parameters": metrics["parameters"],
             "flops": flops(files.onnx),
             "training_s": read_json(files.training)["wall_s"],
@@ -91,9 +81,9 @@ def compare(models: Mapping[str, Files], reference: str | Path) -> dict[str, Any
         measured, key=lambda name: measured[name][metric.key]["value"], reverse=metric.larger_is_better
     )
     for name in ranking[1:]:
-        measured[name]["versus_best"] = _paired(models[name], models[ranking[0]], metric)
+        measured[name]["versus_best"] = _paired(models[name], models[ranking[0]], task)
     return {
-        "task": contract.task.name,
+        "task": task.name,
         "origin": bdt["training_data"]["origin"],
         "metric": metric.key,
         "unit": metric.unit,
@@ -109,18 +99,11 @@ def compare(models: Mapping[str, Files], reference: str | Path) -> dict[str, Any
     }
 
 
-def _paired(model: Files, best: Files, metric: Metric) -> dict[str, Any]:
+def _paired(model: Files, best: Files, task: Task) -> dict[str, Any]:
     """Difference of the metric between two models, both on the same resampled events."""
-    objects = read_scores(best.scores, ["logit", "weight"] if metric is AUC else ["mass"])
-    if metric is AUC:
-        other = read_output(model.scores, objects, "logit")
-        versus = classification.compare(
-            objects, other, objects["logit"].to_numpy(), objects["weight"].to_numpy()
-        )
-    else:
-        other = read_output(model.scores, objects, "mass")
-        versus = regression.compare(objects, other, objects["mass"].to_numpy())
-    return _difference(versus)
+    known, objects = measures(task), read_scores(best.scores)
+    ours, theirs = (known.read(files.scores, objects) for files in (model, best))
+    return _difference(known.compare(objects, ours, theirs, known.weight(objects)))
 
 
 def _difference(versus: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,8 +127,8 @@ def _points(benchmark: Mapping[str, Any]) -> dict[tuple[int, str], dict[str, flo
 
 def table(content: Mapping[str, Any]) -> str:
     """The record as a table (Markdown), a row a model, with 68 % intervals."""
-    metric = METRICS[content["metric"]]
-    unit = "" if metric.unit == "1" else f" [{metric.unit}]"
+    metric = merit(tasks.task(content["task"]))
+    unit = metric.in_unit
     header = [
         "model",
         f"{metric.name}{unit}",
@@ -222,8 +205,7 @@ def draw(content: Mapping[str, Any]) -> Figure:
     Thick error bars are 68 % intervals, thin ones 95 %.
     """
     models, key = content["models"], content["metric"]
-    unit = METRICS[key].unit
-    label = METRICS[key].name + ("" if unit == "1" else f" [{unit}]")
+    metric = merit(tasks.task(content["task"]))
     colours = {model: f"C{number}" for number, model in enumerate(models)}
     figure, (values, differences, costs) = style.figure(
         columns=3, width=6.4, height=max(4.0, 2.0 + 0.95 * len(models))
@@ -236,8 +218,8 @@ def draw(content: Mapping[str, Any]) -> Figure:
         _bar(differences, row, of["versus_bdt"]["difference"], colours[model])
     _bar(values, len(models), content["bdt"][key], BDT)
     differences.axvline(0.0, color=BDT, linestyle="--")
-    values.set(xlabel=label)
-    differences.set(xlabel=f"Difference to the BDT, paired{'' if unit == '1' else f' [{unit}]'}")
+    values.set(xlabel=metric.label)
+    differences.set(xlabel=f"Difference to the BDT, paired{metric.in_unit}")
     for axis in (values, differences):
         axis.set_ylim(len(models) + 0.5, -0.6)
         axis.tick_params(axis="y", which="both", left=False, right=False)
@@ -251,7 +233,9 @@ def draw(content: Mapping[str, Any]) -> Figure:
     if content["batch"]:
         _cost(costs, models, key, colours)
         of = "object" if content["batch"] == 1 else "objects"
-        costs.set(ylabel=label, xlabel=f"Time per object [ms], {content['batch']} {of} a call, one thread")
+        costs.set(
+            ylabel=metric.label, xlabel=f"Time per object [ms], {content['batch']} {of} a call, one thread"
+        )
         style.label(costs, "", ", ".join(content["machines"]))
     else:
         costs.clear()

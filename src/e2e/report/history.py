@@ -10,12 +10,8 @@ from matplotlib.ticker import MaxNLocator
 
 from e2e.files import read_csv
 from e2e.report import style
+from e2e.report.merits import WATCHED, merit
 from e2e.tasks import Task
-
-WATCHED = {  # column of a history: names of the loss and of itself
-    "validation_auc": ("Binary cross-entropy", "Validation ROC AUC"),
-    "validation_mae": ("Huber loss of log(mass), standardised", "Validation mean absolute error [GeV]"),
-}
 
 
 def draw(source: str | Path, origin: str) -> Figure:
@@ -27,10 +23,10 @@ def draw(source: str | Path, origin: str) -> Figure:
     best = table.loc[table["validation_loss"].idxmin(), "epoch"]
     left.axvline(best, color="grey", linestyle=":", label="kept")
     watched = next(name for name in WATCHED if name in table)
-    left.set(xlabel="Epoch", ylabel=WATCHED[watched][0])
+    left.set(xlabel="Epoch", ylabel=WATCHED[watched].loss)
     left.legend()
     right.plot(table["epoch"], table[watched], marker="o", color="tab:orange")
-    right.set(xlabel="Epoch", ylabel=WATCHED[watched][1])
+    right.set(xlabel="Epoch", ylabel=f"Validation part: {WATCHED[watched].label}")
     for axes in (left, right):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.minorticks_off()
@@ -52,8 +48,7 @@ def trials(table: pd.DataFrame, task: Task, origin: str) -> Figure:
     complete = table[table["state"] == "complete"]
     best = complete["validation_loss"].cummin().reindex(table.index).ffill()
     axes.step(table["trial"], best, where="post", color="tab:orange", label="best so far")
-    loss, _ = WATCHED["validation_auc" if task.classes else "validation_mae"]
-    axes.set(xlabel="Trial", ylabel=loss)
+    axes.set(xlabel="Trial", ylabel=merit(task).loss)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
     style.label(axes, style.events(origin), "Validation part")

@@ -99,8 +99,8 @@ def _store(path: Path, picture: Path, console: Console) -> None:
 
     table = _table("column", "type", "unit", "minimum", "median", "maximum")
     units = {quantity.name: quantity.unit for quantity in metadata.kinematics}
-    if not metadata.classes and metadata.task in every():
-        units["target"] = every()[metadata.task].target.unit
+    if metadata.task in every():
+        units["target"] = every()[metadata.task].goal.quantity.unit
     columns = {name: getattr(samples, name) for name in (*store.IDENTITY, "target")} | samples.kinematics
     for name, column in columns.items():
         numbers = () if name == "sample" else _range(column)
@@ -177,7 +177,7 @@ def _units(task: Task, layout: Layout) -> Iterator[tuple[str, str]]:
             if source.kind == "branch":
                 yield source.branches[0], quantity.unit
     if layout.truth is not None:
-        yield layout.truth.branch, task.target.unit if task.target else "1"
+        yield layout.truth.branch, task.goal.quantity.unit
 
 
 def _scan(branch: uproot.TBranch, stop: int) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from e2e.learning.regression import REFERENCES
 from e2e.report import masses, side_by_side, style
 from e2e.report.displays import QUANTITIES
+from e2e.report.merits import MANY_CLASSES, MASS, TWO_CLASSES, merit
 from e2e.tasks import Task
 
 ROWS, COLUMNS = 6, 15  # on either side of the seed of a crop of 32 x 32, shown in an attribution
@@ -32,17 +33,62 @@ def figures(
 
     ``reference`` and ``reference_scores`` are the metrics and scores of the boosted trees.
     """
+    draw = {TWO_CLASSES: _of_two, MANY_CLASSES: _of_many, MASS: _of_masses}[merit(task).kind]
+    return draw(task, metrics, scores, explained, reference, reference_scores)
+
+
+def _of_two(
+    task: Task,
+    metrics: Mapping[str, Any],
+    scores: pd.DataFrame,
+    explained: Mapping[str, NDArray],
+    *_: Any,
+) -> dict[str, Figure]:
+    name, origin = metrics["model"], metrics["training_data"]["origin"]
+    target, score = scores["target"].to_numpy(), {name: scores["score"].to_numpy()}
+    return {
+        "roc": roc(metrics["roc"], task.classes, origin),
+        "scores": side_by_side.scores(target, score, scores["weight"].to_numpy(), task.classes, origin),
+        "calibration": side_by_side.calibrations({name: metrics}, task.classes[1], origin),
+        "kinematics": side_by_side.dependences({name: metrics}, task.kinematics, origin),
+        "attribution": attribution(task, explained, origin),
+    }
+
+
+def _of_many(
+    task: Task,
+    metrics: Mapping[str, Any],
+    scores: pd.DataFrame,
+    explained: Mapping[str, NDArray],
+    *_: Any,
+) -> dict[str, Figure]:
+    """Those of each class against all others, and which class is taken for which."""
+    origin, weight = metrics["training_data"]["origin"], scores["weight"].to_numpy()
+    target = scores["target"].to_numpy()
+    found = {}
+    for i, (name, measured) in enumerate(metrics["classes"].items()):
+        found[f"roc_{i}"] = roc(measured["roc"], ("others", name), origin)
+        given = {f"score of {name}": scores[f"score_{i}"].to_numpy()}
+        found[f"scores_{i}"] = side_by_side.scores(target, given, weight, task.classes, origin, name)
+    return {
+        "confusion": confusion(metrics["confusion"], task.classes, origin),
+        **found,
+        "calibration": side_by_side.calibrations(metrics["classes"], "object of the class", origin),
+        "kinematics": side_by_side.dependences(metrics["classes"], task.kinematics, origin),
+        "attribution": attribution(task, explained, origin),
+    }
+
+
+def _of_masses(
+    task: Task,
+    metrics: Mapping[str, Any],
+    scores: pd.DataFrame,
+    explained: Mapping[str, NDArray],
+    reference: Mapping[str, Any],
+    reference_scores: pd.DataFrame,
+) -> dict[str, Figure]:
     name, origin = metrics["model"], metrics["training_data"]["origin"]
     measured, target = {name: metrics}, scores["target"].to_numpy()
-    if task.classes:
-        score = {name: scores["score"].to_numpy()}
-        return {
-            "roc": roc(metrics["roc"], task.classes, origin),
-            "scores": side_by_side.scores(target, score, scores["weight"].to_numpy(), task.classes, origin),
-            "calibration": side_by_side.calibrations(measured, task.classes[1], origin),
-            "kinematics": side_by_side.dependences(measured, task.kinematics, origin),
-            "attribution": attribution(task, explained, origin),
-        }
     mass = {name: scores["mass"].to_numpy()}
     known = {column: label for column, label in REFERENCES.items() if column in reference_scores}
     others = {label: reference_scores[column].to_numpy() for column, label in known.items()}
@@ -53,6 +99,23 @@ def figures(
         "errors": masses.dependence(measured, origin),
         "residuals": masses.residuals(target, {**mass, **others}, origin),
     }
+
+
+def confusion(shares: Sequence[Sequence[float]], classes: Sequence[str], origin: str) -> Figure:
+    """Shares of the objects of each class (rows) by the class that is the likeliest (columns)."""
+    figure, axes = style.figure()
+    image = axes.imshow(shares, vmin=0, vmax=1, cmap="Blues")
+    for i, row in enumerate(shares):
+        for j, share in enumerate(row):
+            colour = "white" if share > 0.5 else "black"
+            axes.text(j, i, f"{share:.1%}", ha="center", va="center", color=colour, fontsize="small")
+    axes.set(xlabel="Likeliest class", ylabel="True class")
+    axes.set_xticks(range(len(classes)), classes)
+    axes.set_yticks(range(len(classes)), classes)
+    axes.minorticks_off()
+    figure.colorbar(image, ax=axes, label="Share of the true class, weighted")
+    style.label(axes, style.events(origin))
+    return figure
 
 
 def roc(measured: Mapping[str, Any], classes: Sequence[str], origin: str) -> Figure:

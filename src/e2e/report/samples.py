@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from e2e.data.store import Samples
 from e2e.report import style
 from e2e.report.displays import QUANTITIES, draw_frame, mean_frame, truth
+from e2e.report.merits import merit
 from e2e.tasks import Quantity, Task
 
 REACH = 31  # cells of a jet's crop that are drawn around its middle: 0.54 in eta and phi
@@ -75,8 +76,8 @@ def kinematics(objects: pd.DataFrame, weight: NDArray, task: Task, origin: str) 
     ``objects`` is the table of a stream. The true value, too, of a regression.
     """
     known = [quantity for quantity in task.kinematics if np.isfinite(objects[quantity.name]).any()]
-    if not task.classes:
-        known.insert(0, Quantity("target", task.target.unit))
+    if true := merit(task).true:
+        known.insert(0, Quantity("target", true.unit))
     if not known:
         return style.message("These files hold no kinematics.")
     figure, panels = style.panels(len(known))
@@ -90,7 +91,7 @@ def kinematics(objects: pd.DataFrame, weight: NDArray, task: Task, origin: str) 
             if weighted:
                 label = f"{name}, unweighted"
                 style.shares(axes, column[chosen], edges, label=label, color=colour, linestyle=":")
-        name = f"true {task.target.name}" if quantity.name == "target" else quantity.name
+        name = f"true {true.name}" if quantity.name == "target" else quantity.name
         axes.set(
             xlabel=name + ("" if quantity.unit == "1" else f" [{quantity.unit}]"), ylabel="Share of objects"
         )

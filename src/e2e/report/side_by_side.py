@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from e2e.deploy.providers import PROVIDERS
 from e2e.report import style
-from e2e.report.history import WATCHED
+from e2e.report.merits import WATCHED
 from e2e.report.samples import by_class
 from e2e.tasks import Quantity
 
@@ -34,8 +34,12 @@ def histories(tables: Mapping[str, pd.DataFrame], seconds: Mapping[str, float], 
         watched = next(column for column in WATCHED if column in table)
         minutes = table["epoch"] * seconds[name] / len(table) / 60
         right.plot(minutes, table[watched], color=colour, marker="o", markersize=4)
-    left.set(xlabel="Epoch", ylabel=WATCHED[watched][0])
-    right.set(xlabel="Wall time of the training [min]", ylabel=WATCHED[watched][1], xlim=(0, None))
+    left.set(xlabel="Epoch", ylabel=WATCHED[watched].loss)
+    right.set(
+        xlabel="Wall time of the training [min]",
+        ylabel=f"Validation part: {WATCHED[watched].label}",
+        xlim=(0, None),
+    )
     left.xaxis.set_major_locator(MaxNLocator(integer=True))
     left.minorticks_off()
     left.legend(fontsize="small")
@@ -50,13 +54,17 @@ def scores(
     weight: NDArray,
     classes: tuple[str, ...],
     origin: str,
+    of: str | None = None,
 ) -> Figure:
-    """Distributions of the scores [N] by class, weighted, a panel a model."""
+    """Distributions of the scores [N] by class, weighted, a panel a model: those of the class ``of``.
+
+    Default is the second class.
+    """
     figure, panels = style.panels(len(predictions))
     for axes, (name, score) in zip(panels, predictions.items(), strict=True):
         for code, (label, chosen) in enumerate(by_class(target, classes)):
             style.shares(axes, score[chosen], np.linspace(0, 1, 41), weight[chosen], label, color=f"C{code}")
-        axes.set(xlabel=f"Score, P({classes[1]})", ylabel="Share of objects", xlim=(0, 1))
+        axes.set(xlabel=f"Score, P({of or classes[1]})", ylabel="Share of objects", xlim=(0, 1))
         style.label(axes, style.events(origin) if axes is panels[0] else "", name)
     panels[0].legend(fontsize="small")
     return figure

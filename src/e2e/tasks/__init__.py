@@ -14,8 +14,10 @@ from importlib import import_module
 
 from e2e.errors import E2EError
 from e2e.geometry import Crop
-from e2e.tasks.definition import Channel, Quantity, Task
+from e2e.tasks.definition import Task
+from e2e.tasks.goals import Classification, Goal, Regression
 from e2e.tasks.jets import ECAL, HCAL, PIXELS, PROMPT_DZ_CM, TRACK_D0, TRACK_DZ, TRACK_PT, TRACKS
+from e2e.tasks.quantities import Channel, Quantity
 
 __all__ = [
     "ECAL",
@@ -27,8 +29,11 @@ __all__ = [
     "TRACK_DZ",
     "TRACK_PT",
     "Channel",
+    "Classification",
     "Crop",
+    "Goal",
     "Quantity",
+    "Regression",
     "Task",
     "every",
     "supervised",

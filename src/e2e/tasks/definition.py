@@ -5,25 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from e2e.geometry import Crop
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """One number of an object, and its unit."""
-
-    name: str
-    unit: str
-
-
-@dataclass(frozen=True)
-class Channel(Quantity):
-    """One image layer: what it measures, and the unit of its values.
-
-    A channel of ``cell`` n has one value for n x n cells of the detector frame, over which it is
-    spread evenly. Which branch of an ntuple holds it is a matter of that ntuple (``e2e.data.layouts``).
-    """
-
-    cell: int = 1
+from e2e.tasks.goals import Goal
+from e2e.tasks.quantities import Channel, Quantity
 
 
 @dataclass(frozen=True)
@@ -34,8 +17,7 @@ class Task:
     columns run along iphi and wrap around. ``objects`` is the kind of object that is looked at,
     ``photon`` or ``jet``; its seed counts squares of ``seed_cell`` cells, of which the middle one is
     meant. ``kinematics`` are its reconstructed quantities, and generated ones to compare with, null
-    where a source has none. ``classes[i]`` is the name of target ``i``; a regression has none, but
-    ``target``, the quantity it measures.
+    where a source has none. ``goal`` is what is asked of an object, and what its target means.
     ``balance`` names the transverse momentum and the eta whose distributions the classes are given
     in common, by weights, when a network is trained and measured. ``features`` says what boosted trees are
     given to compare with. ``supervised`` is false of objects to learn from without targets: these are
@@ -48,8 +30,7 @@ class Task:
     crop: Crop
     objects: str
     kinematics: tuple[Quantity, ...]
-    classes: tuple[str, ...] = ()
-    target: Quantity | None = None
+    goal: Goal
     seed_cell: int = 1
     balance: tuple[str, ...] = ()
     features: str = "jet shapes"
@@ -59,6 +40,11 @@ class Task:
     def reference(self) -> str:
         """Name of what networks are compared with."""
         return f"BDT on {self.features}"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the targets, from 0 on; none of a regression."""
+        return self.goal.classes
 
     @property
     def shape(self) -> tuple[int, int, int]:

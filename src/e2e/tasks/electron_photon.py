@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from e2e.geometry import BARREL, Crop
-from e2e.tasks.definition import Channel, Quantity, Task
+from e2e.tasks.definition import Task
+from e2e.tasks.goals import Classification
+from e2e.tasks.quantities import Channel, Quantity
 
 TASK = Task(
     name="electron_photon",
@@ -17,7 +19,7 @@ TASK = Task(
         Quantity("pho_eta", "1"),
         Quantity("pho_phi", "rad"),
     ),
-    classes=("photon", "electron"),
+    goal=Classification(("photon", "electron")),
     balance=("pho_pT", "pho_eta"),
     features="shower shapes",
 )

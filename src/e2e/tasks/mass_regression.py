@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from e2e.tasks.goals import Regression
+from e2e.tasks.jets import KINEMATICS, jet_task
+from e2e.tasks.quantities import Quantity
 
-from e2e.tasks.definition import Quantity
-from e2e.tasks.jets import JETS
-
-TASK = replace(
-    JETS,
-    name="mass_regression",
-    kinematics=(*JETS.kinematics, Quantity("a_pt", "GeV")),
-    target=Quantity("a_m", "GeV"),
+TASK = jet_task(
+    "mass_regression",
+    Regression(Quantity("a_m", "GeV")),
+    kinematics=(*KINEMATICS, Quantity("a_pt", "GeV")),
 )

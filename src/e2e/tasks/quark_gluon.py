@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from e2e.tasks.goals import Classification
+from e2e.tasks.jets import ECAL, HCAL, TRACK_PT, jet_task
 
-from e2e.tasks.jets import ECAL, HCAL, JETS, TRACK_PT
-
-TASK = replace(
-    JETS,
-    name="quark_gluon",
+TASK = jet_task(
+    "quark_gluon",
+    Classification(("gluon", "quark")),
     channels=(TRACK_PT, ECAL, HCAL),
-    classes=("gluon", "quark"),
     balance=("jetPt", "jetEta"),
 )

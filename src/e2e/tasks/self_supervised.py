@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from e2e.tasks.goals import Classification
+from e2e.tasks.jets import jet_task
 
-from e2e.tasks.jets import JETS
-
-TASK = replace(
-    JETS,
-    name="self_supervised",
-    classes=("class 0 (meaning unknown)", "class 1 (meaning unknown)"),
+TASK = jet_task(
+    "self_supervised",
+    Classification(("class 0 (meaning unknown)", "class 1 (meaning unknown)")),
     supervised=False,
 )

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from e2e.tasks.goals import Classification
+from e2e.tasks.jets import jet_task
 
-from e2e.tasks.jets import JETS
-
-TASK = replace(
-    JETS,
-    name="tau",
-    classes=("jet", "tau"),
-    balance=("jetPt", "jetEta"),
-)
+TASK = jet_task("tau", Classification(("jet", "tau")), balance=("jetPt", "jetEta"))

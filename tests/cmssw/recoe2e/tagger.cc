@@ -91,8 +91,20 @@ TEST_CASE("a model without a valid contract is refused, naming the file") {
   testing::write(json, replaced(R"(["N", 2, 32, 32])", R"(["N", 32, 32, 2])"));
   CHECK(contains(failure(), R"(the shape of the input is ["N",32,32,2])"));
   testing::write(json,
-                 replaced(R"("logit", "unit": "1", "shape": ["N"])", R"("logit", "unit": "1", "shape": ["N", 2])"));
-  CHECK(contains(failure(), R"(the shape of output logit is ["N",2]; this release takes one number an object)"));
+                 replaced(R"("logit", "unit": "1", "shape": ["N"])", R"("logit", "unit": "1", "shape": ["N", 3])"));
+  auto const classes = ModelContract::read(path);
+  CHECK(classes.outputs == std::vector<std::string>{"score", "logit"});
+  CHECK(classes.sizes == std::vector<std::uint32_t>{1, 3});
+  CHECK(classes.numbers == std::vector<std::string>{"score", "logit_0", "logit_1", "logit_2"});
+  // Such a model gives three numbers an object, this one gives one.
+  CHECK(contains(message([&] { TaggerModel(path, "cpu"); }), "gave 2 values of logit for 2 frames"));
+  for (auto const* shape : {R"(["N",0])", R"(["N",2,2])", R"([2])", R"(["N",-3])", R"("N")"}) {
+    testing::write(
+        json,
+        replaced(R"("logit", "unit": "1", "shape": ["N"])", R"("logit", "unit": "1", "shape": )" + std::string(shape)));
+    CHECK(
+        contains(failure(), "the shape of output logit is " + std::string(shape) + "; this release takes one number"));
+  }
   for (auto const& rows : {"4294967328", "-1", "32.0", "1e30", "\"32\"", "[[]]"}) {
     testing::write(json, replaced(R"("rows": 32)", R"("rows": )" + std::string(rows)));
     CHECK(contains(failure(), json + ": rows is " + (rows == std::string("1e30") ? "1e+30" : rows)));

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from e2e import tasks
 from e2e.benchmark.methods import CMSRUN
 from e2e.data import parquet, store
-from e2e.data.scores import read_output
 from e2e.data.split import PARTS, REMEDY
 from e2e.data.store import Samples
 from e2e.data.stream import Stream
 from e2e.errors import E2EError
 from e2e.files import read_csv, read_json
-from e2e.learning import balance, classification, evaluation, regression
+from e2e.learning import balance
+from e2e.learning.measures import measures
 from e2e.tasks import Task
 
 BDT = "bdt"  # folder of the reference
@@ -103,11 +103,11 @@ class Results:
 
     def predictions(self) -> dict[str, NDArray[np.float64]]:
         """Logits, or masses in GeV, of the objects of the test part by each model and each reference."""
-        test, column = self.part("test"), "logit" if self.task.classes else "mass"
+        known, test = measures(self.task), self.part("test").objects
         scores = {model: self.folder / model / "scores.parquet" for model in self.models}
         return {
-            **{model: read_output(path, test.objects, column) for model, path in scores.items()},
-            **evaluation.references(self.folder / BDT / "scores.parquet", test, self.task),
+            **{model: known.read(path, test) for model, path in scores.items()},
+            **known.references(self.folder / BDT / "scores.parquet", test),
         }
 
     def roc(self) -> dict[str, Any]:
@@ -121,9 +121,7 @@ class Results:
     def compare(self, one: NDArray, other: NDArray) -> dict[str, Any]:
         """Difference of two ``predictions`` in the AUC, or the mean absolute error, by a paired bootstrap."""
         objects = self.part("test").objects
-        if not self.task.classes:
-            return regression.compare(objects, one, other)
-        return classification.compare(objects, one, other, self.weighting(objects))
+        return measures(self.task).compare(objects, one, other, self.weighting(objects))
 
     def training_seconds(self) -> dict[str, float]:
         """Wall time of the training of each model."""

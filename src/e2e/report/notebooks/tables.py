@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from e2e.data.store import Samples
-from e2e.deploy.contract import MASS
+from e2e.deploy import contract
 from e2e.deploy.providers import CPU
 from e2e.learning.regression import REFERENCES
+from e2e.report.merits import MANY_CLASSES, MASS, TWO_CLASSES, merit
 from e2e.report.notebooks.results import BDT, Results
 from e2e.report.samples import by_class
 
@@ -57,34 +58,42 @@ def architectures(results: Results) -> str:
 
 def performance(results: Results) -> pd.DataFrame:
     """A row a model, and one for the boosted trees: figures of merit on the test part, 95 % intervals."""
-    return _classification(results) if results.task.classes else _regression(results)
+    rows = {MANY_CLASSES: _of_many, TWO_CLASSES: _of_two, MASS: _of_masses}[merit(results.task).kind]
+    return pd.DataFrame({name: rows(results, metrics) for name, metrics in measured(results).items()}).T
 
 
-def _classification(results: Results) -> pd.DataFrame:
+def _of_two(results: Results, metrics: Mapping[str, Any]) -> dict[str, str]:
     background, signal = results.task.classes
-    rows = {}
-    for name, metrics in measured(results).items():
-        at = {entry["signal_efficiency"]: entry["rejection"] for entry in metrics["background_rejection"]}
-        rows[name] = {
-            "parameters": _parameters(metrics),
-            "AUC": interval(metrics["auc"]),
-            **{f"{background} rejection at {cut:.0%} {signal}s": interval(at[cut], 2) for cut in (0.5, 0.7)},
-            "calibration error": interval(metrics["calibration"]["expected_calibration_error"], 3),
-            "if perfect": f"{metrics['calibration']['error_if_perfect']:.3f}",
-        }
-    return pd.DataFrame(rows).T
+    return {
+        "parameters": _parameters(metrics),
+        "AUC": interval(metrics["auc"]),
+        **_rejections(metrics, background, signal),
+        "calibration error": interval(metrics["calibration"]["expected_calibration_error"], 3),
+        "if perfect": f"{metrics['calibration']['error_if_perfect']:.3f}",
+    }
 
 
-def _regression(results: Results) -> pd.DataFrame:
-    rows = {}
-    for name, metrics in measured(results).items():
-        rows[name] = {
-            "parameters": _parameters(metrics),
-            "mean absolute error [GeV]": interval(metrics["mean_absolute_error"], 3),
-            "relative error, 68 % below": interval(metrics["relative_error_68"], 3),
-            "bias": interval(metrics["bias"], 3),
-        }
-    return pd.DataFrame(rows).T
+def _rejections(metrics: Mapping[str, Any], background: str, signal: str) -> dict[str, str]:
+    at = {entry["signal_efficiency"]: entry["rejection"] for entry in metrics["background_rejection"]}
+    return {f"{background} rejection at {cut:.0%} {signal}s": interval(at[cut], 2) for cut in (0.5, 0.7)}
+
+
+def _of_many(results: Results, metrics: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "parameters": _parameters(metrics),
+        "mean AUC": interval(metrics["auc"]),
+        "accuracy": interval(metrics["accuracy"]),
+        **{f"AUC of {name}": interval(each["auc"]) for name, each in metrics["classes"].items()},
+    }
+
+
+def _of_masses(results: Results, metrics: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "parameters": _parameters(metrics),
+        "mean absolute error [GeV]": interval(metrics["mean_absolute_error"], 3),
+        "relative error, 68 % below": interval(metrics["relative_error_68"], 3),
+        "bias": interval(metrics["bias"], 3),
+    }
 
 
 def _parameters(metrics: Mapping[str, Any]) -> str:
@@ -107,13 +116,11 @@ def leader(results: Results) -> str:
 
     As sentences in Markdown; whether the differences are more than chance is for ``verdicts`` to say.
     """
-    key, what, unit, digits = (
-        ("auc", "largest AUC", "", 4)
-        if results.task.classes
-        else ("mean_absolute_error", "smallest mean absolute error", " GeV", 3)
-    )
+    of = merit(results.task)
+    key, unit, digits = of.key, of.of_unit, of.digits
+    what = f"{'largest' if of.larger_is_better else 'smallest'} {of.phrase}"
     ranked = sorted(
-        measured(results).items(), key=lambda item: item[1][key]["value"], reverse=bool(results.task.classes)
+        measured(results).items(), key=lambda item: item[1][key]["value"], reverse=of.larger_is_better
     )
     name, metrics = ranked[0]
     network, of_network = next(item for item in ranked if item[0] in results.models)
@@ -162,8 +169,8 @@ def differences(results: Results) -> pd.DataFrame:
 
 def verdicts(results: Results, found: pd.DataFrame) -> str:
     """The ``differences`` as sentences in Markdown, the significant ones apart from the others."""
-    what, unit = ("AUC", "") if results.task.classes else ("mean absolute error", " GeV")
-    digits = 4 if results.task.classes else 3
+    of = merit(results.task)
+    what, unit, digits = of.phrase, of.of_unit, of.digits
     lines = {True: [], False: []}
     for row in found.itertuples():
         lines[row.significant].append(
@@ -185,7 +192,7 @@ def trades(results: Results, found: pd.DataFrame) -> str:
     pairs = found[found["other"].isin(results.models)]
     if pairs.empty:
         return "This run has one model: there is no other one to weighting it against."
-    what = "AUC" if results.task.classes else "mean absolute error [GeV]"
+    what = merit(results.task).phrase + merit(results.task).in_unit
     lines, seconds = [], results.training_seconds()
     for row in pairs.itertuples():
         counts = " against ".join(_parameters(results.metrics(model)) for model in (row.one, row.other))
@@ -231,7 +238,7 @@ def agreement(results: Results) -> pd.DataFrame:
         rows[model] = {"objects": f"{record['n_objects']:,}"}
         for output, tolerance in record["tolerances"].items():
             largest = max(pair[output]["max"] for pair in record["pairs"].values())
-            kind = "relative difference" if output == MASS.name else "difference"
+            kind = "relative difference" if output == contract.MASS.name else "difference"
             rows[model][f"largest {kind} in {output}"] = f"{largest:.1e}"
             rows[model][f"tolerance of {output}"] = f"{tolerance:.0e}"
         rows[model]["near-ties left out"] = len(record["near_ties"])

@@ -12,8 +12,9 @@ namespace e2e {
   /**
    * What a model gives for the objects of an event: values [objects, outputs], contiguous in this order.
    *
-   * names() are those of the model's outputs: of a classifier "score", the probability of its class 1, and "logit"; of
-   * a regression "mass" [GeV]. object()[i] is the index of the i-th object among the event's candidates.
+   * names() are those of the model's numbers: of a classifier "score", the probability of its class 1, and "logit"; of
+   * one of more than two classes "score_0" and so on, the probability of each, and "logit_0" and so on; of a regression
+   * "mass" [GeV]. object()[i] is the index of the i-th object among the event's candidates.
    */
   class ObjectOutputs {
   public:

@@ -15,7 +15,7 @@ namespace e2e {
    * What a model takes and gives: model.json, which the export writes beside model.onnx and binds to it by its SHA-256.
    *
    * The model's input is float32 [N, channels, crop.rows, crop.columns] of raw values in the unit of each channel; each
-   * of its outputs is float32 [N]. rows and columns are those of the detector that its crops are cut from. tracks says
+   * of its outputs is float32 [N], or [N, classes]. rows and columns are those of the detector that its crops are cut from. tracks says
    * where tracks lay in what it was trained on (see FrameOrigin).
    */
   struct ModelContract {
@@ -26,6 +26,10 @@ namespace e2e {
     std::uint32_t columns = 0;
     Crop crop;
     std::vector<std::string> outputs;
+    std::vector<std::uint32_t> sizes;  ///< how many numbers an output has for each object
+
+    /// Names of all these numbers in their order: "score", or of classes "score_0", "score_1", ...
+    std::vector<std::string> numbers;
 
     /**
      * The contract of the model at modelPath (.onnx). Throws std::runtime_error, naming the file, where the model or

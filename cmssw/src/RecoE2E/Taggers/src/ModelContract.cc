@@ -18,6 +18,7 @@ namespace e2e {
     constexpr int kLevels = 32;               // lists and objects in each other
     constexpr std::uint32_t kLargest = 1000;  // rows or columns
     constexpr std::size_t kMostChannels = 16;
+    constexpr std::uint32_t kMostClasses = 1000;
     // Whether a number of one byte, written with as many bytes as a protocol buffer may take for it, ends at `end`,
     // which it is then moved before.
     bool endsWith(std::string_view content, std::size_t& end, unsigned char number) {
@@ -107,10 +108,18 @@ namespace e2e {
         throw std::runtime_error("the shape of the input is " + input.at("shape").dump() +
                                  ", but its channels and crop make " + shape.dump());
       for (auto const& output : json.at("outputs")) {
-        contract.outputs.push_back(output.at("name").get<std::string>());
-        if (output.at("shape") != nlohmann::json{"N"})
-          throw std::runtime_error("the shape of output " + contract.outputs.back() + " is " +
-                                   output.at("shape").dump() + "; this release takes one number an object");
+        auto const name = output.at("name").get<std::string>();
+        auto const& found = output.at("shape");
+        auto const one = found == nlohmann::json{"N"};
+        if (not one and (not found.is_array() or found.size() != 2 or found[0] != "N" or
+                         not found[1].is_number_unsigned() or found[1] == 0 or found[1] > kMostClasses))
+          throw std::runtime_error("the shape of output " + name + " is " + found.dump() +
+                                   "; this release takes one number an object, or up to " +
+                                   std::to_string(kMostClasses));
+        contract.outputs.push_back(name);
+        contract.sizes.push_back(one ? 1 : found[1].get<std::uint32_t>());
+        for (std::uint32_t i = 0; i < contract.sizes.back(); ++i)
+          contract.numbers.push_back(one ? name : name + '_' + std::to_string(i));
       }
       if (contract.outputs.empty())
         throw std::runtime_error("it names no output");

@@ -43,7 +43,7 @@ namespace e2e {
                                " frames of the shape in its JSON: " + error.what());
     }
     for (std::size_t i = 0; i < output.size(); ++i)
-      if (output[i].size() != objects)
+      if (output[i].size() != objects * contract_.sizes[i])
         throw std::runtime_error(path_ + ": gave " + std::to_string(output[i].size()) + " values of " +
                                  contract_.outputs[i] + " for " + std::to_string(objects) + " frames");
     return output;
@@ -52,31 +52,36 @@ namespace e2e {
   ObjectOutputs TaggerModel::outputs(ObjectFrames const& frames) const {
     contract_.check(frames);
     if (frames.size() == 0)
-      return {contract_.outputs, {}, {}};
+      return {contract_.numbers, {}, {}};
     auto const size = frames.data().size() / frames.size();
     auto const most = std::max<std::size_t>(1, kMostValues / size);
+    auto const numbers = contract_.numbers.size();
     std::vector<float> values;
-    values.reserve(frames.size() * contract_.outputs.size());
+    values.reserve(frames.size() * numbers);
     for (std::size_t first = 0; first < frames.size(); first += most) {
       auto const objects = std::min(most, frames.size() - first);
       auto const begin = frames.data().begin() + first * size;
       auto const output = run({std::vector<float>(begin, begin + objects * size)}, objects);
-      for (std::size_t i = 0; i < objects; ++i)
+      for (std::size_t i = 0; i < objects; ++i) {
         for (std::size_t j = 0; j < output.size(); ++j) {
-          values.push_back(output[j][i]);
-          if (not std::isfinite(values.back())) {
-            auto const finite = std::all_of(
-                begin + i * size, begin + (i + 1) * size, [](float value) { return std::isfinite(value); });
-            throw std::runtime_error(path_ + ": " + contract_.outputs[j] + " of object " +
-                                     std::to_string(frames.object()[first + i]) + " is " +
-                                     std::to_string(values.back()) +
+          auto const own = output[j].begin() + i * contract_.sizes[j];
+          values.insert(values.end(), own, own + contract_.sizes[j]);
+        }
+        for (std::size_t j = 0; j < numbers; ++j) {
+          auto const value = values[(first + i) * numbers + j];
+          if (not std::isfinite(value)) {
+            auto const finite =
+                std::all_of(begin + i * size, begin + (i + 1) * size, [](float value) { return std::isfinite(value); });
+            throw std::runtime_error(path_ + ": " + contract_.numbers[j] + " of object " +
+                                     std::to_string(frames.object()[first + i]) + " is " + std::to_string(value) +
                                      (finite ? "; its frame is finite, so the model is at fault: its weights are not "
                                                "finite, or it overflows"
                                              : "; its hits are not all finite: look at the source"));
           }
         }
+      }
     }
-    return {contract_.outputs, frames.object(), std::move(values)};
+    return {contract_.numbers, frames.object(), std::move(values)};
   }
 
 }  // namespace e2e

@@ -1,0 +1,24 @@
+"""What is measured: numbers of an object, and layers of its image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One number of an object, and its unit."""
+
+    name: str
+    unit: str
+
+
+@dataclass(frozen=True)
+class Channel(Quantity):
+    """One image layer: what it measures, and the unit of its values.
+
+    A channel of ``cell`` n has one value for n x n cells of the detector frame, over which it is
+    spread evenly. Which branch of an ntuple holds it is a matter of that ntuple (``e2e.data.layouts``).
+    """
+
+    cell: int = 1
