@@ -11,7 +11,7 @@ from e2e import imports, runs, tasks
 from e2e.config import schema, validate
 from e2e.deploy.releases import check
 from e2e.errors import E2EError
-from e2e.models import tensorflow
+from e2e.models import loop_of, tensorflow
 
 REPOSITORY = Path(workflow.basedir)
 
@@ -274,7 +274,7 @@ def category(name):
 
 
 def training_code(wildcards):
-    """What the weights depend on: the trainer and this architecture, not the other ones."""
+    """What the weights depend on: the trainer, the method and this architecture, not the other ones."""
     architecture = model_settings(wildcards)["architecture"]
     file = f"models/{architecture}.py"
     if not (REPOSITORY / "src/e2e" / file).exists():
@@ -282,7 +282,11 @@ def training_code(wildcards):
             f"model {wildcards.model} of task {wildcards.task}: its architecture needs a file src/e2e/{file}"
         )
     return code(
-        wildcards, "learning/train.py", f"learning/{tensorflow.loop_of(architecture)}.py", file
+        wildcards,
+        "learning/train.py",
+        f"learning/{loop_of(architecture)}.py",
+        "learning/methods/supervised.py",
+        file,
     )
 
 

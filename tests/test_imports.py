@@ -3,7 +3,13 @@ import pytest
 from e2e import imports
 from e2e.imports import imported
 
-TRAINING = ("learning/train.py", "learning/fit.py", "models/cnn.py")
+TRAINING = ("learning/train.py", "learning/fit.py", "learning/methods/supervised.py", "models/cnn.py")
+KERAS = (
+    "learning/train.py",
+    "learning/keras_fit.py",
+    "learning/methods/supervised.py",
+    "models/keras_cnn.py",
+)
 
 
 def test_a_training_depends_on_what_it_computes_with():
@@ -17,10 +23,9 @@ def test_a_training_depends_on_what_it_computes_with():
     [
         (TRAINING, ["report/", "models/vit.py", "models/graph.py", "data/views.py", "learning/keras_fit.py"]),
         (TRAINING, ["models/keras_cnn.py", "models/keras_network.py", "learning/evaluation.py", "errors.py"]),
-        (
-            ("learning/train.py", "learning/keras_fit.py", "models/keras_cnn.py"),
-            ["report/", "learning/fit.py"],
-        ),
+        (TRAINING, ["models/tensorflow.py"]),
+        (KERAS, ["report/", "learning/fit.py"]),
+        (("learning/train.py", "learning/fit.py"), ["learning/methods/supervised.py"]),
         (
             ("learning/reference.py",),
             ["report/", "models/preprocessing.py", "models/layers.py", "data/views.py"],

@@ -151,6 +151,18 @@ def make_toy(tmp_path: Path):
     return lambda objects, particles=("electron", "photon"): write_toy(tmp_path, objects, particles)
 
 
+@pytest.fixture
+def half_labelled(make_toy):
+    """A toy of 60 objects a particle, of which every other event has no truth."""
+    toy = make_toy(60)
+    for path in toy.stores:
+        objects, metadata = store.read(path), store.read_metadata(path)
+        objects.target[objects.event % 2 == 0] = np.nan
+        store.write(path, [objects], metadata)
+    write_split(toy.stores, toy.split, toy.split.with_suffix(".json"))
+    return toy
+
+
 TRAINER = {
     "epochs": 4,
     "batch_size": 16,

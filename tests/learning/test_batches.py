@@ -47,11 +47,23 @@ def test_identity_of_the_data_does_not_depend_on_order(toy):
 
 def test_batches_are_the_objects_themselves(training):
     positions = np.array([5, 0, 5])
-    hits, target, weight = batches.Objects(training)[positions]
-    frames = batches.frames(hits, 3, training.shape)
-    np.testing.assert_array_equal(frames, training.samples(positions).images())
-    np.testing.assert_array_equal(target, training.target[positions])
-    np.testing.assert_array_equal(weight, 1)
+    batch = batches.Objects(training)[positions].unpacked(training.shape)
+    np.testing.assert_array_equal(batch.frames, training.samples(positions).images())
+    np.testing.assert_array_equal(batch.target, training.target[positions])
+    np.testing.assert_array_equal(batch.weight, 1)
+
+
+def test_a_stream_without_labels_has_all_objects_and_shows_no_target(half_labelled):
+    toy = half_labelled
+    labelled, all_of_them = (
+        batches.stream(toy.stores, toy.split, "train", TASK, labelled) for labelled in (True, False)
+    )
+    assert 0 < len(labelled) < len(all_of_them)
+    assert not labelled.objects.target.isna().any()
+    batch = batches.Objects(all_of_them)[np.arange(4)].unpacked(all_of_them.shape)
+    assert batch.target is None
+    assert batch.weight is None
+    np.testing.assert_array_equal(batch.frames, all_of_them.samples(np.arange(4)).images())
 
 
 def order(stream: Stream, epoch: int = 0, size: int = 64, **arguments) -> list[list[int]]:
@@ -102,7 +114,7 @@ def test_batch_is_no_larger_than_the_part(training):
 
 
 def loaded(loader: batches.Loader) -> list[tuple[torch.Tensor, ...]]:
-    return [(*hits, target) for hits, target, _ in loader]
+    return [batch[:-1] for batch in loader]
 
 
 @pytest.mark.parametrize("memory", [1 << 30, 100_000])
@@ -119,8 +131,7 @@ def test_workers_give_the_batches_of_the_process_itself(toy, memory):
 def test_loader_may_be_left_before_its_end(training):
     loader = batches.Loader(batches.Objects(training), batches.Batches(training, 50, shuffle=False))
     for _ in range(3):
-        _, target, _ = next(iter(loader))
-        np.testing.assert_array_equal(target, training.target[:50])
+        np.testing.assert_array_equal(next(iter(loader)).target, training.target[:50])
 
 
 def test_error_of_the_reader_reaches_the_training(training, toy, monkeypatch):

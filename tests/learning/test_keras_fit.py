@@ -1,7 +1,6 @@
 import signal
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,9 +9,9 @@ import torch
 
 from e2e.errors import E2EError
 from e2e.learning import balance, batches
-from e2e.learning.fit import Training
 from e2e.learning.keras_fit import adamw, learning_rates, stepper
 from e2e.learning.loop import CLIP, Settings, Stopwatch, one_cycle
+from e2e.learning.methods.supervised import Supervised
 from e2e.learning.objectives import CrossEntropy
 from e2e.models import saved
 from e2e.tasks.electron_photon import TASK
@@ -80,14 +79,13 @@ def test_steps_move_the_weights_as_those_of_pytorch_do(toy_frames, twins, keras_
     network, twin = twins(torch.tensor(toy_frames("photon", 64, 3)), widths=[4, 8], blocks=[1, 1])
     start = twin.model.get_weights()
 
-    loop = Training(network.train(), CrossEntropy(1), TASK, given, "")
-    loop.trainer = SimpleNamespace(estimated_stepping_batches=10, precision="32-true")
-    optimizer = loop.configure_optimizers()["optimizer"]
+    method = Supervised(network.train(), CrossEntropy(1), TASK)
+    optimizer, _ = method.optimiser(given, steps=10, fused=True)
     ours = adamw(twin.model, given)
     step = stepper(twin.model, ours, 1)
     for _ in range(2):
         optimizer.zero_grad()
-        loss = loop.objective.loss(network(frames), target, weight)
+        loss = method.objective.loss(network(frames), target, weight)
         loss.backward()
         assert torch.nn.utils.clip_grad_norm_(network.parameters(), CLIP) > 2 * CLIP
         ours.learning_rate = optimizer.param_groups[0]["lr"]

@@ -416,9 +416,8 @@ def load(stream: Stream, batch: int, device: str) -> int:
     """One epoch of shuffled batches of frames, on the device."""
     loader = batches.Loader(batches.Objects(stream), batches.Batches(stream, batch, shuffle=True))
     objects = 0
-    for (place, value), target, *_ in loader:
-        batches.frames((place.to(device), value.to(device)), len(target), stream.shape)
-        objects += len(target)
+    for packed in loader:
+        objects += len(packed.to(device).unpacked(stream.shape).frames)
     synchronize(torch.device(device))
     return objects
 

@@ -140,12 +140,13 @@ def _summary(table: pd.DataFrame, classes: Sequence[str]) -> dict:
 
 
 def read_part(
-    paths: Sequence[str | Path], split: str | Path, name: str
+    paths: Sequence[str | Path], split: str | Path, name: str, labelled: bool = True
 ) -> Iterator[tuple[StoreFile, pd.DataFrame]]:
-    """The store files of a split, and of each the objects with truth of one part (``PARTS``).
+    """The store files of a split, and of each the objects of one part (``PARTS``).
 
-    ``paths`` are the files the split was made from. A table has the columns of ``StoreFile.objects``;
-    its index is the row in the file. Raises E2EError when ``split`` does not belong to the files.
+    With ``labelled`` only those with truth. ``paths`` are the files the split was made from. A table has the
+    columns of ``StoreFile.objects``; its index is the row in the file. Raises E2EError when ``split`` does
+    not belong to the files.
     """
     if name not in PARTS:
         raise E2EError(f"no part {name!r}; choose one of: {', '.join(PARTS)}")
@@ -160,4 +161,5 @@ def read_part(
         objects = file.objects()
         if not objects[list(IDENTITY)].equals(rows[list(IDENTITY)].reset_index(drop=True)):
             raise E2EError(f"{split}: objects of {file.path} have changed since; {REMEDY}")
-        yield file, objects[(rows.part == name).to_numpy() & objects.target.notna()]
+        chosen = (rows.part == name).to_numpy()
+        yield file, objects[chosen & objects.target.notna() if labelled else chosen]

@@ -25,24 +25,33 @@ HIT = 8  # bytes: a uint32 and a float32
 
 
 class Stream:
-    """The objects with truth of one part of store files, by position 0 to N - 1.
+    """The objects of one part of store files, by position 0 to N - 1; those with truth if ``labelled``.
 
     ``objects`` is a table of their identity, target and kinematics (NaN where unknown); positions go
     through the files in the order of the split, and within a file by row. ``shape`` is (C, H, W).
     A stream may be sent to another process, which then holds hits of its own.
     """
 
-    def __init__(self, stores: Sequence[str | Path], split_path: str | Path, part: str, memory: int = MEMORY):
+    def __init__(
+        self,
+        stores: Sequence[str | Path],
+        split_path: str | Path,
+        part: str,
+        memory: int = MEMORY,
+        labelled: bool = True,
+    ):
         """Open one part (``split.PARTS``) of the ``stores`` that ``split_path`` was made from.
 
         At most ``memory`` bytes of hits are held, unless a single row group has more. Raises E2EError for
         stores that are not those of the split or describe different things, and for a part without objects.
         """
-        files, tables = zip(*split.read_part(stores, split_path, part), strict=True)
+        self.labelled = labelled
+        files, tables = zip(*split.read_part(stores, split_path, part, labelled), strict=True)
         self._nothing = Samples.concatenate([file.nothing() for file in files])
         self.objects = pd.concat(tables, ignore_index=True)
         if not len(self.objects):
-            raise E2EError(f"{split_path}: no object with truth in part {part!r}; convert more events")
+            wanted = "object with truth" if labelled else "object"
+            raise E2EError(f"{split_path}: no {wanted} in part {part!r}; convert more events")
         self.shape, self.channels, self.classes = (
             getattr(self._nothing, name) for name in ("shape", "channels", "classes")
         )

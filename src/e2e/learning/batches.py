@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,19 +19,45 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from e2e.data import split, store
+from e2e.data import images, split, store
 from e2e.data.stream import Stream
 from e2e.errors import E2EError
 from e2e.learning.loop import epoch_seed
 from e2e.tasks import Task
 
-Hits = tuple[
-    Tensor, Tensor
-]  # place in the batch int64 [n], ((object * C + channel) * H + row) * W + column; value
+
+class Batch(NamedTuple):
+    """Some objects: frames [N, C, H, W] in the units of the channels; targets and weights [N], if known."""
+
+    frames: Tensor
+    target: Tensor | None
+    weight: Tensor | None
 
 
-def stream(stores: Sequence[str | Path], split_path: str | Path, part: str, task: Task) -> Stream:
-    """One part of the stores, with truth; raises E2EError if it lacks a class or is of another task."""
+class Packed(NamedTuple):
+    """The same as it travels: sparse hits as in ``Samples``, those of object i from ``offsets[i]`` on."""
+
+    offsets: Tensor  # int64 [N + 1]
+    index: Tensor  # int32 [hits]: the cell in its own frame
+    value: Tensor
+    target: Tensor | None
+    weight: Tensor | None
+
+    def to(self, device: str | torch.device) -> Packed:
+        return Packed(*(tensor if tensor is None else tensor.to(device) for tensor in self))
+
+    def unpacked(self, shape: tuple[int, int, int]) -> Batch:
+        """With frames of ``shape`` (C, H, W), made on the device of the hits."""
+        return Batch(frames(self.offsets, self.index, self.value, shape), self.target, self.weight)
+
+
+def stream(
+    stores: Sequence[str | Path], split_path: str | Path, part: str, task: Task, labelled: bool = True
+) -> Stream:
+    """One part of the stores: objects with truth, or all of them if not ``labelled``.
+
+    Raises E2EError if it is of another task, or lacks a class.
+    """
     for path in stores:
         found = store.read_metadata(path)
         if found.task != task.name:
@@ -48,8 +74,8 @@ def stream(stores: Sequence[str | Path], split_path: str | Path, part: str, task
                 f"{path}: its targets count {', '.join(found.classes) or 'no classes'}, those of the task"
                 f" {', '.join(task.classes) or 'no classes'}; convert the ntuples anew"
             )
-    objects = Stream(stores, split_path, part)
-    for target, name in enumerate(objects.classes):
+    objects = Stream(stores, split_path, part, labelled=labelled)
+    for target, name in enumerate(objects.classes if labelled else ()):
         if not np.any(objects.target == target):
             raise E2EError(f"{split_path}: no {name} in part {part!r}; add files with {name}s or more events")
     return objects
@@ -79,34 +105,40 @@ def identity(stores: Sequence[str | Path], objects: int) -> dict[str, Any]:
 class Objects(Dataset):
     """Batches of a stream: an item is the batch of the objects at the given positions.
 
-    ``weights`` [N] are those of all objects (default: 1).
+    ``weights`` [N] are those of all objects (default: 1). Of a stream without labels, a batch has no targets
+    and no weights.
     """
 
     def __init__(self, stream: Stream, weights: NDArray[np.float32] | None = None):
         self.stream = stream
-        self.weights = np.ones(len(stream), np.float32) if weights is None else weights
+        self.weights = weights
+        if weights is None and stream.labelled:
+            self.weights = np.ones(len(stream), np.float32)
 
     def __len__(self) -> int:
         return len(self.stream)
 
-    def __getitem__(self, positions: NDArray[np.integer]) -> tuple[Hits, Tensor, Tensor]:
-        """Hits of the objects, their targets and weights float32 [N]."""
+    def __getitem__(self, positions: NDArray[np.integer]) -> Packed:
         samples = self.stream.samples(positions)
-        place = np.repeat(np.arange(len(samples)) * math.prod(samples.shape), np.diff(samples.offsets))
-        place += samples.index
-        hits = torch.from_numpy(place), torch.from_numpy(samples.value)
-        return hits, torch.from_numpy(samples.target), torch.from_numpy(self.weights[positions])
+        index = samples.index.view(np.int32)  # frames have fewer cells; CUDA counts in signed numbers
+        hits = torch.from_numpy(samples.offsets), torch.from_numpy(index), torch.from_numpy(samples.value)
+        if self.weights is None:
+            return Packed(*hits, None, None)
+        return Packed(*hits, torch.from_numpy(samples.target), torch.from_numpy(self.weights[positions]))
 
 
-def frames(hits: Hits, objects: int, shape: tuple[int, int, int]) -> Tensor:
-    """Frames float32 [``objects``, C, H, W], in the units of the channels, on the device of the hits."""
-    place, value = hits
+def frames(offsets: Tensor, index: Tensor, value: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """Frames float32 [N, C, H, W] of hits as in ``Packed``, on their device."""
+    count = offsets.diff()
     if value.is_cuda:
-        cells = torch.zeros(objects * math.prod(shape), device=value.device)
-        return cells.index_copy_(0, place, value).view(objects, *shape)
-    cells = np.zeros(objects * math.prod(shape), np.float32)  # torch would take threads from the network
-    cells[place.numpy()] = value.numpy()
-    return torch.from_numpy(cells).view(objects, *shape)
+        cells = torch.zeros(len(count) * math.prod(shape), device=value.device)
+        first = torch.arange(len(count), device=value.device) * math.prod(shape)
+        place = first.repeat_interleave(count, output_size=len(index)) + index
+        return cells.index_copy_(0, place, value).view(-1, *shape)
+    # As everywhere else; torch would take threads from the network.
+    hits = (tensor.numpy() for tensor in (offsets[:-1], count, index, value))
+    start, count, index, value = hits
+    return torch.from_numpy(images.images(start, count, index.view(np.uint32), value, shape))
 
 
 class Batches(Sampler):
@@ -165,7 +197,7 @@ class Loader(DataLoader):
             generator=torch.Generator(),
         )
 
-    def __iter__(self) -> Iterator[tuple[Hits, Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[Packed]:
         batches = super().__iter__()
         with ThreadPoolExecutor(1) as thread:
             coming = thread.submit(next, batches, None)

@@ -13,76 +13,57 @@ import lightning
 import pandas as pd
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
-from torch import Tensor, nn
+from torch import Tensor
 
 from e2e.errors import E2EError
 from e2e.files import whole
 from e2e.learning import batches
-from e2e.learning.augmentation import random_reflections
-from e2e.learning.loop import (
-    CLIP,
-    Report,
-    Settings,
-    Stopwatch,
-    epoch_seed,
-    one_cycle,
-    progress_bar,
-    require_finite,
-)
-from e2e.learning.objectives import Objective, objective
+from e2e.learning.loop import CLIP, Job, Report, Settings, Stopwatch, epoch_seed, progress_bar, require_finite
+from e2e.learning.methods import Method
 from e2e.models import saved
-from e2e.tasks import Task
 
 PACKAGES = ("torch", "lightning")  # whose versions a model tells
 FINGERPRINT = "e2e_fingerprint"  # key in a checkpoint
 
 
 def fit(
-    network: nn.Module,
-    training: batches.Objects,
-    validation: batches.Objects,
-    task: Task,
-    settings: Settings,
-    *,
-    history: str | Path,
-    checkpoints: str | Path,
-    fingerprint: str,
-    stopwatch: Stopwatch,
-    report: Report | None,
-    accelerator: str,
+    method: Method, training: batches.Objects, validation: batches.Objects, job: Job
 ) -> tuple[int, float] | None:
-    """Give a network of PyTorch the weights of lowest validation loss; returns their epoch and that loss.
+    """Give a method's modules the weights that it keeps; returns their epoch and its validation loss.
 
     Epochs count from 1. Of several processes all but the first have other weights, and return None.
     """
-    network.to(memory_format=torch.channels_last)  # a quarter faster on CPUs, and for tensor cores
-    goal = objective(task, training.stream.target)
-    goal.prepare(network)
-    loop = Training(network, goal, task, settings, fingerprint)
-    saving = partial(ModelCheckpoint, checkpoints, save_on_train_epoch_end=True, enable_version_counter=False)
+    method.to(memory_format=torch.channels_last)  # a quarter faster on CPUs, and for tensor cores
+    loop = Training(method, job.settings, job.fingerprint)
+    saving = partial(
+        ModelCheckpoint, job.checkpoints, save_on_train_epoch_end=True, enable_version_counter=False
+    )
     best = saving(filename="best", monitor="validation_loss")
     last = saving(filename="last")  # after best, whose state it keeps
-    callbacks = [History(history, stopwatch), best, last, *([Reporting(report)] if report else [])]
-    trainer = _trainer(settings, accelerator, callbacks, checkpoints)
-    parts = Parts(training, validation, settings.batch_size, settings.seed)
-    resumed = _resumable(Path(checkpoints) / "last.ckpt", fingerprint)
+    history = History(job.history, job.stopwatch)
+    callbacks = [history, best, last, *([Reporting(job.report)] if job.report else [])]
+    if not method.keeps_last:
+        patience = job.settings.patience
+        callbacks.insert(0, Stopping("validation_loss", patience=patience, check_on_train_epoch_end=True))
+    trainer = _trainer(job, callbacks)
+    resumed = _resumable(job.checkpoints / "last.ckpt", job.fingerprint)
+    parts = Parts(training, validation, job.settings)
     trainer.fit(loop, parts, ckpt_path=resumed, weights_only=True)
     if not trainer.is_global_zero:
         return None
-    chosen = saved.read_plain(best.best_model_path)
-    loop.load_state_dict(chosen["state_dict"])
-    return chosen["epoch"] + 1, float(best.best_model_score)
+    kept = saved.read_plain((last if method.keeps_last else best).best_model_path)
+    loop.load_state_dict(kept["state_dict"])
+    return kept["epoch"] + 1, history.rows[kept["epoch"]]["validation_loss"]
 
 
-def _trainer(
-    settings: Settings, accelerator: str, callbacks: list[Callback], folder: str | Path
-) -> lightning.Trainer:
+def _trainer(job: Job, callbacks: list[Callback]) -> lightning.Trainer:
     """A trainer that prints a progress bar and nothing else, and writes checkpoints and nothing else."""
+    settings = job.settings
     # Loaders read in a thread and need no workers; the other remarks speak to those who write training loops.
     warnings.filterwarnings("ignore", module="lightning")
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    cuda = torch.cuda.is_available() and accelerator in ("auto", "cuda", "gpu")
+    cuda = torch.cuda.is_available() and job.accelerator in ("auto", "cuda", "gpu")
     if settings.devices > 1 and cuda and torch.cuda.device_count() < settings.devices:
         raise E2EError(
             f"trainer.devices = {settings.devices}, but this machine has {torch.cuda.device_count()} GPUs;"
@@ -96,12 +77,8 @@ def _trainer(
         deterministic=cuda,  # CPU kernels are so for a fixed number of threads
         max_epochs=settings.epochs,
         gradient_clip_val=CLIP,
-        callbacks=[
-            Stopping("validation_loss", patience=settings.patience, check_on_train_epoch_end=True),
-            Progress(),
-            *callbacks,
-        ],
-        default_root_dir=folder,
+        callbacks=[Progress(), *callbacks],
+        default_root_dir=job.checkpoints,
         use_distributed_sampler=False,
         num_sanity_val_steps=0,
         logger=False,
@@ -127,15 +104,14 @@ def _resumable(checkpoint: Path, fingerprint: str) -> Path | None:
 
 
 class Parts(lightning.LightningDataModule):
-    """Training and validation part; a batch is frames [N, C, H, W], targets and weights [N] on the device.
+    """Training and validation part, in ``batches.Batch`` on the device.
 
-    ``batch_size`` is that of all devices together.
+    The batch size of the settings is that of all devices together.
     """
 
-    def __init__(self, training: batches.Objects, validation: batches.Objects, batch_size: int, seed: int):
+    def __init__(self, training: batches.Objects, validation: batches.Objects, settings: Settings):
         super().__init__()
-        self.training, self.validation = training, validation
-        self.batch_size, self.seed = batch_size, seed
+        self.training, self.validation, self.settings = training, validation, settings
 
     def train_dataloader(self) -> batches.Loader:
         return self._loader(self.training, shuffle=True)
@@ -143,36 +119,25 @@ class Parts(lightning.LightningDataModule):
     def val_dataloader(self) -> batches.Loader:
         return self._loader(self.validation, shuffle=False)
 
-    def on_after_batch_transfer(
-        self, batch: tuple[batches.Hits, Tensor, Tensor], dataloader_idx: int
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        hits, target, weight = batch
-        return batches.frames(hits, len(target), self.training.stream.shape), target, weight
+    def on_after_batch_transfer(self, batch: batches.Packed, dataloader_idx: int) -> batches.Batch:
+        return batch.unpacked(self.training.stream.shape)
 
     def _loader(self, objects: batches.Objects, shuffle: bool) -> batches.Loader:
         device, devices = self.trainer.global_rank, self.trainer.world_size
-        order = batches.Batches(objects.stream, self.batch_size, shuffle, self.seed, device, devices)
+        settings = self.settings
+        order = batches.Batches(objects.stream, settings.batch_size, shuffle, settings.seed, device, devices)
         return batches.Loader(objects, order)
 
 
 class Training(lightning.LightningModule):
-    """An objective, reflections about the seed, AdamW, one cycle of the learning rate."""
+    """Steps of a method."""
 
-    def __init__(
-        self,
-        network: nn.Module,
-        objective: Objective,
-        task: Task,
-        settings: Settings,
-        fingerprint: str,
-    ):
+    def __init__(self, method: Method, settings: Settings, fingerprint: str):
         super().__init__()
-        self.network = network
-        self.objective = objective
-        self.task = task
+        self.method = method
         self.settings = settings
         self.fingerprint = fingerprint
-        self.watched = f"validation_{objective.watched}"
+        self.shown = ("validation_loss", *(f"validation_{name}" for name in method.watched))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint[FINGERPRINT] = self.fingerprint
@@ -182,36 +147,32 @@ class Training(lightning.LightningModule):
         seed = epoch_seed(self.settings.seed, self.current_epoch)
         torch.manual_seed(seed * self.trainer.world_size + self.global_rank)
 
-    def training_step(self, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-        frames, target, weight = batch
-        loss = self._loss(self.network(random_reflections(frames, self.task)), target, weight)
-        self.log("training_loss", loss, on_step=False, on_epoch=True, batch_size=len(target), sync_dist=True)
+    def training_step(self, batch: batches.Batch) -> Tensor:
+        self.method.progress = self.global_step / self.steps
+        loss = self._finite(self.method.training_loss(batch))
+        objects = len(batch.frames)
+        self.log("training_loss", loss, on_step=False, on_epoch=True, batch_size=objects, sync_dist=True)
         return loss
 
-    def validation_step(self, batch: tuple[Tensor, Tensor, Tensor]) -> None:
-        frames, target, weight = batch
-        answer = self.network(frames)
-        loss = self._loss(answer, target, weight)
-        self.objective.watch(answer, target)
-        self.log("validation_loss", loss, batch_size=len(target), sync_dist=True)
-        self.log(self.watched, self.objective.metric)
+    def on_train_batch_end(self, *_: Any) -> None:
+        self.method.progress = self.global_step / self.steps
+        self.method.after_step()
 
-    def _loss(self, answer: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        loss = self.objective.loss(answer, target, weight)
+    def validation_step(self, batch: batches.Batch) -> None:
+        loss = self._finite(self.method.validation_loss(batch))
+        self.log("validation_loss", loss, batch_size=len(batch.frames), sync_dist=True)
+        for name, metric in self.method.watched.items():
+            self.log(f"validation_{name}", metric)
+
+    def _finite(self, loss: Tensor) -> Tensor:
         require_finite(loss.item(), self.current_epoch, self.settings)
         return loss
 
     def configure_optimizers(self) -> dict[str, Any]:
-        weights = [p for p in self.network.parameters() if p.ndim > 1]
-        others = [p for p in self.network.parameters() if p.ndim <= 1]  # biases, normalisation: no decay
-        optimizer = torch.optim.AdamW(
-            [
-                {"params": weights, "weight_decay": self.settings.weight_decay},
-                {"params": others, "weight_decay": 0.0},
-            ],
-            fused=self.trainer.precision == "32-true",  # else Lightning refuses to clip its gradients
-        )
-        schedule = one_cycle(optimizer, self.settings, int(self.trainer.estimated_stepping_batches))
+        self.steps = int(self.trainer.estimated_stepping_batches)
+        # In mixed precision Lightning refuses to clip the gradients of a fused one.
+        fused = self.trainer.precision == "32-true"
+        optimizer, schedule = self.method.optimiser(self.settings, self.steps, fused)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
@@ -227,8 +188,8 @@ class Progress(Callback):
         self.bar.update(module.settings.batch_size)
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, module: Training) -> None:
-        names = ("validation_loss", module.watched)
-        self.bar.set_postfix({name: f"{trainer.callback_metrics[name].item():.4f}" for name in names})
+        values = {name: trainer.callback_metrics[name].item() for name in module.shown}
+        self.bar.set_postfix({name: f"{value:.4f}" for name, value in values.items()})
         self.bar.close()
 
 
@@ -250,11 +211,11 @@ class History(Callback):
         self.rows: list[dict[str, float]] = []
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, module: Training) -> None:
-        names = ("training_loss", "validation_loss", module.watched)
         row = {
             "epoch": trainer.current_epoch + 1,
             "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
         }
+        names = ("training_loss", *module.shown)
         self.rows.append(row | {name: trainer.callback_metrics[name].item() for name in names})
         if trainer.is_global_zero:
             with whole(self.path) as scratch:

@@ -18,15 +18,13 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from e2e.errors import E2EError
 from e2e.files import whole
 from e2e.learning import batches
-from e2e.learning.augmentation import random_reflections
 from e2e.learning.loop import (
     CLIP,
-    Report,
+    Job,
     Settings,
     Stopwatch,
     epoch_seed,
@@ -34,10 +32,9 @@ from e2e.learning.loop import (
     progress_bar,
     require_finite,
 )
-from e2e.learning.objectives import CrossEntropy
-from e2e.models.keras_network import KerasNetwork
+from e2e.learning.methods import Method
+from e2e.learning.methods.supervised import Supervised
 from e2e.models.tensorflow import load_keras
-from e2e.tasks import Task
 from e2e.typed import build, parse
 
 if TYPE_CHECKING:
@@ -48,36 +45,29 @@ PACKAGES = ("keras", "tensorflow")  # whose versions a model tells
 
 
 def fit(
-    network: KerasNetwork,
-    training: batches.Objects,
-    validation: batches.Objects,
-    task: Task,
-    settings: Settings,
-    *,
-    history: str | Path,
-    checkpoints: str | Path,
-    fingerprint: str,
-    stopwatch: Stopwatch,
-    report: Report | None,
-    accelerator: str,
+    method: Method, training: batches.Objects, validation: batches.Objects, job: Job
 ) -> tuple[int, float]:
     """Give a classifier the weights of lowest validation loss; returns their epoch and that loss.
 
-    Epochs count from 1. ``history``, ``checkpoints``, ``report``, and what happens after a kill are those of
-    ``e2e.learning.train.train``; ``fingerprint`` tells the training from others. Raises E2EError for more
-    than one device, for an ``accelerator`` other than the CPU, and for a loss that is not finite.
+    Epochs count from 1. What happens after a kill is that of ``e2e.learning.train.train``. Raises E2EError
+    for another method than the supervised one, for more than one device, for an accelerator other than the
+    CPU, and for a loss that is not finite.
     """
+    settings = job.settings
+    if not isinstance(method, Supervised):
+        raise E2EError("Keras learns from targets alone here; choose the method supervised, or PyTorch")
     if settings.devices != 1:
         raise E2EError(f"trainer.devices = {settings.devices}, but Keras trains on one CPU here; set it to 1")
-    if accelerator not in ("auto", "cpu"):
-        raise E2EError(f"accelerator {accelerator!r}, but Keras trains on the CPU here")
+    if job.accelerator not in ("auto", "cpu"):
+        raise E2EError(f"accelerator {job.accelerator!r}, but Keras trains on the CPU here")
     order = batches.Batches(training.stream, settings.batch_size, shuffle=True, seed=settings.seed)
     rates = learning_rates(settings, settings.epochs * len(order))
-    optimizer = adamw(network.model, settings)
-    state = State(network.model, optimizer, stopwatch)
-    checkpoint = Path(checkpoints) / "last.npz"
-    state.resume(checkpoint, fingerprint)
-    step = stepper(network.model, optimizer, task.goal.outputs)
+    model = method.network.model
+    optimizer = adamw(model, settings)
+    state = State(model, optimizer, job.stopwatch)
+    checkpoint = job.checkpoints / "last.npz"
+    state.resume(checkpoint, job.fingerprint)
+    step = stepper(model, optimizer, method.task.goal.outputs)
     while not state.finished(settings):
         epoch = len(state.rows)
         # Random numbers depend on seed and epoch alone, so a resumed run draws the same ones.
@@ -87,27 +77,27 @@ def fit(
             losses = []
             for frames, target, weight in loaded(training, order):
                 optimizer.learning_rate = rate = rates[epoch * len(order) + len(losses)]
-                frames = random_reflections(frames, task)
-                losses.append(float(step(frames.numpy(), target.numpy(), weight.numpy())))
+                views = method.views(frames)
+                losses.append(float(step(views.numpy(), target.numpy(), weight.numpy())))
                 require_finite(losses[-1], epoch, settings)
                 bar.update(len(target))
-            measured = measure(network, validation, epoch, settings, task.goal.outputs)
+            measured = measure(method, validation, epoch, settings)
             bar.set_postfix({name: f"{value:.4f}" for name, value in measured.items()})
         row = {"epoch": epoch + 1, "learning_rate": rate, "training_loss": float(np.mean(losses)), **measured}
         state.add(row)
-        with whole(history) as scratch:
+        with whole(job.history) as scratch:
             pd.DataFrame(state.rows).to_csv(scratch, index=False)
-        state.save(checkpoint, fingerprint)
-        if report:
-            report(epoch + 1, row["validation_loss"])
-    network.model.set_weights(state.best)
+        state.save(checkpoint, job.fingerprint)
+        if job.report:
+            job.report(epoch + 1, row["validation_loss"])
+    model.set_weights(state.best)
     return state.best_epoch, state.rows[state.best_epoch - 1]["validation_loss"]
 
 
-def loaded(objects: batches.Objects, order: batches.Batches) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Frames [N, C, H, W], targets and weights [N] of each batch."""
-    for hits, target, weight in batches.Loader(objects, order):
-        yield batches.frames(hits, len(target), objects.stream.shape), target, weight
+def loaded(objects: batches.Objects, order: batches.Batches) -> Iterator[batches.Batch]:
+    """Batches with their frames."""
+    for packed in batches.Loader(objects, order):
+        yield packed.unpacked(objects.stream.shape)
 
 
 def learning_rates(settings: Settings, steps: int) -> list[float]:
@@ -156,21 +146,20 @@ def stepper(
 
 
 def measure(
-    network: KerasNetwork, validation: batches.Objects, epoch: int, settings: Settings, outputs: int
+    method: Supervised, validation: batches.Objects, epoch: int, settings: Settings
 ) -> dict[str, float]:
-    """Loss and area under the ROC curve of the validation part."""
-    goal = CrossEntropy(outputs)
+    """Loss of the validation part, and what the method watches there."""
     losses, counts = [], []
     with torch.inference_mode():
         order = batches.Batches(validation.stream, settings.batch_size, shuffle=False)
-        for frames, target, weight in loaded(validation, order):
-            logit = network(frames)
-            losses.append(float(goal.loss(logit, target, weight)))
-            counts.append(len(target))
+        for batch in loaded(validation, order):
+            losses.append(float(method.validation_loss(batch)))
+            counts.append(len(batch.frames))
             require_finite(losses[-1], epoch, settings)
-            goal.watch(logit, target)
-    loss = float(np.average(losses, weights=counts))
-    return {"validation_loss": loss, f"validation_{goal.watched}": float(goal.metric.compute())}
+    watched = {f"validation_{name}": float(metric.compute()) for name, metric in method.watched.items()}
+    for metric in method.watched.values():
+        metric.reset()
+    return {"validation_loss": float(np.average(losses, weights=counts)), **watched}
 
 
 @dataclass(frozen=True)

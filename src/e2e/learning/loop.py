@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from tqdm import tqdm
@@ -49,6 +50,24 @@ class Stopwatch:
 
     def __call__(self) -> float:
         return self.earlier + time.perf_counter() - self._start
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training: its settings, what it keeps on disk, and who hears of it.
+
+    ``history`` (CSV) gets a row an epoch. ``checkpoints`` is a folder that exists while training does; one of
+    another ``fingerprint`` is left aside. ``report`` is called after each epoch; what it raises ends the
+    training. ``accelerator`` is one of Lightning's.
+    """
+
+    settings: Settings
+    history: Path
+    checkpoints: Path
+    fingerprint: str
+    stopwatch: Stopwatch
+    report: Report | None = None
+    accelerator: str = "auto"
 
 
 def one_cycle(

@@ -1,4 +1,4 @@
-"""Supervised training of a network: data, weights, loop, calibration, and the file that is kept."""
+"""Training of a network: data, weights of the objects, method, loop, and the file that is kept."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,26 @@ import torch
 
 from e2e import models
 from e2e.data.split import PARTS
-from e2e.learning import balance, batches
-from e2e.learning.calibration import temperature
-from e2e.learning.loop import Report, Settings, Stopwatch
-from e2e.learning.objectives import objective
-from e2e.models import saved, tensorflow
+from e2e.learning import balance, batches, methods
+from e2e.learning.loop import Job, Report, Settings, Stopwatch
+from e2e.models import saved
 from e2e.tasks import Task
 
 WRITTEN = ("best.ckpt", "last.ckpt", "last.npz")  # to the folder of checkpoints, by any trainer
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is trained, and how: an entry of the configuration.
+
+    ``network`` holds hyperparameters of the ``architecture``, ``trainer`` those of ``Settings``, ``method``
+    the name of one of ``methods`` and its hyperparameters.
+    """
+
+    architecture: str
+    network: Mapping[str, Any]
+    trainer: Mapping[str, Any]
+    method: Mapping[str, Any] = field(default_factory=lambda: {"name": "supervised"})
 
 
 def train(
@@ -33,23 +45,20 @@ def train(
     *,
     checkpoints: str | Path,
     task: Task,
-    architecture: str,
-    network: Mapping[str, Any],
-    trainer: Mapping[str, Any],
     threads: int | None = None,
     code: str = "",
     accelerator: str = "auto",
     report: Report | None = None,
+    **entry: Any,
 ) -> dict[str, Any]:
     """Train a network on the training part and write the one of lowest validation loss to ``output``.
 
-    ``network`` holds the hyperparameters of the architecture, ``trainer`` those of ``Settings``. ``history``
-    (CSV) gets a row an epoch. ``checkpoints`` is a folder that exists while training
-    does: after a kill, the same call goes on from the last finished epoch, and on a CPU ends with the
-    weights of an uninterrupted run; a checkpoint of other settings, data or ``code`` (any text that changes
-    with the library) is left aside. Equal settings, data, seed and ``threads`` (CPU threads a device) give
-    equal weights on a CPU. Objects are weighted as ``balance.fit`` says; the scores of a classifier are
-    calibrated on the validation part.
+    ``entry`` are the fields of ``Entry``. ``history`` (CSV) gets a row an epoch. ``checkpoints`` is a folder
+    that exists while training does: after a kill, the same call goes on from the last finished epoch, and on
+    a CPU ends with the weights of an uninterrupted run; a checkpoint of other settings, data or ``code`` (any
+    text that changes with the library) is left aside. Equal settings, data, seed and ``threads`` (CPU threads
+    a device) give equal weights on a CPU. Where a method learns from targets, objects are weighted as
+    ``balance.fit`` says, and its file says what ``Method.conclude`` found, too.
 
     ``report`` is called after each epoch with its number (from 1) and its validation loss; what it raises
     ends the training.
@@ -61,47 +70,47 @@ def train(
     hyperparameters, and for a loss that is not finite.
     """
     stopwatch = Stopwatch()
-    settings = Settings(**trainer)
+    given = Entry(**entry)
+    settings = Settings(**given.trainer)
     if threads:
         torch.set_num_threads(threads)
-    training, validation = (batches.stream(stores, split, part, task) for part in PARTS[:2])
-    weighting = balance.fit(training.objects, task)
-    objects = [batches.Objects(stream, weighting(stream.objects)) for stream in (training, validation)]
+    name, hyperparameters = given.method["name"], {k: v for k, v in given.method.items() if k != "name"}
+    training, validation = _objects(stores, split, task, methods.labelled(name))
     torch.manual_seed(settings.seed)
-    module = models.build(architecture, task, **network)
+    network = models.build(given.architecture, task, **given.network)
+    method = methods.build(name, network, training, task, **hyperparameters)
     # Not imported before: one framework needs nothing of the other, and a training not the other's loop.
-    loop = import_module(f"e2e.learning.{tensorflow.loop_of(architecture)}")
+    loop = import_module(f"e2e.learning.{models.loop_of(given.architecture)}")
     info = {
         "task": task.name,
         "channels": len(task.channels),
-        "architecture": architecture,
-        "hyperparameters": dict(network),
+        "architecture": given.architecture,
+        "hyperparameters": dict(given.network),
+        "method": dict(given.method),
         "training_data": batches.identity(stores, len(training)),
         "trainer": asdict(settings),
         "versions": {name: str(import_module(name).__version__) for name in ("e2e", *loop.PACKAGES)},
     }
     fingerprint = hashlib.sha256(json.dumps([info, code], sort_keys=True).encode()).hexdigest()
-    best = loop.fit(
-        module,
-        *objects,
-        task,
-        settings,
-        history=history,
-        checkpoints=checkpoints,
-        fingerprint=fingerprint,
-        stopwatch=stopwatch,
-        report=report,
-        accelerator=accelerator,
-    )
+    job = Job(settings, Path(history), Path(checkpoints), fingerprint, stopwatch, report, accelerator)
+    best = loop.fit(method, training, validation, job)
     if best is not None:
-        info |= {"epoch": best[0], "validation_loss": best[1]}
-        if objective(task, training.target).calibrated:
-            logit = saved.predictions(module.eval(), validation.chunks(settings.batch_size))
-            info["temperature"] = temperature(logit, validation.target, weighting(validation.objects))
-        saved.save(output, module, info)
+        info |= {"epoch": best[0], "validation_loss": best[1]} | method.conclude(validation, settings)
+        saved.save(output, method.result(), info)
         for name in WRITTEN:
             Path(checkpoints, name).unlink(missing_ok=True)
         with suppress(OSError):  # it holds something else
             Path(checkpoints).rmdir()
         info["training_s"] = stopwatch()
     return info
+
+
+def _objects(
+    stores: Sequence[str | Path], split: str | Path, task: Task, labelled: bool
+) -> list[batches.Objects]:
+    """Training and validation part; with targets, their weights are those of the training part."""
+    streams = [batches.stream(stores, split, part, task, labelled) for part in PARTS[:2]]
+    if not labelled:
+        return [batches.Objects(stream) for stream in streams]
+    weighting = balance.fit(streams[0].objects, task)
+    return [batches.Objects(stream, weighting(stream.objects)) for stream in streams]

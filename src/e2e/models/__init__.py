@@ -8,29 +8,26 @@ values} for a search of hyperparameters, of which the first is the default of ``
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
+import sys
 from collections.abc import Mapping, Sequence
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from e2e.errors import E2EError
+from e2e import families
 
 if TYPE_CHECKING:
     from torch import nn
 
     from e2e.tasks import Task
 
+_KIND = "architecture"
+# Hyperparameters of a ``Network`` beside its trunk: another training may have other ones on the same trunk.
+HEAD = ("hidden", "dropout")
+
 
 def architectures() -> list[str]:
     """Names of the modules of this package that have a ``build`` function of their own."""
-    names = (module.name for module in pkgutil.iter_modules(__path__))
-    return [name for name in names if _builds(importlib.import_module(f"{__name__}.{name}"))]
-
-
-def _builds(module: ModuleType) -> bool:
-    return getattr(getattr(module, "build", None), "__module__", None) == module.__name__
+    return families.families(sys.modules[__name__])
 
 
 def build(architecture: str, task: Task, **hyperparameters) -> nn.Module:
@@ -39,29 +36,31 @@ def build(architecture: str, task: Task, **hyperparameters) -> nn.Module:
     ``hyperparameters`` are those of the architecture's own ``build``. Raises E2EError for an architecture or
     a hyperparameter that does not exist, naming those that do, and for unsuitable values.
     """
-    module = _family(architecture)
-    allowed = list(inspect.signature(module.build).parameters)[1:]
-    unknown = sorted(set(hyperparameters) - set(allowed))
-    if unknown:
-        raise E2EError(
-            f"architecture {architecture!r} has no hyperparameter {', '.join(map(repr, unknown))};"
-            f" it takes: {', '.join(allowed)}"
-        )
-    try:
-        return module.build(task, **hyperparameters)
-    except (TypeError, ValueError, ArithmeticError) as error:
-        raise E2EError(
-            f"architecture {architecture!r} cannot be built with {hyperparameters}: {error}"
-        ) from error
+    return families.build(sys.modules[__name__], _KIND, architecture, task, **hyperparameters)
 
 
 def space(architecture: str) -> Mapping[str, Sequence[Any]]:
     """Choices of a search for hyperparameters, the default first; raises E2EError as ``build`` does."""
-    return getattr(_family(architecture), "SPACE", {})
+    return getattr(families.family(sys.modules[__name__], _KIND, architecture), "SPACE", {})
 
 
-def _family(architecture: str) -> ModuleType:
-    known = architectures()
-    if architecture not in known:
-        raise E2EError(f"unknown architecture {architecture!r}; choose one of: {', '.join(known)}")
-    return importlib.import_module(f"{__name__}.{architecture}")
+def of_trunk(architecture: str, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of ``hyperparameters`` that make the trunk what it is, with the architecture's own defaults.
+
+    As JSON has them: lists, no tuples. Raises E2EError as ``build`` does for an architecture.
+    """
+    module = families.family(sys.modules[__name__], _KIND, architecture)
+    own = list(inspect.signature(module.build).parameters.values())[1:]
+    given = {parameter.name: parameter.default for parameter in own} | dict(hyperparameters)
+    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
+    return {name: value for name, value in plain.items() if name not in HEAD}
+
+
+def is_keras(architecture: str) -> bool:
+    """Whether a family of networks is one of Keras: its name tells."""
+    return architecture.startswith("keras_")
+
+
+def loop_of(architecture: str) -> str:
+    """The module of ``e2e.learning`` whose ``fit`` trains networks of an architecture."""
+    return "keras_fit" if is_keras(architecture) else "fit"

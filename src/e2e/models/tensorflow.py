@@ -7,6 +7,7 @@ import os
 from importlib.util import find_spec
 from types import ModuleType
 
+from e2e import models
 from e2e.errors import E2EError
 
 ABSENT = (
@@ -15,20 +16,10 @@ ABSENT = (
 )
 
 
-def is_keras(architecture: str) -> bool:
-    """Whether a family of networks is one of Keras: its name tells."""
-    return architecture.startswith("keras_")
-
-
-def loop_of(architecture: str) -> str:
-    """The module of ``e2e.learning`` whose ``fit`` trains networks of an architecture."""
-    return "keras_fit" if is_keras(architecture) else "fit"
-
-
 def missing(architecture: str) -> bool:
     """Whether a family of networks is one of Keras while that is not installed."""
     packages = ("tensorflow", "keras", "tf2onnx")
-    return is_keras(architecture) and not all(map(find_spec, packages))
+    return models.is_keras(architecture) and not all(map(find_spec, packages))
 
 
 @functools.cache

@@ -1,0 +1,136 @@
+"""Methods: one file each, found like networks; the loop knows none of them."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from e2e.errors import E2EError
+from e2e.learning import methods
+from e2e.learning.train import train
+from e2e.models import saved
+
+# A student that foretells what a teacher, which follows it slowly, makes of another view: what several
+# methods without labels are made of.
+FOLLOWER = """
+import copy
+
+import torch
+from torch import nn
+from torchmetrics import MeanMetric
+
+from e2e.learning.augmentation import random_reflections
+from e2e.learning.methods import Method
+
+LABELLED = False
+
+
+class Follower(Method):
+    keeps_last = True
+
+    def __init__(self, trunk, task, momentum):
+        super().__init__()
+        self.trunk, self.task, self.momentum = trunk, task, momentum
+        self.predictor = nn.Linear(trunk.features, trunk.features)
+        self.teacher = copy.deepcopy(trunk).requires_grad_(False)
+        self.norm = MeanMetric()
+        self.seen = []
+
+    @property
+    def watched(self):
+        return {"norm": self.norm}
+
+    def training_loss(self, batch):
+        assert batch.target is None and batch.weight is None
+        one, other = (random_reflections(batch.frames, self.task) for _ in range(2))
+        return nn.functional.mse_loss(self.predictor(self.trunk(one)), self.teacher(other))
+
+    def validation_loss(self, batch):
+        features = self.trunk(batch.frames)
+        self.norm.update(features.norm(dim=1))
+        return nn.functional.mse_loss(self.predictor(features), self.teacher(batch.frames))
+
+    def after_step(self):
+        self.seen.append(self.progress)
+        with torch.no_grad():
+            for slow, fast in zip(self.teacher.parameters(), self.trunk.parameters(), strict=True):
+                slow.lerp_(fast, 1 - self.momentum)
+
+    def result(self):
+        return nn.ModuleDict({"trunk": self.trunk})
+
+    def conclude(self, validation, settings):
+        return {"progress": self.seen, "validated": len(validation)}
+
+
+def build(network, training, task, momentum: float = 0.9):
+    return Follower(network.trunk, task, momentum)
+"""
+
+
+@pytest.fixture
+def follower(tmp_path, monkeypatch):
+    """A method in a file of its own, among those of src/e2e/learning/methods."""
+    folder = tmp_path / "methods"
+    folder.mkdir()
+    (folder / "follower.py").write_text(FOLLOWER)
+    monkeypatch.setattr(methods, "__path__", [*methods.__path__, str(folder)])
+    yield {"name": "follower", "momentum": 0.5}
+    sys.modules.pop("e2e.learning.methods.follower", None)
+
+
+def test_methods_are_found_by_listing(follower):
+    assert methods.methods() == ["follower", "supervised"]
+    assert methods.labelled("supervised")
+    assert not methods.labelled("follower")
+    with pytest.raises(E2EError, match="unknown method 'leader'; choose one of: follower, supervised"):
+        methods.labelled("leader")
+
+
+def test_a_method_takes_its_own_hyperparameters_only(toy, follower, call, tmp_path):
+    outputs, arguments = call(toy, tmp_path, epochs=1)
+    with pytest.raises(E2EError, match="'follower' has no hyperparameter 'heads'; it takes: momentum"):
+        train(*outputs, **arguments, method=follower | {"heads": 1})
+
+
+def test_a_method_without_labels_goes_through_the_loop(half_labelled, follower, call, tmp_path):
+    """Teacher, objects without truth, what it watches, weights of the last epoch: all from its one file."""
+    outputs, arguments = call(half_labelled, tmp_path / "out", epochs=3, patience=1)
+    info = train(*outputs, **arguments, method=follower)
+    history = pd.read_csv(tmp_path / "out/history.csv")
+    names = ["epoch", "learning_rate", "training_loss", "validation_loss", "validation_norm"]
+    assert list(history) == names
+    assert history["epoch"].tolist() == [1, 2, 3]  # no early stopping
+    assert info["epoch"] == 3
+    assert info["validation_loss"] == history["validation_loss"][2]
+    steps = len(info["progress"])
+    assert info["progress"] == pytest.approx([(step + 1) / steps for step in range(steps)])
+    assert steps == 3 * (info["training_data"]["objects"] // 16)
+    assert info["method"] == follower
+    assert "temperature" not in info
+    file = saved.read_plain(tmp_path / "out/model.pt")
+    assert file["state_dict"]
+    assert all(name.startswith("trunk.") for name in file["state_dict"])
+    assert sorted(path.name for path in Path(tmp_path / "out").iterdir()) == ["history.csv", "model.pt"]
+
+
+def test_a_killed_method_goes_on_to_the_same_weights(half_labelled, follower, call, tmp_path, monkeypatch):
+    """Its own modules are kept in the checkpoint, too."""
+    result = {}
+    for name in ("whole", "killed"):
+        outputs, arguments = call(half_labelled, tmp_path / name, epochs=4)
+        if name == "killed":
+
+            def report(epoch: int, loss: float) -> None:
+                if epoch == 3:
+                    raise RuntimeError("killed")
+
+            with pytest.raises(RuntimeError, match="killed"):
+                train(*outputs, **arguments, method=follower, report=report)
+        train(*outputs, **arguments, method=follower)
+        result[name] = saved.read_plain(tmp_path / name / "model.pt")
+    whole, killed = (file["state_dict"] for file in result.values())
+    assert all(torch.equal(whole[name], killed[name]) for name in whole)
+    assert result["whole"]["validation_loss"] == result["killed"]["validation_loss"]
