@@ -1,117 +1,25 @@
-"""Converts the public image files to the sample store.
+"""Converts the public image files, in one of ``public_layouts``, to the sample store.
 
-They come from CERNBox (docs/how-to/cernbox.md) in four layouts, told apart by their columns:
-
-===============  =======  ================================================  =================================
-layout           format   images                                            other columns
-===============  =======  ================================================  =================================
-electron_photon  HDF5     ``X`` [N, 32, 32, 2] in units of 50 GeV, 50 ns    ``y``
-quark_gluon      parquet  ``X_jets`` [3][125][125]                          ``pt``, ``m0``, ``y``
-mass             parquet  ``X_jet`` [4, 5, 8 or 9][125][125]                ``am`` or ``m``; optional ``apt``,
-                                                                            ``pt``, ``m0``
-self_supervised  HDF5     ``jet`` [N, 125, 125, 8]                          optional ``Y``, ``m``, ``pT``
-===============  =======  ================================================  =================================
-
-Other columns (``ieta``, ``iphi``, the ``y`` of jets with a mass) have no place in the store.
+They come from CERNBox (docs/how-to/cernbox.md), and are told apart by their columns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from e2e.data import image_files, layouts, ntuple, store
+from e2e.data import image_files, ntuple, store
 from e2e.data.image_files import ImageFile
+from e2e.data.public_layouts import LAYOUTS, SIGNIFICANT, Layout
 from e2e.data.store import Metadata, Samples
 from e2e.errors import E2EError
 from e2e.files import sha256
-from e2e.tasks import ECAL, HCAL, TRACK_PT, TRACKS, Task
-from e2e.tasks.jets import CHANNELS
+from e2e.tasks import TRACKS, Task
 
-SIGNIFICANT = (
-    3  # standard errors between two means that tell quarks from gluons, or a seed from its neighbours
-)
-SEEDS = (15, 16)  # rows and columns of the seed in crops of electrons and photons
 MANY = 20  # different values in blocks of equal pixels: fewer could be a coincidence
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How one kind of public file holds the objects of ``task``.
-
-    ``image`` is the column of images, whose number of channels is one of ``channels`` and whose values
-    times ``factors`` are in the units of the task's channels. ``holds`` names all channels that such a
-    file may have. The target is the first of the columns ``targets`` that is there, which one has to be if
-    the layout is ``labelled``. ``kinematics`` maps columns to quantities of the task; those in ``required``
-    are never missing. ``tracks``: where tracks lie, see ``Metadata``. ``notes`` go into the metadata.
-    """
-
-    name: str
-    task: str
-    image: str
-    channels: tuple[int, ...]
-    holds: tuple[str, ...]
-    targets: tuple[str, ...]
-    labelled: bool = True
-    factors: tuple[float, ...] = ()
-    kinematics: dict[str, str] = field(default_factory=dict)
-    required: tuple[str, ...] = ()
-    tracks: str | None = None
-    notes: dict[str, str] = field(default_factory=dict)
-
-
-JET = {"pt": "jetPt", "m0": "jetM"}
-JET_LAYERS = (*(channel.name for channel in CHANNELS), "BPIX_layer4")
-LAYOUTS = (
-    Layout(
-        name="electron_photon",
-        task="electron_photon",
-        image="X",
-        channels=(2,),
-        holds=("EB_energy", "EB_time"),
-        targets=("y",),
-        factors=(50.0, 50.0),
-    ),
-    Layout(
-        name="quark_gluon",
-        task="quark_gluon",
-        image="X_jets",
-        channels=(3,),
-        holds=(TRACK_PT.name, ECAL.name, HCAL.name),
-        targets=("y",),
-        kinematics=JET,
-        required=("pt", "m0"),
-        tracks=layouts.VERTEX,
-    ),
-    Layout(
-        name="mass",
-        task="mass_regression",
-        image="X_jet",
-        channels=(4, 5, 8, 9),
-        holds=JET_LAYERS,
-        targets=("am", "m"),
-        kinematics={**JET, "apt": "a_pt"},
-        tracks=layouts.DIRECTION,
-    ),
-    Layout(
-        name="self_supervised",
-        task="self_supervised",
-        image="jet",
-        channels=(8,),
-        holds=JET_LAYERS,
-        targets=("Y",),
-        labelled=False,
-        kinematics={"pT": "jetPt", "m": "jetM"},
-        tracks=layouts.DIRECTION,
-        notes={
-            "jetM": "m, which those who use the set call the jet's mass: its makers do not say what it is"
-        },
-    ),
-)
 
 
 def is_image_file(path: str | Path) -> bool:
@@ -286,28 +194,9 @@ def _target(
     if name is None:
         return np.full(file.rows(found.image), np.nan, np.float32), "none: the file has no labels"
     values = columns[name]
-    if found.task == "mass_regression":
-        return np.where(values > 0, values, np.nan).astype(np.float32), f"{name} [GeV]"
-    _require(file, name, values, np.isin(values, (0, 1)), "0 or 1")
-    if found.name == "self_supervised":
-        return values.astype(np.float32), f"{name}, of which nobody says what its classes 0 and 1 are"
-    if found.name == "quark_gluon":
-        return _quark_or_gluon(values, kinematics["jetM"].astype(np.float64))
-    return values.astype(np.float32), "y = 0 is photon, y = 1 is electron, as documented"
-
-
-def _quark_or_gluon(label: np.ndarray, mass: np.ndarray) -> tuple[np.ndarray, str]:
-    """Target 0 for gluons, 1 for quarks. Sources disagree on the labels, but gluon jets are heavier."""
-    gluon, reason = 0, "as documented: one label alone does not tell"
-    masses = [mass[(label == code) & np.isfinite(mass)] for code in (0, 1)]
-    if min(map(len, masses)) > 1:
-        means = [float(np.mean(values)) for values in masses]
-        error = np.hypot(*(np.std(values) / np.sqrt(len(values)) for values in masses))
-        told = abs(means[1] - means[0]) > SIGNIFICANT * error
-        gluon = int(told and means[1] > means[0])
-        reason = "by the mean m0" if told else "as documented: the mean m0 does not tell"
-        reason += f" ({means[0]:.4g} GeV for y = 0, {means[1]:.4g} GeV for y = 1)"
-    return (label != gluon).astype(np.float32), f"y = {gluon} is gluon, y = {1 - gluon} is quark, {reason}"
+    if found.flags:
+        _require(file, name, values, np.isin(values, (0, 1)), "0 or 1")
+    return found.meaning(name, values, kinematics)
 
 
 def _kinematics(
@@ -330,7 +219,7 @@ def _seed(file: ImageFile, found: Layout, task: Task) -> tuple[tuple[int, int], 
     The converter of the public crops cuts them so that it lies at row and column 16, that of later ones at
     15. Jets, whose towers show their place, come as they should. Raises E2EError for any other place.
     """
-    if task.seed_cell > 1:
+    if not found.seeds:
         return (0, 0), {}
     wanted = task.crop.seed_row, task.crop.seed_column
     energy = next(file.images(found.image, 1)).reshape(-1, task.crop.rows * task.crop.columns)
@@ -342,10 +231,10 @@ def _seed(file: ImageFile, found: Layout, task: Task) -> tuple[tuple[int, int], 
             "seed": f"at row {wanted[0]}, column {wanted[1]}, as documented: the mean image does not tell"
         }
     place = divmod(int(first), task.crop.columns)
-    if not {*place} <= {*SEEDS}:
+    if not {*place} <= {*found.seeds}:
         raise E2EError(
             f"{file.path}: the mean image is brightest at row {place[0]}, column {place[1]}, but crops have "
-            f"their seed at {' or '.join(map(str, SEEDS))}; cut them around the seed"
+            f"their seed at {' or '.join(map(str, found.seeds))}; cut them around the seed"
         )
     moved = wanted[0] - place[0], wanted[1] - place[1]
     note = f"at row {place[0]}, column {place[1]} of the mean of the first {len(energy)} images"
