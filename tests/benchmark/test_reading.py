@@ -29,6 +29,7 @@ def made(tmp_path_factory):
         return reading.benchmark(config, (), SIZES)
 
 
+@pytest.mark.slow
 def test_record_has_every_ratio_with_both_sides(made):
     record = made
     assert json.loads(json.dumps(record, allow_nan=False)) == record
@@ -65,6 +66,7 @@ def test_record_has_every_ratio_with_both_sides(made):
     }
 
 
+@pytest.mark.slow
 def test_record_says_what_was_measured_on_what(made):
     record = made
     assert record["sizes"]["jets"] == SIZES.jets
