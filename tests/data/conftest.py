@@ -25,11 +25,13 @@ def event(number: int, seeds, pdg_id=None, hits: int = 600, run: int = 7) -> Eve
     time.flat[cells] = random.normal(0, 2, hits)
     for row, column in seeds:
         energy[row, column], time[row, column] = 40 + random.random(), -0.5
-    n = len(seeds)
+    row, column = np.array(seeds, np.float32).reshape(-1, 2).T
     objects = {
-        "SC_ieta": np.array([row for row, _ in seeds], np.float32),
-        "SC_iphi": np.array([column for _, column in seeds], np.float32),
-        **{name: random.random(n).astype(np.float32) for name in ("pho_pT", "pho_E", "pho_eta", "pho_phi")},
+        "SC_ieta": row,
+        "SC_iphi": column,
+        **{name: random.random(len(seeds)).astype(np.float32) for name in ("pho_pT", "pho_E")},
+        "pho_eta": np.float32(0.0174 * (row - 84.5)),
+        "pho_phi": np.float32(np.radians(column - 9.5)),
     }
     if pdg_id is not None:
         objects["gen_pdgId"] = np.array(pdg_id, np.float32)

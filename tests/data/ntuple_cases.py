@@ -108,15 +108,15 @@ def lists(value: Callable[[int, int], float], events: list = TOWERS) -> list[lis
     return [[value(i, k) for k in range(len(event))] for i, event in enumerate(events)]
 
 
-def direction(row: int, column: int, pt: float) -> tuple[float, float, float]:
-    """eta, px, py of a jet in the middle of a tower."""
-    phi = 2 * math.pi * (column + 0.5 - 2) / 72
-    return 0.087 * (row + 0.5 - 28), pt * math.cos(phi), pt * math.sin(phi)
+def direction(row: int, column: int, pt: float) -> tuple[float, float, float, float]:
+    """eta, px, py, pz of a jet in the middle of a tower."""
+    phi, eta = 2 * math.pi * (column + 0.5 - 2) / 72, 0.087 * (row + 0.5 - 28)
+    return eta, pt * math.cos(phi), pt * math.sin(phi), pt * math.sinh(eta)
 
 
 def generated(events: list = TOWERS) -> Branches:
     """jet_* in the order of generated particles: the last one of an event has the largest momentum."""
-    found = {name: [] for name in ("jet_Pt", "jet_Eta", "jet_Px", "jet_Py")}
+    found = {name: [] for name in ("jet_Pt", "jet_Eta", "jet_Px", "jet_Py", "jet_Pz")}
     for event in events:
         pts = [100.0 - 10 * k for k in range(len(event))]
         values = [(pt, *direction(*seed, pt)) for pt, seed in zip(pts, event, strict=True)][::-1]
@@ -435,7 +435,7 @@ def twice(branches: Branches) -> None:
     """The first jet of the first event, matched by two generated particles."""
     for name in ("jetSeed_ieta", "jetSeed_iphi"):
         branches[name][0] = [branches[name][0][0], *branches[name][0]]
-    for name in ("jet_Pt", "jet_Eta", "jet_Px", "jet_Py", "jet_IsTau", "gen_Prongs"):
+    for name in (*generated(), "jet_IsTau", "gen_Prongs"):
         if name in branches:
             branches[name][0] = [*branches[name][0], branches[name][0][-1]]
     if "jetpT" in branches:
@@ -660,6 +660,84 @@ VALUES = [
         "tau",
         tree(TAU, without("jet_Eta")),
         refused=f"{TREE} has no branch jet_Eta",
+        channels=5,
+    ),
+]
+
+
+# --- objects listed again, of equal momenta, without what tells their mode, and in another order
+
+
+def again(mode: str) -> Branches:
+    """A file in which the first seed of each event is there again: at the end, or beside it where sorted."""
+    extra = {name: values for name, values in JET_MODES[mode].items() if name != "jetPdgIds"}
+    if "jet_Pt" in extra:  # the hardest is listed last
+        extra = {name: [[*event, event[-1]] for event in values] for name, values in extra.items()}
+    elif mode == "dijet_ditau":
+        extra = {name: [[event[0], *event] for event in values] for name, values in extra.items()}
+    else:
+        extra = {name: [[*event, event[0]] for event in values] for name, values in extra.items()}
+        return jets([[*event, event[0]] for event in TOWERS]) | extra
+    return jets([[event[0], *event] for event in TOWERS]) | extra
+
+
+def equal_momenta(first: tuple[int, int], second: tuple[int, int], at_seeds: bool = True) -> Branches:
+    """Two jets of 100 GeV in one event, listed the other way round, with their masses and truth."""
+    found = jets([[first, second]])
+    listed = [second if at_seeds else (second[0] - 10, second[1]), first]
+    values = zip(*(direction(*seed, 100.0) for seed in listed), strict=True)
+    names = ("jet_Eta", "jet_Px", "jet_Py", "jet_Pz")
+    found |= {name: [list(numbers)] for name, numbers in zip(names, values, strict=True)}
+    return found | {"jet_Pt": [[100.0, 100.0]], "jet_M": [[2.0, 1.0]], "jet_IsTau": [[1.0, 0.0]]}
+
+
+PRONGS = {"gen_Prongs": [[1.0, 1.0]]}
+FAR, NEAR = ((20, 10), (40, 50)), ((20, 10), (22, 12))
+ONCE = {True: JETS, False: tuple((event, 2 * k) for event, k in JETS)}
+LISTS = [
+    *(
+        Case(
+            f"seeds again: {mode}",
+            "quark_gluon",
+            tree(again(mode)),
+            ONCE["jet_Pt" not in extra and mode != "dijet_ditau"],
+        )
+        for mode, extra in JET_MODES.items()
+    ),
+    Case(
+        "repeated on purpose",
+        "quark_gluon",
+        tree(again("dijet"), marker='{"repeats": true}'),
+        kept([[*event, event[0]] for event in TOWERS]),
+    ),
+    *(
+        Case(
+            f"{mode} without {marker}",
+            "quark_gluon",
+            tree(jets() | generated() | JET_MODES[mode], without(marker)),
+            JETS,
+        )
+        for mode, marker in (
+            ("tau_classification", "gen_Prongs"),
+            ("qcd", "jet_IsTau"),
+            ("boostedTop", "seljet_genpart_pdgid"),
+            ("jet_ele_classification", "jet_EledR"),
+        )
+    ),
+    Case("a fork with other momenta", "quark_gluon", tree(jets() | generated(), swapped), JETS),
+    Case(
+        "directions of other jets",
+        "quark_gluon",
+        tree(jets() | JET_MODES["dijet"], replaced(jetEta=[[9.0, 9.0]] * 3)),
+        JETS,
+    ),
+    Case("equal momenta, far", "tau", tree(equal_momenta(*FAR) | PRONGS), kept([FAR]), channels=5),
+    Case("equal momenta, near", "tau", tree(equal_momenta(*NEAR) | PRONGS), kept([NEAR]), channels=5),
+    Case(
+        "equal momenta, at no seed",
+        "tau",
+        tree(equal_momenta(*FAR, at_seeds=False) | PRONGS),
+        refused="event 3:7:101: the jet with jet_Pt in this place does not lie at its seed (row 20",
         channels=5,
     ),
 ]
@@ -947,4 +1025,4 @@ FILES = [
     ),
 ]
 
-CASES = [*MODES, *FORKS, *VALUES, *OPTIONAL, *FILES]
+CASES = [*MODES, *FORKS, *VALUES, *LISTS, *OPTIONAL, *FILES]

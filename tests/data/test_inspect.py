@@ -90,7 +90,7 @@ def jets(tmp_path):
     task = tasks.task("mass_regression", 5)
     random = np.random.default_rng(1)
     channels = {c.name: random.random((280 // c.cell, 360 // c.cell), np.float32) for c in task.channels}
-    objects = {name: [1, 2] for name in ("jetPt", "jetEta", "jetPhi")}
+    objects = {"jetPt": [1, 2], "jetEta": [-0.65, 0.22], "jetPhi": [-0.04, 3.36]}
     objects |= {"jetSeed_ieta": [20, 30], "jetSeed_iphi": [1, 40], "a_m": [0, 8.5]}
     objects = {name: np.array(values, np.float32) for name, values in objects.items()}
     write_ntuple(tmp_path / "jets.root", [Event(7, 1, 1, channels, objects)], task=task)

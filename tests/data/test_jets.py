@@ -62,7 +62,9 @@ def jets(task, number: int, seeds, truth=None, **extra) -> Event:
     objects = {
         "jetSeed_ieta": np.array([row for row, _ in seeds], np.float32),
         "jetSeed_iphi": np.array([column for _, column in seeds], np.float32),
-        **{name: random.random(len(seeds)).astype(np.float32) for name in ("jetPt", "jetEta", "jetPhi")},
+        "jetPt": random.random(len(seeds)).astype(np.float32),
+        "jetEta": np.array([0.087 * (row - 27.5) for row, _ in seeds], np.float32),
+        "jetPhi": np.array([np.radians(5 * column - 7.5) for _, column in seeds], np.float32),
         **extra,
     }
     if truth is not None:

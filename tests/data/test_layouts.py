@@ -68,10 +68,13 @@ def test_a_jet_listed_twice_goes_in_once(tmp_path, mode, branches):
     np.testing.assert_array_equal(found.kinematics["jetPt"], np.float32([90, 40]))
 
 
-def test_jets_of_one_seed_with_other_momenta_are_two(tmp_path):
-    branches = {"jetpT": [[90.0, 80.0, 40.0]], "jetIsSignal": [[]]}
+def test_two_jets_whose_hottest_tower_is_one_go_in_once_without_what_differs(tmp_path):
+    branches = {"jetpT": [[90.0, 80.0, 40.0]], "jetM": [[9.0, 9.0, 4.0]], "jetIsSignal": [[]]}
     _, found = read(tmp_path / "two.root", SEEDS | branches)
-    assert (found.twice, found.number.tolist()) == (0, [0, 1, 2])
+    assert (found.twice, found.number.tolist()) == (1, [0, 2])
+    np.testing.assert_array_equal(found.kinematics["jetPt"], np.float32([np.nan, 40]))
+    np.testing.assert_array_equal(found.kinematics["jetM"], np.float32([9, 4]))
+    assert found.notes[objects.DIFFERS] == "null for 1 objects"
 
 
 def test_the_branch_of_dijet_ditau_that_data_have_too_tells_no_simulation(tmp_path):

@@ -76,7 +76,8 @@ def ntuple(tmp_path_factory) -> Path:
         for row, column in zip(rows, columns, strict=True):
             shower(generator, energy, time, row, column)
         objects = {"SC_ieta": rows, "SC_iphi": columns, "pho_pT": [50, 50], "pho_E": [60, 60]}
-        objects |= {"pho_eta": [0.1, 0.2], "pho_phi": [1, 2], "gen_pdgId": [22, 11], "gen_pt": [50, 50]}
+        objects |= {"pho_eta": 0.0174 * (rows - 84.5), "pho_phi": np.radians(columns - 9.5)}
+        objects |= {"gen_pdgId": [22, 11], "gen_pt": [50, 50]}
         objects |= {"gen_eta": [0.1, 0.2], "gen_phi": [1, 2], "gen_m": [0, 0]}
         objects = {name: np.asarray(values, np.float32) for name, values in objects.items()}
         events.append(Event(7, 1, number + 1, {"EB_energy": energy, "EB_time": time}, objects))

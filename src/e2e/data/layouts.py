@@ -56,13 +56,14 @@ class Truth:
     """The branch of the truth.
 
     ``classes`` maps its values to names, flags from 0 on or magnitudes of PDG ids; without, positive values
-    are the target. An event is complete where ``complete``, a vector of all its objects, is no longer than
-    the seeds; in others the values are those of other objects.
+    are the target. An event is complete where ``complete``, a vector of all its objects, is as long as the
+    seeds; where it is longer, the values are those of other objects. ``falling``: see ``Source``.
     """
 
     branch: str
     classes: Mapping[int, str] | None = None
     complete: str | None = None
+    falling: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,14 @@ class Source:
     """One source of a quantity: in ``branches`` as they stand, or by the momenta (px, py, pz) in them.
 
     ``kind`` is ``branch``, ``momentum`` (one number an object), ``sum`` (a list an object) or ``subjets``
-    (branches with a number for {}, each with the list of one object). ``complete``: see ``Truth``.
+    (branches with a number for {}, each with the list of one object). ``complete``: see ``Truth``. Its
+    objects are in the order of the seeds when sorted by the falling branch ``falling``; None: as they are.
     """
 
     kind: str
     branches: tuple[str, ...]
     complete: str | None = None
+    falling: str | None = None
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,11 @@ def recognise(contents: Contents, task: Task, own_columns: bool = False) -> Layo
         images[channel.name] = Image(found["branch"], shift)
         tracks += [found["tracks"]] if "tracks" in found else []
     suffix = mode.get("suffix", "")
+    orders = [
+        order
+        for order in (mode.get("order", {}), *objects.get("orders", ()))
+        if order.get("falling", "") + suffix in contents.branches
+    ]
     return Layout(
         mode["analyzer"],
         mode["name"],
@@ -155,8 +163,11 @@ def recognise(contents: Contents, task: Task, own_columns: bool = False) -> Layo
         images,
         tuple(objects["seeds"]),
         objects.get("hottest"),
-        {name: tuple(_sources(contents, sources, suffix)) for name, sources in objects["kinematics"].items()},
-        _truth(contents, mode.get("truth", {}).get(task.name), suffix),
+        {
+            name: tuple(_sources(contents, sources, suffix, orders))
+            for name, sources in objects["kinematics"].items()
+        },
+        _truth(mode.get("truth", {}).get(task.name), suffix, orders),
         _order(mode.get("order"), suffix),
         objects.get("once", False) and not (contents.marker or {}).get("repeats", False),
         _convention(contents, tracks, own_columns),
@@ -228,7 +239,9 @@ def _there(contents: Contents, task: Task) -> list[bool]:
     ]
 
 
-def _sources(contents: Contents, sources: list[dict[str, Any]], suffix: str) -> Iterator[Source]:
+def _sources(
+    contents: Contents, sources: list[dict[str, Any]], suffix: str, orders: list[dict[str, Any]]
+) -> Iterator[Source]:
     """The ways of finding a quantity whose branches are there."""
     for source in sources:
         kind = next(kind for kind in ("branch", "momentum", "sum", "subjets") if kind in source)
@@ -236,23 +249,28 @@ def _sources(contents: Contents, sources: list[dict[str, Any]], suffix: str) -> 
         # Branches with a number have no suffix in the one version that has any (docs/ntuples.md).
         branches = tuple(names) if kind == "subjets" else tuple(name + suffix for name in names)
         if contents.branches.issuperset(name.format(0) for name in branches):
-            yield Source(kind, branches, _complete(contents, source, suffix))
+            yield Source(kind, branches, _complete(source, suffix), _falling(names[0], suffix, orders))
 
 
-def _truth(contents: Contents, entry: dict[str, Any] | None, suffix: str) -> Truth | None:
+def _truth(entry: dict[str, Any] | None, suffix: str, orders: list[dict[str, Any]]) -> Truth | None:
     if entry is None:
         return None
     classes = entry.get("classes")
     return Truth(
         entry["branch"] + suffix,
         {int(code): name for code, name in classes.items()} if classes else None,
-        _complete(contents, entry, suffix),
+        _complete(entry, suffix),
+        _falling(entry["branch"], suffix, orders),
     )
 
 
-def _complete(contents: Contents, entry: dict[str, Any], suffix: str) -> str | None:
-    branch = entry["complete"] + suffix if "complete" in entry else None
-    return branch if branch in contents.branches else None
+def _complete(entry: dict[str, Any], suffix: str) -> str | None:
+    return entry["complete"] + suffix if "complete" in entry else None
+
+
+def _falling(branch: str, suffix: str, orders: list[dict[str, Any]]) -> str | None:
+    """By which branch the objects of one are sorted: an order belongs to the branch, whatever the mode."""
+    return next((order["falling"] + suffix for order in orders if branch in order.get("of", ())), None)
 
 
 def _order(entry: dict[str, Any] | None, suffix: str) -> Order | None:

@@ -70,7 +70,7 @@ def check(path: str | Path, task: Task, own_columns: bool = False) -> Ntuple:
             kind = tree[branch].interpretation
             if not (isinstance(kind, uproot.AsDtype) and kind.to_dtype.str[1:] in ("u4", "u8", "i4", "i8")):
                 _wrong_type(path, tree[branch], "one whole number of 32 or 64 bits")
-        layout, notes = _readable(tree, layout, task)
+        layout, notes = _readable(tree, layout, task, contents.marker is not None)
         images = [image.branch for image in layout.images.values()]
         vectors = [branch for branch in _vectors(task, layout) if branch in contents.branches]
         for branch in _order(layout):
@@ -112,10 +112,11 @@ def contents_of(tree: uproot.TTree) -> Contents:
     return Contents(frozenset(tree.keys(recursive=False)), marker)
 
 
-def _readable(tree: uproot.TTree, layout: Layout, task: Task) -> tuple[Layout, dict[str, str]]:
+def _readable(tree: uproot.TTree, layout: Layout, task: Task, marked: bool) -> tuple[Layout, dict[str, str]]:
     """A layout without the kinematics and the truth whose branches are of types that are not read; notes.
 
-    Such a file is taken: a model looks at images alone, and cmsRun does not even open these branches.
+    Also on truth that nothing vouches for; ``marked`` says that this project wrote the file. Such a file is
+    taken: a model looks at images alone, and cmsRun does not even open these branches.
     """
     notes: dict[str, str] = {}
 
@@ -126,7 +127,7 @@ def _readable(tree: uproot.TTree, layout: Layout, task: Task) -> tuple[Layout, d
         return False
 
     def all_known(source: Source) -> bool:
-        found = [known(source.complete)]
+        found = [known(source.complete), known(source.falling)]
         for name in source.branches:
             if source.kind == "subjets":
                 numbered = takewhile(tree.__contains__, (name.format(number) for number in count()))
@@ -140,8 +141,13 @@ def _readable(tree: uproot.TTree, layout: Layout, task: Task) -> tuple[Layout, d
         for quantity in task.kinematics
     }
     truth = layout.truth
-    if truth and not all([known(truth.branch), known(truth.complete)]):
+    if truth and not all([known(truth.branch), known(truth.complete), known(truth.falling)]):
         truth = None
+    if truth and truth.complete and truth.complete not in tree and not marked:
+        notes[truth.branch] = (
+            f"trusted, as there is no {truth.complete}: where an event has lost a jet, those after it have "
+            "the values of the ones before"
+        )
     return replace(layout, kinematics=kinematics, truth=truth), notes
 
 
@@ -155,12 +161,12 @@ def _vectors(task: Task, layout: Layout) -> Iterator[str]:
     """Branches with one number an object, beside seeds, that are read where they are there."""
     yield from _order(layout)
     for truth in [layout.truth] if layout.truth else []:
-        yield from filter(None, (truth.branch, truth.complete))
+        yield from filter(None, (truth.branch, truth.complete, truth.falling))
     for quantity in task.kinematics:
         for source in layout.kinematics.get(quantity.name, ()):
             if source.kind in ("branch", "momentum"):
                 yield from source.branches
-            yield from filter(None, (source.complete,))
+            yield from filter(None, (source.complete, source.falling))
 
 
 def _origin(contents: Contents, runs: np.ndarray) -> str:

@@ -15,15 +15,17 @@ import numpy as np
 import uproot
 from numpy.typing import NDArray
 
-from e2e.data import baskets
-from e2e.data.layouts import OWN, Layout, Source
+from e2e.data import baskets, pairing
+from e2e.data.layouts import Layout, Source
 from e2e.data.ntuple import event_name, reading
 from e2e.errors import E2EError
-from e2e.geometry import FIRST_TOWER, TOWER_ETA, TOWERS
 from e2e.tasks import Task
 
 EVENTS = 2000  # read at once: lists of candidates are long
 TWICE = "listed_twice"
+ELSEWHERE = "what is listed with a direction that is not the seed's"
+TIED = "what is listed for objects of equal momentum that cannot be told apart"
+DIFFERS = "what differs between two objects at one seed"
 MOST = 1000  # objects an event: more than any collision has, and as many as fit into memory
 
 
@@ -56,8 +58,9 @@ def read(
 ) -> Objects:
     """All objects of a tree; ``label`` is the class of every one, for a sample that is a class.
 
-    Raises E2EError, naming file, event and branch, for seeds that are no cell of the detector, and for
-    objects in another order than their seeds that do not fit to them.
+    Kinematics and truth are only given to a seed that they fit. Raises E2EError, naming file, event and
+    branch, for seeds that are no cell of the detector, and, in modes that list objects in another order than
+    their seeds, for objects that do not fit to them.
     """
     counts: Counter[str] = Counter()
     order = [layout.order.falling, *layout.order.direction] if layout.order else []
@@ -114,14 +117,25 @@ class _Chunk:
         self.owner = np.repeat(np.arange(len(self.seeds)), self.seeds)
         self.row = self._seed(rows, layout.seeds[0], task.detector[0])
         self.column = self._seed(columns, layout.seeds[1], task.detector[1])
-        self.sorter = self._sorter()
+        self.pairings: dict[str | None, _Pairing] = {}
+        self.lost: dict[
+            str, NDArray[np.bool_]
+        ] = {}  # reasons, of the objects that have lost anything by them
+        self._check_order()
 
     def objects(self, label: str | None) -> Objects:
-        kept = ~self._repeated()
+        leader = self._leader()
+        kept = leader == np.arange(len(leader))
         target = self._labelled(label) if label else self._target()
-        leader = np.maximum.accumulate(np.where(kept, np.arange(len(kept)), 0))
-        differs = ~kept & ~np.isclose(target, target[leader], equal_nan=True)
-        target[leader[differs]] = np.nan  # one jet, matched by particles of two kinds
+        kinematics = {quantity.name: self._kinematic(quantity.name) for quantity in self.task.kinematics}
+        for values in (target, *kinematics.values()):
+            # one jet, matched by particles of two kinds, or two jets whose hottest tower is one
+            differs = ~kept & ~np.isclose(values, values[leader], equal_nan=True)
+            values[leader[differs]] = np.nan
+            self._lose(DIFFERS, np.isin(np.arange(len(leader)), leader[differs]))
+        for reason, objects in self.lost.items():
+            if lost := np.count_nonzero(objects & kept):
+                self.counts[reason] += lost
         self.counts[TWICE] += int(np.count_nonzero(~kept))
         number = np.arange(len(self.owner)) - np.repeat(np.cumsum(self.seeds) - self.seeds, self.seeds)
         return Objects(
@@ -130,9 +144,7 @@ class _Chunk:
             row=self.row[kept],
             column=self.column[kept],
             target=target[kept],
-            kinematics={
-                quantity.name: self._kinematic(quantity.name)[kept] for quantity in self.task.kinematics
-            },
+            kinematics={name: values[kept] for name, values in kinematics.items()},
         )
 
     def _lists(self, branch: str) -> ak.Array:
@@ -140,6 +152,9 @@ class _Chunk:
 
     def _error(self, entry: int, message: str) -> E2EError:
         return E2EError(f"{self.path}: event {event_name(self.tree, self.start + int(entry))}: {message}")
+
+    def _lose(self, reason: str, objects: NDArray[np.bool_]) -> None:
+        self.lost[reason] = self.lost.get(reason, False) | objects
 
     def _seed(self, lists: ak.Array, branch: str, cells: int) -> NDArray[np.int64]:
         """Seeds as numbers, once they are cells of the detector."""
@@ -153,91 +168,125 @@ class _Chunk:
             )
         return seeds.astype(np.int64)
 
-    def _sorter(self) -> ak.Array | None:
-        """Places that bring the lists of an event into the order of its seeds; None where they are in it."""
+    def _leader(self) -> NDArray[np.int64]:
+        """The first object [N] at the seed of each: itself, unless it is listed again."""
+        if not self.layout.once:
+            return np.arange(len(self.owner))
+        rows, columns = self.task.detector
+        seed = (self.owner * rows + self.row) * columns + self.column
+        _, first, again = np.unique(seed, return_index=True, return_inverse=True)
+        return first[again]
+
+    def _distances(self, eta: NDArray, phi: NDArray, seeds: NDArray | slice = slice(None)) -> tuple:
+        return pairing.distances(self.task, self.row[seeds], self.column[seeds], eta, phi)
+
+    def _check_order(self) -> None:
+        """Raises E2EError where a mode lists jets in another order, and one of them lies at no seed."""
         order = self.layout.order
         if order is None:
-            return None
-        falling = self._lists(order.falling)
-        found = ak.to_numpy(ak.num(falling))
-        for i in np.flatnonzero(found != self.seeds)[:1]:
-            raise self._error(
-                i,
-                f"{order.falling} has {found[i]} objects, {self.layout.seeds[0]} {self.seeds[i]}; its "
-                "order tells which "
-                "jet has which seed",
-            )
-        numbers = ak.to_numpy(ak.flatten(falling))
-        for i in np.flatnonzero(~np.isfinite(numbers))[:1]:
-            raise self._error(
-                self.owner[i], f"{order.falling} is {numbers[i]}; its order tells which jet has which seed"
-            )
-        sorter = ak.argsort(falling, ascending=False, stable=True)
-        self._check_direction(sorter)
-        return sorter
-
-    def _check_direction(self, sorter: ak.Array) -> None:
-        """Raises E2EError where a jet does not lie at its seed."""
-        order = self.layout.order
-        branches = order.direction
-        if not branches:
             return
-        for branch in branches:
-            found = ak.to_numpy(ak.num(self._lists(branch)))
-            for i in np.flatnonzero(found != self.seeds)[:1]:
-                raise self._error(
-                    i, f"{branch} has {found[i]} objects, {self.layout.seeds[0]} {self.seeds[i]}"
-                )
-        eta, *momentum = (
-            ak.to_numpy(ak.flatten(self._lists(branch)[sorter])).astype(float) for branch in branches
-        )
-        reach = (OWN["window"] + 2) / 2
-        fits = np.abs(eta / TOWER_ETA + TOWERS[0] // 2 - (self.row + 0.5)) <= reach
-        if momentum:
-            phi = np.arctan2(momentum[1], momentum[0])
-            around = TOWERS[1]
-            away = around * phi / (2 * np.pi) + FIRST_TOWER - (self.column + 0.5)
-            fits &= np.abs((away + around / 2) % around - around / 2) <= reach
+        falling = self._as_many(order.falling, "; its order tells which jet has which seed")
+        for i in np.flatnonzero(~np.isfinite(falling))[:1]:
+            raise self._error(
+                self.owner[i], f"{order.falling} is {falling[i]}; its order tells which jet has which seed"
+            )
+        direction = [self._as_many(branch) for branch in order.direction]
+        if not direction:
+            return
+        place = pairing.falling_order(self.owner, falling)
+        eta, *momentum = (values[place].astype(float) for values in direction)
+        phi = np.arctan2(momentum[1], momentum[0]) if momentum else np.zeros(len(eta))
+
+        def lie(seeds: NDArray | slice, eta: NDArray, phi: NDArray) -> NDArray[np.bool_]:
+            rows, columns = self._distances(eta, phi, seeds)
+            return (rows <= pairing.REACH) & ((columns <= pairing.REACH) if momentum else True)
+
+        fits = lie(slice(None), eta, phi)
+        for tied in pairing.ties(self.owner, falling[place]):
+            each = np.arange(tied.start, tied.stop)[:, None]
+            all_ = lie(each, eta[tied], phi[tied])
+            fits[tied] = all_.any(axis=0) & all_.any(axis=1)
         for i in np.flatnonzero(~fits)[:1]:
             raise self._error(
                 self.owner[i],
                 f"the jet with {order.falling} in this place does not lie at its seed (row "
-                f"{self.row[i]}, column "
-                f"{self.column[i]}), as {' and '.join(branches)} say; jets and seeds cannot be told "
-                "to belong together",
+                f"{self.row[i]}, column {self.column[i]}), as {' and '.join(order.direction)} say; jets and "
+                "seeds cannot be told to belong together",
             )
 
-    def _repeated(self) -> NDArray[np.bool_]:
-        """Whether an object was listed before: as a neighbour at the same seed with the same momentum."""
-        repeated = np.zeros(len(self.owner), bool)
-        if self.sorter is None or not len(repeated):
-            return repeated
-        falling = ak.to_numpy(ak.flatten(self._lists(self.layout.order.falling)[self.sorter]))
-        same = np.ones(len(repeated) - 1, bool)
-        for column in (self.owner, self.row, self.column, falling):
-            same &= column[1:] == column[:-1]
-        repeated[1:] = same
-        return repeated
+    def _as_many(self, branch: str, why: str = "") -> NDArray:
+        """The values of a branch [N], which has one for each seed."""
+        lists = self._lists(branch)
+        found = ak.to_numpy(ak.num(lists))
+        for i in np.flatnonzero(found != self.seeds)[:1]:
+            raise self._error(
+                i, f"{branch} has {found[i]} objects, {self.layout.seeds[0]} {self.seeds[i]}{why}"
+            )
+        return ak.to_numpy(ak.flatten(lists))
 
-    def _flat(self, branch: str) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Values of a branch in the seeds' order [N], and whether their event has one for each seed [N]."""
-        return self._ordered(self._lists(branch))
+    def _pairing(self, falling: str | None) -> _Pairing:
+        """What belongs to which seed of all that is sorted by ``falling``."""
+        if falling not in self.pairings:
+            self.pairings[falling] = self._paired(falling)
+        return self.pairings[falling]
 
-    def _ordered(self, lists: ak.Array) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    def _paired(self, falling: str | None) -> _Pairing:
+        count = len(self.owner)
+        place, there, tied = np.arange(count), np.ones(count, bool), np.zeros(count, bool)
+        eta, phi = self._direction("eta", falling), self._direction("phi", falling)
+        if falling is not None:
+            values, there = self._listed(falling)
+            there &= ~np.isin(self.owner, self.owner[~np.isfinite(values)])
+            values[~there] = np.nan  # an event that is left as it is
+            place = pairing.falling_order(self.owner, values)
+            for same in pairing.ties(self.owner, values[place]):
+                here, each = place[same].copy(), np.arange(same.start, same.stop)[:, None]
+                away = self._distances(eta[here], phi[here], each)
+                fits = ~np.logical_or(
+                    *(distance > pairing.REACH for distance in away)
+                )  # NaN: nothing against it
+                seeds, listed = (
+                    np.unique(np.stack(pair), axis=1, return_inverse=True)[1].reshape(-1)
+                    for pair in ((self.row[same], self.column[same]), np.nan_to_num((eta[here], phi[here])))
+                )
+                for i, found in enumerate(pairing.resolve(fits, seeds, listed), same.start):
+                    tied[i] = found is None
+                    place[i] = here[found or 0]
+        elsewhere = np.logical_or(
+            *(distance > pairing.REACH for distance in self._distances(eta[place], phi[place]))
+        )
+        return _Pairing(place, there, {ELSEWHERE: elsewhere & ~tied, TIED: tied})
+
+    def _direction(self, axis: str, falling: str | None) -> NDArray[np.float64]:
+        """eta or phi [N] of what is sorted by ``falling``, as it is listed; NaN where it is not told."""
+        direction = np.full(len(self.owner), np.nan)
+        for quantity in self.task.kinematics:
+            if quantity.name.lower().endswith(axis):
+                for source in self.layout.kinematics.get(quantity.name, ()):
+                    if source.falling == falling:
+                        found, there = self._as_listed(quantity.name, source)
+                        open_ = np.isnan(direction) & there & np.isfinite(found)
+                        direction[open_] = found[open_]
+        return direction
+
+    def _listed(self, branch: str) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Values of a branch as they are listed [N], and whether their event has one for each seed [N]."""
+        return self._flat(self._lists(branch))
+
+    def _flat(self, lists: ak.Array) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         fits = ak.to_numpy(ak.num(lists)) == self.seeds
         values = np.full(len(self.owner), np.nan, np.float32)
         there = fits[self.owner]
-        if self.sorter is not None:
-            lists = ak.mask(lists, fits)[ak.mask(self.sorter, fits)]
         with np.errstate(over="ignore"):  # of doubles: infinite, and so null
             values[there] = ak.to_numpy(ak.flatten(lists[fits]))
         return values, there
 
     def _complete(self, branch: str | None) -> NDArray[np.bool_]:
-        """Whether the event of an object lost none of those that ``branch`` lists [N]."""
-        if branch is None:
+        """Whether the event of an object lost none of those in ``branch``, as far as it is told [N]."""
+        if branch is None or branch not in self.tree:
             return np.ones(len(self.owner), bool)
-        return (ak.to_numpy(ak.num(self._lists(branch))) <= self.seeds)[self.owner]
+        found = ak.to_numpy(ak.num(self._lists(branch)))
+        return ((found == self.seeds) | (found == 0))[self.owner]
 
     def _labelled(self, label: str) -> NDArray[np.float32]:
         return np.full(len(self.owner), self.task.classes.index(label), np.float32)
@@ -247,15 +296,20 @@ class _Chunk:
         target = np.full(len(self.owner), np.nan, np.float32)
         if truth is None:
             return target
-        values, there = self._flat(truth.branch)
+        values, there = self._listed(truth.branch)
         if missing := np.count_nonzero(~there):
             self.counts[f"truth of events where {truth.branch} has not one number for each seed"] += missing
         complete = self._complete(truth.complete)
         if lost := np.count_nonzero(there & ~complete):
-            self.counts[f"truth of events where {truth.complete} has more objects than there are seeds"] += (
-                lost
-            )
+            self.counts[
+                f"truth of events where {truth.complete} has not as many objects as there are seeds"
+            ] += lost
         values[~complete] = np.nan
+        pairs = self._pairing(truth.falling)
+        values, there = values[pairs.place], there & pairs.there
+        for reason, objects in pairs.unfit.items():
+            self._lose(reason, objects & there & np.isfinite(values))
+        values[~pairs.known] = np.nan
         if truth.classes is None:
             with np.errstate(over="ignore"):
                 measured = values.astype(np.float32)
@@ -270,28 +324,35 @@ class _Chunk:
         return target
 
     def _kinematic(self, name: str) -> NDArray[np.float32]:
-        """A quantity [N], NaN where no way of finding it gives a finite number for each seed of the event."""
+        """A quantity [N], NaN where no way of finding it gives a finite number for the seed."""
         values = np.full(len(self.owner), np.nan, np.float32)
         open_ = np.ones(len(self.owner), bool)
+        unfit: dict[str, NDArray[np.bool_]] = {}
         for source in self.layout.kinematics.get(name, ()):
-            found, there = self._found(name, source)
+            found, there = self._as_listed(name, source)
+            pairs = self._pairing(source.falling)
             there &= self._complete(source.complete)
+            found, there = found[pairs.place], there[pairs.place] & pairs.there
+            for reason, objects in pairs.unfit.items():
+                unfit[reason] = unfit.get(reason, False) | (objects & there)
+            there &= pairs.known
             values[open_ & there] = found[open_ & there]
             open_ &= ~there
-        known = ~open_
-        if bad := np.count_nonzero(known & ~np.isfinite(values)):
+        for reason, objects in unfit.items():
+            self._lose(reason, objects & open_)
+        if bad := np.count_nonzero(~open_ & ~np.isfinite(values)):
             self.counts[f"{name} that is not finite"] += bad
         values[~np.isfinite(values)] = np.nan
         return values
 
-    def _found(self, name: str, source: Source) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Values [N] by one way of finding a quantity, and where it gives any [N]."""
+    def _as_listed(self, name: str, source: Source) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Values [N] by one way of finding a quantity, as they are listed, and where it gives any [N]."""
         if source.kind == "branch":
-            return self._flat(source.branches[0])
+            return self._listed(source.branches[0])
         if source.kind == "momentum":
-            found = [self._flat(branch) for branch in source.branches]
+            found = [self._listed(branch) for branch in source.branches]
         elif source.kind == "sum":
-            found = [self._ordered(ak.sum(self._lists(branch), axis=-1)) for branch in source.branches]
+            found = [self._flat(ak.sum(self._lists(branch), axis=-1)) for branch in source.branches]
         else:
             found = [self._subjets(branch) for branch in source.branches]
         momentum = [values.astype(float) for values, _ in found]
@@ -312,6 +373,24 @@ class _Chunk:
             sums = ak.to_numpy(ak.sum(self._lists(branch.format(number)), axis=-1))
             values[first[has] + number] = sums[has]
         return values, ~np.isnan(values)
+
+
+@dataclass(frozen=True, eq=False)
+class _Pairing:
+    """Of all that is sorted alike: the place [N] of what belongs to each seed among what is listed.
+
+    ``there`` [N]: whether an event can be sorted. ``unfit``: reasons, of the objects [N] whose seed what is
+    listed does not fit.
+    """
+
+    place: NDArray[np.int64]
+    there: NDArray[np.bool_]
+    unfit: dict[str, NDArray[np.bool_]]
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Whether what is listed can be told to be the seed's [N]."""
+        return ~np.logical_or.reduce(list(self.unfit.values()))
 
 
 def _eta(px: NDArray, py: NDArray, pz: NDArray) -> NDArray:

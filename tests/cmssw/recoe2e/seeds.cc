@@ -7,8 +7,8 @@
 #include "doctest/doctest.h"
 
 #include "RecoE2E/FrameTools/interface/geometry.h"
+#include "RecoE2E/RHTree/interface/checkPairs.h"
 #include "RecoE2E/RHTree/interface/makeSeeds.h"
-#include "RecoE2E/RHTree/interface/pairObjects.h"
 #include "testing.h"
 
 using testing::contains;
@@ -69,38 +69,49 @@ namespace {
 
 TEST_CASE("jets that are listed in another order belong to the seeds in the order of their momenta") {
   e2e::SeedCollection const seeds{{0, 30, 71}, {1, 12, 40}, {2, 43, 0}};
-  CHECK(e2e::pairObjects(seeds, listed({{43, 0}, {30, 71}, {12, 40}}, {20.f, 90.f, 50.f})).size() == 3);
-  CHECK(e2e::pairObjects(seeds, listed({{43, 71}, {30, 3}, {12, 36}}, {20.f, 90.f, 50.f})).size() == 3);  // nearby
-  CHECK(message([&] { e2e::pairObjects(seeds, listed({{43, 0}, {30, 71}, {12, 40}}, {60.f, 90.f, 50.f})); }) ==
+  auto const text = [&](e2e::ListedObjects const& objects) {
+    return message([&] { e2e::checkPairs(seeds, objects); });
+  };
+  CHECK(text(listed({{43, 0}, {30, 71}, {12, 40}}, {20.f, 90.f, 50.f})) == "no exception");
+  CHECK(text(listed({{43, 71}, {30, 3}, {12, 36}}, {20.f, 90.f, 50.f})) == "no exception");  // nearby
+  CHECK(text(listed({{43, 0}, {30, 71}, {12, 40}}, {60.f, 90.f, 50.f})) ==
         "the jet with jet_Pt in this place does not lie at its seed (row 12, column 40), as jet_Eta and jet_Px and "
         "jet_Py say; jets and seeds cannot be told to belong together");
-  CHECK(contains(message([&] { e2e::pairObjects(seeds, listed({{43, 0}, {30, 71}, {12, 35}}, {20.f, 90.f, 50.f})); }),
-                 "(row 12, column 40)"));
+  CHECK(contains(text(listed({{43, 0}, {30, 71}, {12, 35}}, {20.f, 90.f, 50.f})), "(row 12, column 40)"));
   auto nowhere = listed({{30, 71}, {12, 40}, {43, 0}}, {90.f, 50.f, 20.f});
   nowhere.direction[0].values[1] = std::nanf("");
-  CHECK(contains(message([&] { e2e::pairObjects(seeds, nowhere); }), "(row 12, column 40)"));
+  CHECK(contains(text(nowhere), "(row 12, column 40)"));
+}
+
+TEST_CASE("jets of one momentum belong to the seeds where they lie") {
+  e2e::SeedCollection const seeds{{0, 30, 71}, {1, 12, 40}, {2, 43, 0}};
+  auto const text = [&](e2e::ListedObjects const& objects) {
+    return message([&] { e2e::checkPairs(seeds, objects); });
+  };
+  CHECK(text(listed({{43, 0}, {12, 40}, {30, 71}}, {20.f, 50.f, 50.f})) == "no exception");
+  CHECK(text(listed({{12, 40}, {43, 0}, {30, 71}}, {50.f, 50.f, 50.f})) == "no exception");
+  // two at the first seed, and none at the second; and one that lies nowhere
+  CHECK(contains(text(listed({{43, 0}, {30, 71}, {30, 71}}, {20.f, 50.f, 50.f})), "(row 12, column 40)"));
+  CHECK(contains(text(listed({{43, 0}, {30, 71}, {20, 20}}, {20.f, 50.f, 50.f})), "(row 12, column 40)"));
 }
 
 TEST_CASE("a jet that is listed twice goes in once, and the others keep their numbers") {
-  e2e::SeedCollection const seeds{{0, 30, 71}, {1, 30, 71}, {2, 43, 0}};
-  auto const paired = e2e::pairObjects(seeds, listed({{43, 0}, {30, 71}, {30, 71}}, {20.f, 90.f, 90.f}));
-  REQUIRE(paired.size() == 2);
-  CHECK(paired[0].object == 0);
-  CHECK(paired[1].object == 2);
-  // with less of a direction, or none, too
-  auto objects = listed({{43, 0}, {30, 71}, {30, 71}}, {20.f, 90.f, 90.f});
-  objects.direction.resize(1);
-  CHECK(e2e::pairObjects(seeds, objects).size() == 2);
-  objects.direction.clear();
-  CHECK(e2e::pairObjects(seeds, objects).size() == 2);
-  // two jets at one seed are two
-  CHECK(e2e::pairObjects(seeds, listed({{43, 0}, {30, 71}, {30, 71}}, {20.f, 90.f, 80.f})).size() == 3);
+  e2e::SeedCollection const seeds{{0, 30, 71}, {1, 43, 0}, {2, 30, 71}, {3, 43, 1}};
+  auto const once = e2e::eachOnce(seeds);
+  REQUIRE(once.size() == 3);
+  CHECK(once[0].object == 0);
+  CHECK(once[1].object == 1);
+  CHECK(once[2].object == 3);
+  CHECK(e2e::eachOnce({}).empty());
+  e2e::SeedCollection const twice{{0, 30, 71}, {1, 30, 71}, {2, 43, 0}};
+  CHECK(message([&] { e2e::checkPairs(twice, listed({{43, 0}, {30, 71}, {30, 71}}, {20.f, 90.f, 90.f})); }) ==
+        "no exception");
 }
 
 TEST_CASE("jets that cannot be ordered are refused") {
   e2e::SeedCollection const seeds{{0, 30, 71}, {1, 12, 40}};
   auto const text = [&](e2e::ListedObjects const& objects) {
-    return message([&] { e2e::pairObjects(seeds, objects); });
+    return message([&] { e2e::checkPairs(seeds, objects); });
   };
   auto const good = listed({{30, 71}, {12, 40}}, {90.f, 50.f});
   CHECK(text(good) == "no exception");

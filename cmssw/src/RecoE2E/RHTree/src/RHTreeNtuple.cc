@@ -11,7 +11,7 @@
 #include "FWCore/Utilities/interface/Exception.h"
 #include "RecoE2E/FrameTools/interface/geometry.h"
 #include "RecoE2E/RHTree/interface/HcalColumns.h"
-#include "RecoE2E/RHTree/interface/pairObjects.h"
+#include "RecoE2E/RHTree/interface/checkPairs.h"
 
 namespace e2e {
 
@@ -135,14 +135,15 @@ namespace e2e {
   SeedCollection RHTreeNtuple::seeds(std::int64_t entry) {
     auto const rows = values(seedRows_, entry), columns = values(seedColumns_, entry);
     auto const seeds = makeSeeds(rows, columns, request_.rows, request_.columns, request_.seedCell);
-    if (order_.empty())
-      return seeds;
-    ListedObjects objects;  // filled one by one, so that the first fault is the one that is named
-    objects.seedRows = layout_.seedRows;
-    objects.falling = values(order_[0], entry);
-    for (std::size_t i = 1; i < order_.size(); ++i)
-      objects.direction.push_back(values(order_[i], entry));
-    return pairObjects(seeds, objects);
+    if (not order_.empty()) {
+      ListedObjects objects;  // filled one by one, so that the first fault is the one that is named
+      objects.seedRows = layout_.seedRows;
+      objects.falling = values(order_[0], entry);
+      for (std::size_t i = 1; i < order_.size(); ++i)
+        objects.direction.push_back(values(order_[i], entry));
+      checkPairs(seeds, objects);
+    }
+    return layout_.once ? eachOnce(seeds) : seeds;
   }
 
   std::vector<float> RHTreeNtuple::image(std::size_t channel, std::int64_t entry) {

@@ -1,10 +1,12 @@
-#include "RecoE2E/RHTree/interface/pairObjects.h"
+#include "RecoE2E/RHTree/interface/checkPairs.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <numeric>
+#include <set>
 #include <stdexcept>
+#include <utility>
 
 #include "RecoE2E/FrameTools/interface/geometry.h"
 #include "RecoE2E/FrameTools/interface/number.h"
@@ -41,7 +43,7 @@ namespace e2e {
     }
   }  // namespace
 
-  SeedCollection pairObjects(SeedCollection const& seeds, ListedObjects const& objects) {
+  void checkPairs(SeedCollection const& seeds, ListedObjects const& objects) {
     constexpr char const* kOrder = "; its order tells which jet has which seed";
     auto const& falling = objects.falling.values;
     checkLength(objects.falling, seeds.size(), objects, kOrder);
@@ -55,20 +57,33 @@ namespace e2e {
     std::iota(order.begin(), order.end(), 0);
     std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return falling[a] > falling[b]; });
 
-    SeedCollection paired;
     for (std::size_t i = 0; i < seeds.size(); ++i) {
-      auto const& seed = seeds[i];
-      if (not liesAt(seed, objects, order[i]))
+      auto const same = [&](std::size_t j) { return falling[order[j]] == falling[order[i]]; };
+      auto first = i, last = i + 1;  // of those with this momentum
+      while (first > 0 and same(first - 1))
+        --first;
+      while (last < seeds.size() and same(last))
+        ++last;
+      bool taken = false, has = false;  // the seed by any of these objects, the object at any of these seeds
+      for (auto j = first; j < last; ++j) {
+        taken = taken or liesAt(seeds[i], objects, order[j]);
+        has = has or liesAt(seeds[j], objects, order[i]);
+      }
+      if (not taken or not has)
         throw std::runtime_error("the jet with " + objects.falling.branch +
-                                 " in this place does not lie at its seed (row " + std::to_string(seed.row) +
-                                 ", column " + std::to_string(seed.column) + "), as " + names(objects) +
+                                 " in this place does not lie at its seed (row " + std::to_string(seeds[i].row) +
+                                 ", column " + std::to_string(seeds[i].column) + "), as " + names(objects) +
                                  " say; jets and seeds cannot be told to belong together");
-      bool const again = i > 0 && seed.row == seeds[i - 1].row && seed.column == seeds[i - 1].column &&
-                         falling[order[i]] == falling[order[i - 1]];
-      if (not again)
-        paired.push_back(seed);
     }
-    return paired;
+  }
+
+  SeedCollection eachOnce(SeedCollection const& seeds) {
+    std::set<std::pair<std::int32_t, std::int32_t>> before;
+    SeedCollection once;
+    for (auto const& seed : seeds)
+      if (before.emplace(seed.row, seed.column).second)
+        once.push_back(seed);
+    return once;
   }
 
 }  // namespace e2e
