@@ -303,6 +303,11 @@ def turned(branches: Branches) -> None:
     branches["HBHE_energy"] = [values[::-1] for values in branches["HBHE_energy"]]
 
 
+def full(branches: Branches) -> None:
+    """As much energy in all of the HCAL."""
+    branches["HBHE_energy"] = [np.ones_like(values) for values in branches["HBHE_energy"]]
+
+
 def without_towers(branches: Branches) -> None:
     """No energy in the HCAL at all."""
     branches["HBHE_energy"] = [0 * values for values in branches["HBHE_energy"]]
@@ -396,6 +401,7 @@ FORKS = [
         refused="HBHE_energy does not lie where the jets are: of 24 jets in events with any of its "
         "energy, 4 have",
     ),
+    Case("HCAL full of equal towers", "quark_gluon", tree(jets(TOWERS * 4), full), kept(TOWERS * 4)),
     Case("HCAL empty around jets", "quark_gluon", tree(jets(TOWERS * 4), without_towers), kept(TOWERS * 4)),
     Case(
         "own columns, too few jets", "quark_gluon", tree(jets(TOWERS[:2], first_column=2)), kept(TOWERS[:2])

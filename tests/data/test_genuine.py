@@ -10,6 +10,7 @@ import pytest
 import uproot
 
 from e2e import tasks
+from e2e.cli import main
 from e2e.data import hcal_columns, layouts, store
 from e2e.data.convert import convert
 from e2e.errors import E2EError
@@ -20,7 +21,8 @@ from e2e.tasks.tau import TASK as TAU
 
 sys.path.insert(0, str(Path(__file__).parent))  # pytest does not, in its import mode
 import rhtree
-from ntuple_cases import FORKS
+from ntuple_cases import FORKS, JET_MODES
+from ntuple_cases import jets as ntuple_jets
 
 NAMES = {way["branch"]: name for name, ways in layouts.TABLE["images"].items() for way in ways}
 FILES = ("jet_dijet", "jet_dijet_gg_qq", "jet_boostedTop", "jet_dijet_tau_massregression", "photon_mbandrews")
@@ -256,7 +258,7 @@ def test_a_sample_that_is_a_class(tmp_path):
     path = rhtree.write(tmp_path / "qcd.root", jets(ROWS))
     metadata = convert(TAU_CHANNELS, path, tmp_path / "out.parquet", progress=False, label="jet")
     assert (store.read(tmp_path / "out.parquet").target == 0).all()
-    assert metadata.notes["target"] == "jet, as the sample is"
+    assert metadata.notes["target"] == "jet, as the sample is; mode jets without truth does not tell"
     with pytest.raises(E2EError, match="task tau has no class quark; it has jet, tau"):
         convert(TAU_CHANNELS, path, tmp_path / "no.parquet", progress=False, label="quark")
     masses = replace(MASS_REGRESSION, channels=TAU_CHANNELS.channels)
@@ -265,6 +267,43 @@ def test_a_sample_that_is_a_class(tmp_path):
     path = rhtree.write(tmp_path / "dijet.root", jets(ROWS, jet_truthLabel=[[21.0] * 3, [1.0] * 2]))
     with pytest.raises(E2EError, match="tells the class of each object in jet_truthLabel"):
         convert(QUARK_GLUON, path, tmp_path / "no.parquet", progress=False, label="quark")
+
+
+@pytest.mark.parametrize("mode", JET_MODES)
+def test_a_file_without_truth_says_what_it_holds_and_what_it_serves_for(tmp_path, capsys, mode):
+    """One line of `e2e convert`; and a class only where nothing speaks against it."""
+    path, output, looks_at = tmp_path / "x.root", tmp_path / "x.parquet", tasks.task("tau", 5)
+    rhtree.write(path, ntuple_jets() | JET_MODES[mode])
+    assert main(["convert", "--task", "tau", "--channels", "5", str(path), str(output)]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if "target:" in line]
+    if mode == "tau_classification":
+        assert not lines
+        return
+    (line,) = lines
+    assert line.startswith(f"  target: none: mode {mode} has no truth for task tau that can be read; ")
+    assert "the objects can be scored (e2e predict, cmsRun), not be trained on or measured with" in line
+    allowed = {
+        "qcd": ["jet"],
+        "dijet_gg_qq": ["jet"],
+        "dijet of Top Gun": ["jet", "tau"],
+        "dijet": ["jet", "tau"],
+        "jets without truth": ["jet", "tau"],
+    }.get(mode, [])
+    assert line.endswith(f", unless all are of class {' or '.join(allowed)} (--class)" if allowed else "with")
+    for label in ("jet", "tau"):
+        if label in allowed:
+            metadata = convert(looks_at, path, output, progress=False, label=label)
+            assert metadata.notes["target"].startswith(f"{label}, as the sample is")
+        else:
+            why = rf"holds jets .* \(mode {mode}\), none of which is known to be a {label}"
+            with pytest.raises(E2EError, match=why):
+                convert(looks_at, path, output, progress=False, label=label)
+
+
+def test_truth_that_no_object_has(tmp_path):
+    path = rhtree.write(tmp_path / "x.root", jets(ROWS, jet_truthLabel=[[-99.0] * 3, [5.0] * 2]))
+    metadata = convert(QUARK_GLUON, path, tmp_path / "x.parquet", progress=False)
+    assert metadata.notes["target"].startswith("none: none of the 5 objects has one in jet_truthLabel; ")
 
 
 TAU_CHANNELS = replace(TAU, channels=(tasks.TRACK_PT, ECAL, HCAL))

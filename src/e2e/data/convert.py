@@ -99,7 +99,7 @@ def convert(
         notes={
             **checked.notes,
             **found.notes,
-            **({"target": f"{label}, as the sample is"} if label else {}),
+            **_about_target(task, checked, found, label),
             **({"endcaps": "quartered"} if quarter_endcaps else {}),
         },
     )
@@ -120,6 +120,29 @@ def _check_label(source: Path, task: Task, layout: Layout, label: str | None) ->
         raise E2EError(
             f"{source}: tells the class of each object in {layout.truth.branch}; convert it without a class"
         )
+    if label not in layout.classes:
+        raise E2EError(
+            f"{source}: holds {layout.holds} (mode {layout.mode}), none of which is known to be a {label} of "
+            f"task {task.name}; convert it without a class"
+        )
+
+
+def _about_target(task: Task, checked: ntuple.Ntuple, found: Objects, label: str | None) -> dict[str, str]:
+    """What has to be said of targets: where they come from, if not from the file, or why there are none."""
+    layout = checked.layout
+    if label:
+        told = f": {layout.holds}" if layout.holds else f"; mode {layout.mode} does not tell"
+        return {"target": f"{label}, as the sample is{told}"}
+    if not len(found.target) or np.isfinite(found.target).any():
+        return {}
+    if layout.truth:
+        why = f"none of the {len(found.target)} objects has one in {layout.truth.branch}"
+    else:
+        why = f"mode {layout.mode} has no truth for task {task.name} that can be read"
+        why += f"; it holds {layout.holds}" if layout.holds else ""
+    use = "the objects can be scored (e2e predict, cmsRun), not be trained on or measured with"
+    said = " or ".join(name for name in layout.classes if name in task.classes)
+    return {"target": f"none: {why}; {use}" + (f", unless all are of class {said} (--class)" if said else "")}
 
 
 @contextmanager

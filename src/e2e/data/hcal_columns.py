@@ -26,7 +26,8 @@ EVENTS = 100  # read at once, or as many as a basket has
 class Columns:
     """The hottest column around each seed with energy there, counted from the seed's [n], -3 to 3.
 
-    ``entry`` [n] ascends. ``jets`` counts all seeds of events whose HCAL holds any energy.
+    ``entry`` [n] ascends. ``jets`` counts all seeds of events whose HCAL holds any energy. Seeds with two
+    columns as hot as each other do not count.
     """
 
     entry: NDArray[np.int64]
@@ -67,7 +68,6 @@ def look(tree: uproot.TTree, image: str, seeds: tuple[str, str], shape: tuple[in
         row, column = (ak.to_numpy(ak.flatten(lists[whole])) for lists in (rows, columns))
         inside = (row >= 0) & (row < shape[0]) & (column >= 0) & (column < shape[1])
         owner, row, column = owner[inside], row[inside].astype(int), column[inside].astype(int)
-        jets += int(lit[owner].sum())
         window = np.arange(-REACH, REACH + 1)
         above = np.pad(frames, ((0, 0), (REACH, REACH), (0, 0)))
         around = above[
@@ -76,6 +76,9 @@ def look(tree: uproot.TTree, image: str, seeds: tuple[str, str], shape: tuple[in
             ((column[:, None] + window) % shape[1])[:, None, :],
         ].sum(axis=1, dtype=np.float64)
         has = around.sum(axis=1) > 0
+        equal = has & (np.sum(around == around.max(axis=1, keepdims=True), axis=1) > 1)  # which tell nothing
+        jets += int(np.count_nonzero(lit[owner] & ~equal))
+        has &= ~equal
         pieces.append((entries[owner[has]], around[has].argmax(axis=1) - REACH))
     nothing = np.zeros(0, np.int64)
     entry, hottest = (np.concatenate(each) for each in zip((nothing, nothing), *pieces, strict=True))

@@ -89,7 +89,8 @@ class Layout:
     order. ``seeds`` are the branches of rows and columns; the crystal there holds energy in the branch
     ``hottest``. ``once``: objects at one seed are one, listed twice. ``tracks`` says where tracks lie, None
     without channels of tracks. ``own_columns``: the towers are in columns of their own, as this project wrote
-    them once. ``origin``: see ``store.Metadata``.
+    them once. ``holds`` says what its objects are, None where the mode does not tell, and ``classes`` are
+    those that a sample of them may be said to be of.
     """
 
     analyzer: str
@@ -104,6 +105,8 @@ class Layout:
     once: bool
     tracks: str | None
     own_columns: bool
+    holds: str | None
+    classes: tuple[str, ...]
 
     def __str__(self) -> str:
         fork = f", {self.fork}" if self.fork and self.fork != self.analyzer else ""
@@ -172,6 +175,8 @@ def recognise(contents: Contents, task: Task, own_columns: bool = False) -> Layo
         objects.get("once", False) and not (contents.marker or {}).get("repeats", False),
         _convention(contents, tracks, own_columns),
         own_columns,
+        mode.get("holds"),
+        tuple(mode.get("classes", task.classes)),
     )
 
 

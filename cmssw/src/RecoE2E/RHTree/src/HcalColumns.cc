@@ -33,7 +33,6 @@ namespace e2e {
     for (std::size_t i = 0; i < seedRows.size(); ++i) {
       if (not(seedRows[i] >= 0 and seedRows[i] < rows_ and seedColumns[i] >= 0 and seedColumns[i] < columns_))
         continue;
-      jets_ += lit;
       int const row = static_cast<int>(seedRows[i]), column = static_cast<int>(seedColumns[i]);
       std::vector<double> energy(2 * reach_ + 1, 0.);
       double sum = 0;
@@ -43,9 +42,12 @@ namespace e2e {
           total += image[r * columns_ + (column + away + columns_) % columns_];
         sum += total;
       }
+      auto const hottest = std::max_element(energy.begin(), energy.end());
+      if (sum > 0 and std::count(energy.begin(), energy.end(), *hottest) > 1)
+        continue;  // as hot as each other, they tell nothing
+      jets_ += lit;
       if (sum > 0)
-        seen_.push_back(
-            {entry, static_cast<int>(std::max_element(energy.begin(), energy.end()) - energy.begin()) - reach_});
+        seen_.push_back({entry, static_cast<int>(hottest - energy.begin()) - reach_});
     }
   }
 
