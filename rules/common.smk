@@ -276,17 +276,12 @@ def category(name):
 def training_code(wildcards):
     """What the weights depend on: the trainer, the method and this architecture, not the other ones."""
     architecture = model_settings(wildcards)["architecture"]
-    file = f"models/{architecture}.py"
-    if not (REPOSITORY / "src/e2e" / file).exists():
-        raise WorkflowError(
-            f"model {wildcards.model} of task {wildcards.task}: its architecture needs a file src/e2e/{file}"
-        )
     return code(
         wildcards,
         "learning/train.py",
         f"learning/{loop_of(architecture)}.py",
         "learning/methods/supervised.py",
-        file,
+        f"models/{architecture}.py",
     )
 
 

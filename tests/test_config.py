@@ -1,10 +1,13 @@
 """A configuration error names the key, the value, what is allowed, and a corrected line."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+from e2e import models
 from e2e.config import main, validate
 from e2e.errors import E2EError
 
@@ -52,6 +55,40 @@ def test_misspelt_choice():
         "config.yaml: cmssw.host = aptainer: must be one of: standalone, apptainer, cvmfs",
         "  corrected line:  host: apptainer",
     ]
+
+
+def test_unknown_architecture():
+    config = complete()
+    config["tasks"]["electron_photon"]["models"]["resnet"]["architecture"] = "resnett"
+    said = complaint(config).splitlines()
+    entry = "config.yaml: tasks.electron_photon.models.resnet.architecture = resnett"
+    assert said[0].startswith(f"{entry}: must be one of: cnn, gatv2, ")
+    assert said[0].endswith("; another one needs a file src/e2e/models/resnett.py")
+    assert said[1:] == ["  corrected line:  architecture: resnet"]
+
+
+def test_misspelt_number_of_a_network():
+    config = complete()
+    config["tasks"]["electron_photon"]["models"]["resnet"]["network"] = {"widht": [3]}
+    said = complaint(config).splitlines()
+    assert said[0].startswith(
+        "config.yaml: tasks.electron_photon.models.resnet.network.widht = [3]: is no number"
+    )
+    assert "resnet; it takes: widths, blocks, " in said[0]
+    assert said[1:] == ["  corrected line:  widths: [3]"]
+
+
+def test_a_file_of_models_that_is_not_python(tmp_path, monkeypatch):
+    (tmp_path / "mlp.py").write_text("def build(task:")
+    monkeypatch.setattr(models, "__path__", [*models.__path__, str(tmp_path)])
+    with pytest.raises(E2EError, match=r"mlp\.py: is not Python \(.*; mend it"):
+        validate(complete(), SCHEMA)
+
+
+def test_networks_are_checked_before_they_can_be_built():
+    """`make` checks a configuration where PyTorch is not installed yet."""
+    code = "import sys; sys.modules['torch'] = None; from e2e.config import read; read(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", code, str(CONFIG / "demo.yaml")], check=True)
 
 
 def test_value_out_of_range():

@@ -1,5 +1,6 @@
 """Outputs appear whole or not at all."""
 
+import errno
 import hashlib
 import json
 import os
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.errors import E2EError
+from e2e.errors import E2EError, of_the_machine
 from e2e.files import (
     MARK,
     fresh_folder,
@@ -197,3 +198,25 @@ def test_json_round_trip_refuses_nan(tmp_path):
 def test_sha256(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     assert sha256(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "make room there"),
+        (errno.EDQUOT, "make room there"),
+        (errno.EROFS, "choose another place"),
+        (errno.EACCES, "look at the permissions"),
+        (errno.ENAMETOOLONG, "choose a shorter name"),
+        (errno.EMFILE, "allow more open files (ulimit -n)"),
+    ],
+)
+def test_what_the_machine_refuses_comes_with_what_helps(number, remedy):
+    with pytest.raises(E2EError) as caught, of_the_machine():
+        raise OSError(number, os.strerror(number), "out.root")
+    assert str(caught.value).startswith(f"out.root: {os.strerror(number)}; {remedy}")
+
+
+def test_a_name_too_long_is_not_a_full_disk(tmp_path):
+    with pytest.raises(E2EError, match=r"\(File name too long\); choose a shorter name$"):
+        output_path(tmp_path / ("x" * 300 + ".parquet"))

@@ -115,7 +115,7 @@ def _cmssw_run(arguments: argparse.Namespace) -> None:
     from e2e.deploy import cmssw
 
     host, area, settings = _cmssw_settings(arguments)
-    log = Path("cmsRun.log")
+    log = Path("cmsRun.log").absolute()
     cmssw.run(host, area, arguments.cfg, arguments.options, log, settings, dry_run=arguments.dry_run)
 
 

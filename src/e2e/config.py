@@ -14,6 +14,7 @@ from typing import Any
 import jsonschema
 import yaml
 
+from e2e import models
 from e2e.deploy import providers
 from e2e.errors import E2EError
 
@@ -52,12 +53,46 @@ def validate(config: dict[str, Any], schema: dict[str, Any], origin: str = "conf
     """Check ``config`` and fill in the defaults of ``schema``, in place.
 
     Raises:
-        E2EError: names the key, its value, what is allowed, and prints a corrected line.
+        E2EError: names the key, its value, what is allowed, and prints a corrected line; also for an
+            architecture that has no file in e2e.models, or does not take a number of ``network``.
     """
     validator = _DefaultFilling(schema)
     errors = sorted(validator.iter_errors(config), key=lambda error: (len(error.path), str(error.path)))
     if errors:
         raise E2EError(f"{origin}: " + _explain(jsonschema.exceptions.best_match(errors) or errors[0]))
+    _check_networks(config, origin)
+
+
+def _check_networks(config: dict[str, Any], origin: str) -> None:
+    """Raises E2EError for an architecture, or a number of a network, that the library does not have."""
+    known = models.hyperparameters()
+    for task, settings in config["tasks"].items():
+        for name, model in settings["models"].items():
+            entry, architecture = ["tasks", task, "models", name], model["architecture"]
+            if architecture not in known:
+                close = difflib.get_close_matches(architecture, known, n=1, cutoff=0.3) or ["resnet"]
+                raise E2EError(
+                    f"{origin}: "
+                    + _message(
+                        [*entry, "architecture"],
+                        architecture,
+                        f"must be one of: {', '.join(known)}; another one needs a file "
+                        f"src/e2e/models/{architecture}.py",
+                        f"architecture: {close[0]}",
+                    )
+                )
+            for key in sorted(set(model["network"]) - set(known[architecture])):
+                value = model["network"][key]
+                close = difflib.get_close_matches(key, known[architecture], n=1, cutoff=0.4)
+                raise E2EError(
+                    f"{origin}: "
+                    + _message(
+                        [*entry, "network", key],
+                        value,
+                        f"is no number of {architecture}; it takes: {', '.join(known[architecture])}",
+                        f"{close[0]}: {_inline(value)}" if close else f"# remove {key}",
+                    )
+                )
 
 
 def _fill_defaults(validator, properties, instance, schema):

@@ -6,9 +6,20 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# What a machine refuses, whatever the program: no room, no permission, no end of files.
-_NAMES = "ENOSPC EDQUOT EFBIG EROFS EACCES EPERM EIO ENAMETOOLONG EMFILE ENFILE"
-_REFUSED = {getattr(errno, name) for name in _NAMES.split()}
+# What a machine refuses, whatever the program, and what helps.
+_REMEDIES = {
+    errno.ENOSPC: "make room there, or choose another place",
+    errno.EDQUOT: "make room there, or choose another place",
+    errno.EFBIG: "choose a place that takes files of this size",
+    errno.EROFS: "choose another place",
+    errno.EACCES: "look at the permissions",
+    errno.EPERM: "look at the permissions",
+    errno.EIO: "look at the disk, or choose another place",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ELOOP: "look where the links lead",
+    errno.EMFILE: "allow more open files (ulimit -n)",
+    errno.ENFILE: "end other programs: together they have too many files open",
+}
 
 
 class E2EError(Exception):
@@ -25,10 +36,15 @@ def of_the_machine() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _REFUSED:
+        if error.errno not in _REMEDIES:
             raise
         where = "" if error.filename is None else f"{error.filename}: "
-        raise E2EError(f"{where}{error.strerror}; look at the free space and the permissions") from None
+        raise E2EError(f"{where}{error.strerror}; {remedy(error)}") from None
+
+
+def remedy(error: BaseException) -> str:
+    """What helps against an error of the machine."""
+    return _REMEDIES.get(getattr(error, "errno", None), "choose another place")
 
 
 class Stopped(BaseException):

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from e2e.errors import E2EError
+from e2e.errors import E2EError, remedy
 from e2e.typed import parse
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ def temporary_folder() -> Iterator[Path]:
 
 def _unwritable(path: str | Path, error: OSError | RuntimeError) -> E2EError:
     reason = getattr(error, "strerror", None) or str(error)
-    return E2EError(f"{path}: cannot be written ({reason}); make room, or choose another place")
+    return E2EError(f"{path}: cannot be written ({reason}); {remedy(error)}")
 
 
 def sha256(path: str | Path) -> str:

@@ -24,6 +24,11 @@ FIRST_PHI = -10.0 * CELL  # rad; where the first column begins
 FIRST_TOWER = 2  # column of the HCAL's iphi 1, at phi = 0
 TOWER_ETA = 0.087  # height of a tower of the barrel
 JET_RADIUS = 0.4  # of the jets, anti-kT
+# Where a track lies in an image: at its momentum's direction on the ECAL's face, at the point where it
+# meets that face, or at its direction at the vertex.
+DIRECTION, POINT, VERTEX = "direction", "point", "vertex"
+CONVENTIONS = (DIRECTION, POINT, VERTEX)
+MIXED = "mixed"  # what several sources do not have in common
 
 
 @dataclass(frozen=True)

@@ -234,6 +234,17 @@ MODES = [
         PHOTONS,
         mode=("photon", "matched particles"),
     ),
+    *(
+        Case(
+            f"jet: tracks at {said}",
+            "tau",
+            tree(jets(), marker=f'{{"tracks": {said}}}'),
+            refused=f"fevt/e2e says that tracks lie at {said}; known are direction, point, vertex: simulate",
+            channels=5,
+        )
+        for said in ('"banana"', "5", "null", '["point"]', '"di\\u00e9rection"')
+    ),
+    Case("jet: tracks at the point", "tau", tree(jets(), marker='{"tracks": "point"}'), JETS, channels=5),
     Case(
         "photon: SCAnalyzer",
         "electron_photon",

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import h5py
@@ -108,6 +109,27 @@ def test_links_are_not_followed(tmp_path, link):
     with h5py.File(tmp_path / "link.h5", "w") as file:
         file["X"], file["y"] = link, LABELS
     _refused(ELECTRON_PHOTON, tmp_path / "link.h5", "X is a link to elsewhere")
+
+
+@pytest.mark.parametrize("name", ["y", "pt"])
+def test_links_beside_the_images_are_not_followed(tmp_path, name):
+    """Not said to be missing, nor left out without a word."""
+    write_hdf5(tmp_path / "real.h5", **{name: LABELS})
+    with h5py.File(tmp_path / "link.h5", "w") as file:
+        file["X"] = CROPS
+        file["y"] = LABELS
+        file.pop(name, None)
+        file[name] = h5py.ExternalLink("real.h5", f"/{name}")
+    _refused(ELECTRON_PHOTON, tmp_path / "link.h5", f"{name} is a link to elsewhere")
+
+
+def test_values_as_large_as_a_float_are_refused_in_one_sentence(tmp_path):
+    crops = CROPS.astype(np.float32)
+    crops[:, 3, 4, 0] = 3e38
+    write_hdf5(tmp_path / "loud.h5", X=crops, y=LABELS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _refused(ELECTRON_PHOTON, tmp_path / "loud.h5", "the mean image is brightest at row 3, column 4")
 
 
 @pytest.mark.parametrize("virtual", [True, False])

@@ -139,6 +139,10 @@ def test_graph_that_gives_two_scores_whatever_it_is_given_is_refused(model, tmp_
         ({"versions": ["torch"]}, "versions is .*, not an object"),
         ({"calibration": {"temperature": "1"}}, "calibration.temperature is .1., not a number"),
         ({"calibration": {"temperature": 0.0}}, "calibration.temperature is 0, not above 0"),
+        (
+            {"training_data": {"tracks": "banana", "origin": "unknown"}},
+            "tracks lie at .banana.; known are dir",
+        ),
         ({"opset": 10**400}, "too large"),
         ({"crop": {"rows": 2**32 + 32, "columns": 32, "seed_row": 15, "seed_column": 15}}, "crop is"),
         ({"task": ["electron_photon"]}, "task is .*, not a text"),

@@ -12,6 +12,7 @@ import torch
 from onnx import TensorProto, helper
 
 from e2e.cli import main
+from e2e.data import store
 from e2e.data.convert import convert
 from e2e.data.ntuple_writer import write_ntuple
 from e2e.deploy.predict import predict, scores
@@ -45,6 +46,20 @@ def test_store_file_gets_the_scores_of_its_ntuple(model, ntuple, tmp_path):
     from_store = predict(model, tmp_path / "showers.parquet", tmp_path / "b.parquet")
     pd.testing.assert_frame_equal(from_ntuple, from_store)
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+def test_a_store_of_another_task_is_refused_without_a_warning_of_its_tracks(model, ntuple, tmp_path, capsys):
+    """That its tracks lie elsewhere is no news of objects that the model does not take at all."""
+    convert(TASK, ntuple, tmp_path / "showers.parquet", progress=False)
+    samples = store.read(tmp_path / "showers.parquet")
+    metadata = replace(store.read_metadata(tmp_path / "showers.parquet"), tracks="direction")
+    channels = (Channel("track_pT", "GeV"), Channel("track_dz", "cm"))
+    other = tmp_path / "other.parquet"
+    store.write(other, [replace(samples, channels=channels)], replace(metadata, channels=channels))
+    assert main(["predict", "--model", str(model), str(other), str(tmp_path / "out.parquet")]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("e2e: error: the objects have channels track_pT [GeV]")
+    assert said.count("\n") == 1
 
 
 def test_scores_do_not_depend_on_the_batch_they_are_made_in(model, samples, tmp_path, monkeypatch):

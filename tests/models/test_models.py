@@ -25,7 +25,7 @@ def test_unknown_architecture_names_the_known_ones():
 
 def test_helper_module_is_no_architecture():
     """Not even one that borrows a function ``build``."""
-    known = models.architectures()
+    known = list(models.architectures())
     assert known == ["cnn", "gatv2", "hybrid", "keras_cnn", "particlenet", "resnet", "vit"]
 
 

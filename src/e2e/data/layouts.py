@@ -13,16 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from e2e.errors import E2EError
+from e2e.geometry import CONVENTIONS, DIRECTION, MIXED
 from e2e.tasks import Channel, Task
+from e2e.typed import shown
 
 TABLE = json.loads(Path(__file__).with_name("layouts.json").read_text())
 TREE = TABLE["tree"]
 IDENTITY = tuple(TABLE["identity"])
 MARKER = TABLE["marker"]
 OWN = TABLE["own_columns"]
-# Where a track lies in an image: at its momentum's direction on the ECAL's face, at the point where it
-# meets that face, or at its direction at the vertex.
-DIRECTION, POINT, VERTEX = "direction", "point", "vertex"
 
 
 @dataclass(frozen=True)
@@ -293,5 +292,11 @@ def _convention(contents: Contents, tracks: list[str], own_columns: bool) -> str
     if own_columns:
         return OWN["tracks"]
     if set(tracks) == {DIRECTION} and contents.marker is not None:
-        return contents.marker.get("tracks", DIRECTION)
-    return tracks[0] if len(set(tracks)) == 1 else "mixed"
+        convention = contents.marker.get("tracks", DIRECTION)
+        if convention not in CONVENTIONS:
+            raise E2EError(
+                f"{MARKER} says that tracks lie at {shown(convention)}; known are {', '.join(CONVENTIONS)}: "
+                "simulate the file again"
+            )
+        return convention
+    return tracks[0] if len(set(tracks)) == 1 else MIXED

@@ -20,9 +20,10 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from e2e.data.layouts import DIRECTION, MARKER, TABLE, TREE
+from e2e.data.layouts import MARKER, TABLE, TREE
 from e2e.errors import E2EError
 from e2e.files import output_path, whole
+from e2e.geometry import DIRECTION
 from e2e.tasks import Task
 
 Sparse = tuple[NDArray[np.uint32], NDArray[np.float32]]
@@ -121,7 +122,7 @@ def write_ntuple(
     UUIDs and records ``name`` (default: the file's own name) in place of the path. The object branches are
     those of the first event; a task's seeds must be among them. A file without events has the branches of the
     task's seeds and kinematics and no entries. A marker tells that this project wrote the file, where
-    ``tracks`` lie in it (``e2e.data.layouts``), and whether it ``repeats`` objects on purpose.
+    ``tracks`` lie in it (``e2e.geometry``), and whether it ``repeats`` objects on purpose.
 
     Raises E2EError, naming file, event and branch, for a missing or unexpected branch, a wrong shape, an
     index outside the detector, or a value that is not finite.

@@ -134,6 +134,10 @@ def _check(file: ImageFile, task: Task) -> Layout:
     """The layout of a file that holds what ``task`` looks at; raises E2EError otherwise."""
     found = _layout(file)
     here = ", ".join(sorted(file.names)) or "no column"
+    if found is not None:
+        wanted = {*found.required, *found.targets, *found.kinematics} - {*file.names}
+        if misplaced := file.misplaced(wanted):
+            raise E2EError(f"{file.path}: {misplaced}")
     if found is None:
         images = [layout.image for layout in LAYOUTS]
         if {*store.IDENTITY, *store.HITS} <= set(file.names):
@@ -222,7 +226,7 @@ def _seed(file: ImageFile, found: Layout, task: Task) -> tuple[tuple[int, int], 
     if not found.seeds:
         return (0, 0), {}
     wanted = task.crop.seed_row, task.crop.seed_column
-    energy = next(file.images(found.image, 1)).reshape(-1, task.crop.rows * task.crop.columns)
+    energy = next(file.images(found.image, 1)).reshape(-1, task.crop.rows * task.crop.columns).astype(float)
     energy[~np.isfinite(energy)] = 0  # which is said later, with its place
     first, second = np.argsort(energy.mean(axis=0))[-2:][::-1]
     ahead = energy[:, first] - energy[:, second]

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from e2e.data import layouts
+from e2e.geometry import DIRECTION, VERTEX
 from e2e.tasks import ECAL, HCAL, TRACK_PT
 from e2e.tasks.jets import CHANNELS
 
@@ -124,7 +124,7 @@ LAYOUTS = (
         meaning=quark_or_gluon,
         kinematics=JET,
         required=("pt", "m0"),
-        tracks=layouts.VERTEX,
+        tracks=VERTEX,
     ),
     Layout(
         name="mass",
@@ -136,7 +136,7 @@ LAYOUTS = (
         meaning=mass,
         flags=False,
         kinematics={**JET, "apt": "a_pt"},
-        tracks=layouts.DIRECTION,
+        tracks=DIRECTION,
     ),
     Layout(
         name="self_supervised",
@@ -148,7 +148,7 @@ LAYOUTS = (
         meaning=unknown,
         labelled=False,
         kinematics={"pT": "jetPt", "m": "jetM"},
-        tracks=layouts.DIRECTION,
+        tracks=DIRECTION,
         notes={
             "jetM": "m, which those who use the set call the jet's mass: its makers do not say what it is"
         },

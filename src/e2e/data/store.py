@@ -23,8 +23,9 @@ import pyarrow as pa
 from e2e.data import images, parquet
 from e2e.errors import E2EError
 from e2e.files import Kind
+from e2e.geometry import CONVENTIONS, MIXED
 from e2e.tasks import Channel, Quantity
-from e2e.typed import build, parse
+from e2e.typed import build, parse, shown
 
 FORMAT = 2
 MOST_CELLS = 1 << 24  # of a crop; those of jets have 125,000
@@ -91,6 +92,8 @@ class Metadata:
         metadata = build(cls, content)
         if min(metadata.shape) < 1 or math.prod(metadata.shape) > MOST_CELLS:
             raise ValueError(f"crops of {metadata.shape} (channels, rows, columns)")
+        if metadata.tracks not in (None, MIXED, *CONVENTIONS):
+            raise ValueError(f"tracks at {shown(metadata.tracks)}; known are {', '.join(CONVENTIONS)}")
         return metadata
 
 
@@ -179,7 +182,7 @@ class Samples:
 def common(descriptions: Iterable[str | None]) -> str | None:
     """What several samples say of themselves in common, such as their origin; ``mixed`` where they differ."""
     found = set(descriptions)
-    return found.pop() if len(found) == 1 else "mixed"
+    return found.pop() if len(found) == 1 else MIXED
 
 
 def gather(

@@ -381,7 +381,7 @@ def _failure(log: Path) -> str:
             f"Apptainer may not create user namespaces ({refused[0].strip()}): as root, set "
             "user.max_user_namespaces to 15000 with sysctl (and, where they exist, "
             "kernel.unprivileged_userns_clone to 1 and kernel.apparmor_restrict_unprivileged_userns to 0), "
-            "or set cmssw.host to standalone"
+            f"or set cmssw.host to standalone (log: {log})"
         )
     if exception := re.search(r"Begin Fatal Exception[^\n]*\n(.*?)\n-+ End Fatal Exception", text, re.DOTALL):
         lines = exception[1].splitlines()

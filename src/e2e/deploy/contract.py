@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from e2e import tasks
-from e2e.errors import E2EError
+from e2e.errors import E2EError, remedy
+from e2e.geometry import CONVENTIONS, MIXED
 from e2e.tasks import Classification, Regression, Task
 from e2e.typed import build, parse, shown
 
@@ -193,6 +194,8 @@ class Contract:
         if contract.calibrated:
             temperature = build(float, content["calibration"]["temperature"], "calibration.temperature")
             contract = replace(contract, temperature=temperature)
+        if contract.tracks not in (None, MIXED, *CONVENTIONS):
+            raise ValueError(f"tracks lie at {shown(contract.tracks)}; known are {', '.join(CONVENTIONS)}")
         if not contract.temperature > 0:
             raise ValueError(f"calibration.temperature is {contract.temperature:g}, not above 0")
         for key, value in contract.to_json().items():
@@ -230,7 +233,7 @@ def load_contract(model_onnx: str | Path) -> Contract:
     try:
         content = model_onnx.read_bytes()
     except OSError as error:
-        raise E2EError(f"{model_onnx}: cannot be read ({error.strerror}); check its permissions") from None
+        raise E2EError(f"{model_onnx}: cannot be read ({error.strerror}); {remedy(error)}") from None
     found = hashlib.sha256(content).hexdigest()
     if found != contract.sha256:
         raise E2EError(

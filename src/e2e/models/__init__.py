@@ -30,6 +30,11 @@ def architectures() -> list[str]:
     return families.families(sys.modules[__name__])
 
 
+def hyperparameters() -> dict[str, list[str]]:
+    """Those of each architecture; nothing is imported."""
+    return {name: given[1:] for name, given in families.signatures(sys.modules[__name__]).items()}
+
+
 def build(architecture: str, task: Task, **hyperparameters) -> nn.Module:
     """A new network for ``task``: raw frames float32 [N, C, H, W] in the units of the task -> logits [N].
 

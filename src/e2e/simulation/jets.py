@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from e2e import tasks
-from e2e.data.layouts import DIRECTION, POINT
 from e2e.data.ntuple_writer import Event, Sparse, write_ntuple
 from e2e.errors import E2EError
-from e2e.geometry import JET_RADIUS
+from e2e.geometry import DIRECTION, JET_RADIUS, POINT
 from e2e.simulation.crossing import TRACK_COLUMNS, TRACKS, Frames, empty_frames, simulate_crossing
 from e2e.simulation.generator import (
     CODE,

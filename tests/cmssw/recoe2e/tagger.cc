@@ -86,6 +86,10 @@ TEST_CASE("a model without a valid contract is refused, naming the file") {
   CHECK(contains(failure(), "format is 1; this release reads format 2"));
   testing::write(json, replaced(R"("scalars": null)", R"("scalars": ["pt"])"));
   CHECK(contains(failure(), R"(scalars is ["pt"]; this release runs models of frames alone)"));
+  for (auto const* tracks : {"\"banana\"", "5"}) {
+    testing::write(json, replaced(R"("tracks": null)", R"("tracks": )" + std::string(tracks)));
+    CHECK(contains(failure(), "tracks lie at " + std::string(tracks) + "; known are direction, point, vertex"));
+  }
   testing::write(json, replaced(R"("orientation": null)", R"("orientation": "along phi")"));
   CHECK(contains(failure(), R"(orientation is "along phi"; this release)"));
   testing::write(json, replaced(R"(["N", 2, 32, 32])", R"(["N", 32, 32, 2])"));

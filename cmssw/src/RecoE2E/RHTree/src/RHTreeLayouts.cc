@@ -1,6 +1,8 @@
 #include "RecoE2E/RHTree/interface/RHTreeLayouts.h"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <fstream>
 #include <stdexcept>
 
@@ -13,6 +15,8 @@ namespace e2e {
   namespace {
     constexpr int kFormat = 1;
     constexpr char const* kDirection = "direction";
+    constexpr std::array<char const*, 3> kConventions{{kDirection, "point", "vertex"}};  // of where a track lies
+    constexpr std::size_t kShown = 40;  // characters of a wrong value in a message
 
     std::vector<std::string> names(json const& entry, char const* key) {
       return entry.contains(key) ? entry.at(key).get<std::vector<std::string>>() : std::vector<std::string>{};
@@ -22,6 +26,21 @@ namespace e2e {
     std::optional<json> parsed(std::optional<std::string> const& marker) {
       auto content = marker ? json::parse(*marker, nullptr, false) : json();
       return content.is_object() ? std::optional<json>(std::move(content)) : std::nullopt;
+    }
+
+    /// Where tracks lie, as the marker says.
+    std::string conventionOf(json const& marker, std::string const& name) {
+      auto const said = marker.value("tracks", json(kDirection));
+      std::string known;
+      for (auto const* convention : kConventions) {
+        if (said == convention)
+          return convention;
+        known += (known.empty() ? "" : ", ") + std::string(convention);
+      }
+      auto const text = said.dump(-1, ' ', true);
+      throw std::runtime_error(name + " says that tracks lie at " +
+                               (text.size() > kShown ? text.substr(0, kShown) + "..." : text) + "; known are " + known +
+                               ": simulate the file again");
     }
 
     bool fits(json const& mode, RHTreeContents const& contents, bool marked) {
@@ -110,7 +129,7 @@ namespace e2e {
       if (ownColumns)
         layout.tracks = ownColumns_.tracks;
       else if (layout.tracks == kDirection and marker)  // only the marker tells the point from the direction
-        layout.tracks = marker->value("tracks", kDirection);
+        layout.tracks = conventionOf(*marker, marker_);
     }
     if (mode->contains("order")) {
       auto const& order = mode->at("order");

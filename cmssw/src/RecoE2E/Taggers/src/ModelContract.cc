@@ -1,5 +1,7 @@
 #include "RecoE2E/Taggers/interface/ModelContract.h"
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -19,6 +21,8 @@ namespace e2e {
     constexpr std::uint32_t kLargest = 1000;  // rows or columns
     constexpr std::size_t kMostChannels = 16;
     constexpr std::uint32_t kMostClasses = 1000;
+    // Where tracks may lie; mixed in what several samples were made into.
+    constexpr std::array<char const*, 4> kTracks{{"direction", "point", "vertex", "mixed"}};
     // Whether a number of one byte, written with as many bytes as a protocol buffer may take for it, ends at `end`,
     // which it is then moved before.
     bool endsWith(std::string_view content, std::size_t& end, unsigned char number) {
@@ -89,8 +93,11 @@ namespace e2e {
       contract.input = input.at("name").get<std::string>();
       for (auto const& channel : input.at("channels"))
         contract.channels.push_back({channel.at("name").get<std::string>(), size(channel, "cell")});
-      if (auto const& tracks = input.at("tracks"); not tracks.is_null())
+      if (auto const& tracks = input.at("tracks"); not tracks.is_null()) {
+        if (std::find(kTracks.begin(), kTracks.end(), tracks) == kTracks.end())
+          throw std::runtime_error("tracks lie at " + tracks.dump() + "; known are direction, point, vertex");
         contract.tracks = tracks.get<std::string>();
+      }
       // A model that needs more than its frames, or other ones, would give nonsense without them.
       for (auto const* unknown : {"scalars", "orientation"})
         if (not json.at(unknown).is_null())
