@@ -44,7 +44,7 @@ def of_the_machine() -> Iterator[None]:
 
 def remedy(error: BaseException) -> str:
     """What helps against an error of the machine."""
-    return _REMEDIES.get(getattr(error, "errno", None), "choose another place")
+    return _REMEDIES.get(getattr(error, "errno", 0), "choose another place")
 
 
 class Stopped(BaseException):

@@ -3,16 +3,19 @@
 import re
 from dataclasses import replace
 
+import h5py
 import matplotlib.image
 import numpy as np
 import pytest
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from public_files import electron_photon, quark_gluon
 
 from e2e import cli, tasks
-from e2e.data import store
+from e2e.data import parquet, store
 from e2e.data.convert import convert
 from e2e.data.ntuple_writer import Event, write_ntuple
+from e2e.data.sources import convert_file
 from e2e.data.split import PARTS, part
 from e2e.errors import E2EError
 from e2e.files import sha256
@@ -146,9 +149,60 @@ def test_inspect_files_without_objects(tmp_path, capsys):
     assert (tmp_path / "store.png").exists()
 
 
-def test_inspect_another_file(tmp_path):
-    with pytest.raises(E2EError, match=r"notes\.txt: neither an ntuple"):
-        inspect(tmp_path / "notes.txt")
+@pytest.mark.parametrize("write", [electron_photon, quark_gluon])
+def test_inspect_a_public_file(write, tmp_path, monkeypatch, capsys):
+    """It is described as the store is that is made of it."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / ("a.h5" if write is electron_photon else "a.parquet")
+    write(path, count=12)
+    assert cli.main(["inspect", str(path)]) == 0
+    text = capsys.readouterr().out
+    assert re.search(rf"layout +{write.__name__}", text)
+    assert re.search(r"objects +12 in 12 events: .*, the first of the file", text)
+    name = {"electron_photon": "EB_energy", "quark_gluon": "HCAL_energy"}[write.__name__]
+    found = tasks.task(write.__name__)
+    convert_file(found, path, tmp_path / "store.parquet", progress=False)
+    samples = store.read(tmp_path / "store.parquet")
+    number = [channel.name for channel in found.channels].index(name)
+    values = samples.images()[:, number]
+    hits = values[values != 0]
+    assert row(text, name)[1:5] == [
+        "GeV", f"{len(hits) / len(samples):.1f}", f"{len(hits) / values.size:.2%}", f"{hits.min():.5g}"
+    ]  # fmt: skip
+    assert matplotlib.image.imread(tmp_path / "a.png").std() > 0.01
+
+
+def test_inspect_a_table_of_scores(converted, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    objects = store.StoreFile(converted).objects()
+    table = objects.assign(score=np.linspace(0.25, 0.5, len(objects), dtype=np.float32))
+    table.attrs = {"model_sha256": "ab" * 32, "origin": "e2e simulation"}
+    parquet.write_table(tmp_path / "scores.parquet", table)
+    assert cli.main(["inspect", "scores.parquet"]) == 0
+    text = capsys.readouterr().out
+    assert row(text, "score") == ["score", "float32", "0.25", "0.375", "0.5"]
+    assert re.search(r"model sha256 +(ab){32}", text)
+    assert re.search(r"objects +6, 2 without truth", text)
+    assert not (tmp_path / "scores.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("notes.txt", b"notes", "neither an ntuple"),
+        ("gone.parquet", None, "cannot be opened"),
+        ("cut.parquet", b"PAR1 and no more", "damaged file"),
+        ("other.h5", h5py, "not a public layout: it has weights"),
+    ],
+)
+def test_inspect_another_file(name, content, reason, tmp_path):
+    if content is h5py:
+        with h5py.File(tmp_path / name, "w") as file:
+            file["weights"] = np.ones(3)
+    elif content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(E2EError, match=rf"{name}: .*{reason}"):
+        inspect(tmp_path / name)
 
 
 def test_the_mean_frame_is_the_mean_of_the_images(converted):

@@ -324,7 +324,7 @@ def test_hits_that_a_file_holds_but_does_not_state_are_refused(tmp_path):
         ({"channels": ["EB_energy"]}, "not an object"),
         ({"rejected": {"detector_edge": "3"}}, "rejected.detector_edge"),
         ({"shape": 3}, "shape is unknown"),
-        ({"tracks": "banana"}, "tracks at .banana.; known are direction, point, vertex"),
+        ({"tracks": "banana"}, 'tracks at "banana"; known are direction, point, vertex'),
         ({"format": 1}, "unknown format"),
         ({"format": 3}, "unknown format"),
         ({"format": None}, "unknown format"),

@@ -6,11 +6,14 @@ They come from CERNBox (docs/how-to/cernbox.md), and are told apart by their col
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from e2e import tasks
 from e2e.data import image_files, ntuple, store
 from e2e.data.image_files import ImageFile
 from e2e.data.public_layouts import LAYOUTS, SIGNIFICANT, Layout
@@ -75,6 +78,20 @@ def convert(
     and row, for a file of another layout or task, a missing column, images of the wrong shape, pixels and
     targets that are not finite, and damage.
     """
+    with opened(task, source, sample, part, progress) as (metadata, pieces):
+        store.write(output, pieces, metadata)
+    return metadata
+
+
+@contextmanager
+def opened(
+    task: Task | None,
+    source: str | Path,
+    sample: str | None = None,
+    part: str | None = None,
+    progress: bool = False,
+) -> Iterator[tuple[Metadata, Iterator[Samples]]]:
+    """What ``convert`` makes of a public file, piece by piece; without a ``task``, for the file's own."""
     source = Path(source)
     file = image_files.open_file(source)
     if file is None:
@@ -83,6 +100,7 @@ def convert(
             "ntuple instead"
         )
     with file:
+        task = task or _task(file)
         found = _check(file, task)
         names = [name for name in found.targets if name in file.names][:1]
         names += [name for name in found.kinematics if name in file.names]
@@ -113,9 +131,18 @@ def convert(
                 **unknown,
             },
         )
-        pieces = _samples(file, found, task, metadata.source_sha256, target, kinematics, moved, progress)
-        store.write(output, pieces, metadata)
-    return metadata
+        yield (
+            metadata,
+            _samples(file, found, task, metadata.source_sha256, target, kinematics, moved, progress),
+        )
+
+
+def _task(file: ImageFile) -> Task:
+    """The task that a file belongs to, with the channels that the file has; any for a file of no layout."""
+    found = _layout(file) or LAYOUTS[0]
+    task = tasks.task(found.task)
+    there = found.image in file.names and file.rows(found.image)
+    return replace(task, channels=task.channels[: file.shape(found.image)[0]]) if there else task
 
 
 def _beginning(source: Path) -> str:
@@ -317,7 +344,8 @@ def _samples(
     with tqdm(total=len(target), desc=label, unit="objects", disable=not progress) as bar:
         for images in file.images(found.image, len(task.channels)):
             if found.factors:
-                images *= factors
+                with np.errstate(over="ignore"):  # said below, with its place
+                    images *= factors
             _check_finite(file, found, images, start)
             rows = slice(start, start + len(images))
             offsets, index, value = _hits(_moved(images, *moved))

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
 
 import awkward as ak
 import numpy as np
+import pandas as pd
 import uproot
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from e2e.data import layouts, ntuple, store
+from e2e.data import layouts, ntuple, parquet, public, store
 from e2e.data.layouts import Layout
 from e2e.data.ntuple import Ntuple
+from e2e.data.scores import read_scores
+from e2e.data.store import STORE, Metadata, Samples
 from e2e.errors import E2EError
 from e2e.files import Kind, beginning, local_path, output_path, sha256
 from e2e.geometry import middle
@@ -38,20 +41,34 @@ PICTURE = Kind("a picture", tuple(_BEGINNINGS), _is_picture)
 
 
 def inspect(path: str | Path, picture: str | Path | None = None) -> None:
-    """Print a description of an RHTree ntuple (``.root``) or a sample store (``.parquet``).
+    """Print a description of an RHTree ntuple, a sample store, a public file, or a table of scores.
 
     The picture goes to ``picture``, by default to ``<stem>.png`` in the working directory, or, where that
-    is there already, to ``<stem>-2.png`` and so on: the mean crop and a few objects of a store, the first
-    event with an object of an ntuple. Raises E2EError for any other file.
+    is there already, to ``<stem>-2.png`` and so on: the mean crop and a few objects of a store or of a public
+    file, the first event with an object of an ntuple; of a table none. Raises E2EError for any other file.
     """
     path = local_path(path)
-    describe = {".parquet": _store, ".root": _ntuple}.get(path.suffix)
-    if describe is None:
-        raise E2EError(f"{path}: neither an ntuple (.root) nor a sample store (.parquet)")
+    describe = _describer(path)
     console = Console(width=160, soft_wrap=True, highlight=False, markup=False)
     picture = Path(picture) if picture else _free(path.stem)
     output_path(picture, path, kind=PICTURE)
     describe(path, picture, console)
+
+
+def _describer(path: Path) -> Callable[[Path, Path, Console], None]:
+    """What describes a file, which is known by its content; raises E2EError where nothing does."""
+    if path.suffix == ".root":
+        return _ntuple
+    if STORE.is_one(path):
+        return _store
+    if parquet.KEY.encode() in parquet.footer(path):
+        return _scores
+    if public.is_image_file(path):
+        return _public
+    raise E2EError(
+        f"{path}: neither an ntuple (.root), nor a sample store or a table of scores (parquet), nor a public "
+        "file (HDF5, parquet)"
+    )
 
 
 def _free(stem: str) -> Path:
@@ -61,8 +78,40 @@ def _free(stem: str) -> Path:
 
 
 def _store(path: Path, picture: Path, console: Console) -> None:
-    metadata = store.read_metadata(path)
     samples = store.read(path)
+    _objects(path, store.read_metadata(path), samples, "", picture, console)
+
+
+def _public(path: Path, picture: Path, console: Console) -> None:
+    """As the store is that would be made of it."""
+    with public.opened(None, path) as (metadata, pieces):
+        _objects(path, metadata, next(pieces), ", the first of the file", picture, console)
+
+
+def _scores(path: Path, picture: Path, console: Console) -> None:
+    table = read_scores(path)
+    target = table.pop("target")
+    classes = target.value_counts().sort_index() if target.nunique() <= 2 else {}  # masses are many
+    facts = {
+        "file": path,
+        "sha256": sha256(path),
+        **{name.replace("_", " "): value for name, value in table.attrs.items()},
+        "objects": f"{len(table)}, {target.isna().sum()} without truth",
+        **{f"target {value:g}": f"{count} objects" for value, count in classes.items()},
+    }
+    _facts(console, facts)
+    columns = _table("column", "type", "minimum", "median", "maximum")
+    for name, column in table.items():
+        numeric = pd.api.types.is_numeric_dtype(column)
+        kind = str(column.dtype) if numeric else "string"
+        columns.add_row(name, kind, *(_range(column.to_numpy()) if numeric else ()))
+    console.print(columns)
+
+
+def _objects(
+    path: Path, metadata: Metadata, samples: Samples, which: str, picture: Path, console: Console
+) -> None:
+    """Describe a store, or what is like one, by ``samples``, all of it or the part that ``which`` says."""
     events = samples.identity().drop_duplicates(["sample", "run", "lumi", "event"])
     known = np.count_nonzero(~np.isnan(samples.target))
     counts = [
@@ -78,7 +127,7 @@ def _store(path: Path, picture: Path, console: Console) -> None:
         "source sha256": metadata.source_sha256,
         "events from": metadata.origin,
         **({"tracks at": metadata.tracks} if metadata.tracks else {}),
-        "objects": f"{len(samples)} in {len(events)} events: {', '.join(counts)}",
+        "objects": f"{len(samples)} in {len(events)} events: {', '.join(counts)}{which}",
         "rejected": ", ".join(f"{count} {reason}" for reason, count in metadata.rejected.items()) or "none",
         "crop": " x ".join(map(str, metadata.shape)) + " (channels x ieta x iphi)",
         **({"part": f"{metadata.part}, all of it"} if metadata.part else {}),
