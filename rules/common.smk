@@ -8,7 +8,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 from e2e import imports, runs, tasks
-from e2e.config import schema, validate
+from e2e.config import beginning, schema, validate
 from e2e.deploy.releases import check
 from e2e.errors import E2EError
 from e2e.models import loop_of, tensorflow
@@ -255,6 +255,15 @@ def model_settings(wildcards):
         return settings
     seed = int(folder[0].removeprefix("seed_"))
     return settings | {"trainer": settings["trainer"] | {"seed": seed}}
+
+
+def init(wildcards):
+    """The file whose trunk a model begins with; none where it begins from scratch."""
+    name = wildcards.model.split("/")[0]
+    found = beginning(config, wildcards.task, name)
+    if isinstance(found, tuple):
+        return f"results/{RUN}/{'/'.join(found)}/model.pt"
+    return found or []
 
 
 def repeats(wildcards):

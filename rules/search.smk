@@ -2,6 +2,7 @@ rule search:
     input:
         stores=stores,
         split="results/{run}/{task}/split.parquet",
+        init=init,
     output:
         best="results/{run}/{task}/{model}/search/best.yaml",
         table="results/{run}/{task}/{model}/search/trials.csv",

@@ -2,6 +2,7 @@ rule train:
     input:
         stores=stores,
         split="results/{run}/{task}/split.parquet",
+        init=init,
     output:
         model="results/{run}/{task}/{model}/model.pt",
         history="results/{run}/{task}/{model}/history.csv",

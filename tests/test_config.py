@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from e2e import models
-from e2e.config import main, validate
+from e2e.config import beginning, main, validate
 from e2e.errors import E2EError
 
 CONFIG = Path(__file__).parents[1] / "config"
@@ -37,6 +37,14 @@ def test_defaults_are_filled_in_and_given_values_kept():
     assert config["cmssw"]["host"] == "standalone"
     assert config["tasks"]["electron_photon"]["simulation"]["objects"] == 20000
     assert config["tasks"]["electron_photon"]["models"]["resnet"]["trainer"]["seed"] == 1
+
+
+def test_an_entry_may_name_its_architecture_alone():
+    config = {"run": "any", "tasks": {"tau": {"models": {"cnn": {"architecture": "cnn"}}}}}
+    validate(config, SCHEMA)
+    entry = config["tasks"]["tau"]["models"]["cnn"]
+    assert entry["network"] == {}
+    assert entry["trainer"]["batch_size"] == 256
 
 
 def test_defaults_of_two_configurations_are_not_shared():
@@ -165,6 +173,72 @@ def test_names_of_public_files(name):
     links = {"a": {"token": "a", "files": [name]}, "b": {"address": "https://b/c", "files": [name]}}
     config["tasks"]["quark_gluon"] = {"source": "cernbox", "cernbox": links}
     validate(config, SCHEMA)
+
+
+ENTRY = {"architecture": "cnn"}
+
+
+@pytest.mark.parametrize(
+    ("init", "words"),
+    [
+        (
+            "cnm",
+            [
+                "no other model of the configuration; choose one of: quark_gluon/cnn, tau/cnn,",
+                "init: tau/cnn",
+            ],
+        ),
+        ("tau/cnm", ["is no other model", "init: tau/cnn"]),
+        (
+            "tau/graph",
+            ["is a model of particlenet on track_pT, track_dz, track_d0, ECAL_energy", "of cnn on"],
+        ),
+        (
+            "quark_gluon/cnn",
+            ["cnn on track_pT, ECAL_energy, HCAL_energy, and this one is of cnn on track_pT"],
+        ),
+        ("other", ["leads back: mass_regression/mine -> mass_regression/other -> mass_regression/mine"]),
+        ("mine", ["is no other model"]),
+        ("a b", ["must be a string, matching"]),
+    ],
+)
+def test_a_beginning_that_cannot_be(init, words):
+    graph = {"architecture": "particlenet"}
+    tasks = {
+        "quark_gluon": {"models": {"cnn": ENTRY}},
+        "tau": {"models": {"cnn": ENTRY, "graph": graph}},
+        "mass_regression": {
+            "models": {"mine": ENTRY | {"init": init}, "other": ENTRY | {"init": "mine"}, "wide": ENTRY}
+        },
+    }
+    said = complaint({"run": "any", "tasks": tasks})
+    assert "tasks.mass_regression.models.mine.init" in said
+    assert all(word in said for word in words), said
+
+
+@pytest.mark.parametrize(
+    ("init", "found"),
+    [("wide", ("tau", "wide")), ("mass_regression/cnn", ("mass_regression", "cnn")), ("a/b.pt", "a/b.pt")],
+)
+def test_what_a_model_begins_with(init, found):
+    models = {"cnn": ENTRY | {"init": init, "freeze": True}, "wide": ENTRY}
+    config = {
+        "run": "any",
+        "tasks": {"tau": {"models": models}, "mass_regression": {"models": {"cnn": ENTRY}}},
+    }
+    validate(config, SCHEMA)
+    assert beginning(config, "tau", "cnn") == found
+    assert beginning(config, "tau", "wide") is None
+    assert not config["tasks"]["tau"]["models"]["wide"]["freeze"]
+
+
+def test_the_page_on_trunks_says_what_a_model_begins_with():
+    page = (CONFIG.parent / "docs/how-to/another-trunk.md").read_text()
+    config = {"run": "any"} | yaml.safe_load(page.split("```yaml")[1].split("```")[0])
+    validate(config, SCHEMA)
+    for name, frozen in (("from_taus", False), ("probe", True)):
+        assert beginning(config, "mass_regression", name) == ("tau", "cnn")
+        assert config["tasks"]["mass_regression"]["models"][name]["freeze"] == frozen
 
 
 def test_the_command_takes_one_configuration(capsys):

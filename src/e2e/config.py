@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import yaml
 
-from e2e import models
+from e2e import models, tasks
 from e2e.deploy import providers
 from e2e.errors import E2EError
 
@@ -61,6 +61,7 @@ def validate(config: dict[str, Any], schema: dict[str, Any], origin: str = "conf
     if errors:
         raise E2EError(f"{origin}: " + _explain(jsonschema.exceptions.best_match(errors) or errors[0]))
     _check_networks(config, origin)
+    _check_beginnings(config, origin)
 
 
 def _check_networks(config: dict[str, Any], origin: str) -> None:
@@ -93,6 +94,59 @@ def _check_networks(config: dict[str, Any], origin: str) -> None:
                         f"{close[0]}: {_inline(value)}" if close else f"# remove {key}",
                     )
                 )
+
+
+def beginning(config: dict[str, Any], task: str, model: str) -> tuple[str, str] | str | None:
+    """What a model's trunk begins with: task and name of another model, or a file; None from scratch."""
+    init = config["tasks"][task]["models"][model].get("init")
+    if init is None or init.endswith(".pt"):
+        return init
+    *of, name = init.split("/")
+    return (of[0] if of else task), name
+
+
+def _check_beginnings(config: dict[str, Any], origin: str) -> None:
+    """Raise E2EError for an ``init`` that names no model, one of another kind, or one that leads back."""
+    known = {
+        (task, model): entry
+        for task, settings in config.get("tasks", {}).items()
+        for model, entry in settings["models"].items()
+    }
+    for (task, model), entry in known.items():
+        if complaint := _unsuitable(config, known, task, model):
+            place = ["tasks", task, "models", model, "init"]
+            raise E2EError(f"{origin}: " + _message(place, entry["init"], *complaint))
+
+
+def _unsuitable(config: dict[str, Any], known: Collection, task: str, model: str) -> tuple[str, str] | None:
+    """What is wrong with the ``init`` of a model, and a corrected line."""
+    found = beginning(config, task, model)
+    if not isinstance(found, tuple):
+        return None
+    if found not in known or found == (task, model):
+        names = [name if of == task else f"{of}/{name}" for of, name in known if (of, name) != (task, model)]
+        close = difflib.get_close_matches(found[1], names, n=1, cutoff=0.0)
+        return (
+            f"is no other model of the configuration; choose one of: {', '.join(names)}; or a file NAME.pt",
+            f"init: {close[0]}" if close else "# remove init",
+        )
+    other, own = (_kind(config, *name) for name in (found, (task, model)))
+    if other != own:
+        return f"is a model of {other}, and this one is of {own}", "# remove init"
+    path: list[Any] = [(task, model)]
+    while found in known and found not in path:
+        path.append(found)
+        found = beginning(config, *found)
+    if found in path:
+        return "leads back: " + " -> ".join(map("/".join, [*path, found])), "# remove init"
+    return None
+
+
+def _kind(config: dict[str, Any], task: str, model: str) -> str:
+    """What the trunk of a model depends on, as far as the configuration tells at once."""
+    settings = config["tasks"][task]
+    channels = tasks.task(task, settings.get("channels")).channels
+    return f"{settings['models'][model]['architecture']} on {', '.join(channel.name for channel in channels)}"
 
 
 def _fill_defaults(validator, properties, instance, schema):

@@ -28,7 +28,7 @@ def made_up(monkeypatch):
     calls = []
 
     def train(*outputs, architecture, network, trainer, report, **arguments):
-        calls.append({"architecture": architecture, "network": network, "trainer": trainer})
+        calls.append({"architecture": architecture, "network": network, "trainer": trainer, **arguments})
         loss = 0.5 + math.log10(trainer["learning_rate"] / 0.003) ** 2 + 0.1 * (network["hidden"] != 32)
         for epoch in range(1, trainer["epochs"] + 1):
             report(epoch, loss + 1 / epoch)
@@ -77,6 +77,20 @@ def test_the_best_trial_becomes_an_entry_of_the_configuration(run, made_up, tmp_
     assert entry["trainer"] == tried["trainer"]  # the toy model has four epochs, too
     assert entry["trainer"]["learning_rate"] == pytest.approx(table["learning_rate"][best], rel=0.01)
     validate({"run": "any", "tasks": {"electron_photon": {"models": {name: entry}}}}, SCHEMA)
+
+
+def test_a_model_that_begins_with_a_given_trunk_keeps_it_as_it_is(run, made_up, trained, tmp_path):
+    """Another trunk could not take its weights."""
+    run(tmp_path, 4, network={}, init="other", freeze=True, trunk=trained)
+    assert all(set(each["network"]) == {"hidden"} for each in made_up)
+    assert all(each["init"] == trained and each["freeze"] for each in made_up)
+    ((_, entry),) = yaml.safe_load((tmp_path / "best.yaml").read_text()).items()
+    assert entry["init"] == "other"
+    assert entry["freeze"]
+    run(tmp_path, 4, network={})  # from scratch: another study
+    assert len(made_up) == 8
+    assert set(made_up[-1]["network"]) == {"widths", "blocks", "hidden"}
+    assert made_up[-1]["init"] is None
 
 
 def test_trials_that_fall_behind_are_given_up_and_are_never_the_best(run, made_up, tmp_path):

@@ -125,6 +125,55 @@ def test_all_models_of_a_task_are_compared(tmp_path):
     assert "results/mine/tau/cnn/metrics.json, results/mine/tau/graph/metrics.json" in process.stdout
 
 
+BEGINNINGS = """
+run: mine
+tasks:
+  tau: {models: {cnn: {architecture: cnn}}}
+  mass_regression:
+    models:
+      scratch: {architecture: cnn}
+      taus: {architecture: cnn, init: tau/cnn}
+      frozen: {architecture: cnn, init: taus, freeze: true}
+      given: {architecture: cnn, init: theirs.pt}
+"""
+
+
+def test_a_model_is_trained_after_the_one_whose_trunk_it_begins_with(tmp_path):
+    config = tmp_path / "beginnings.yaml"
+    config.write_text(BEGINNINGS)
+    (tmp_path / "theirs.pt").touch()
+
+    def trained(target):
+        """{what is trained: the model that it begins with}, of a plan that ends in ``target``."""
+        process = snakemake(tmp_path, f"results/mine/{target}", "--configfile", config)
+        assert process.returncode == 0, process.stdout
+        jobs = re.findall(r"^rule train:\n +input: (.*)\n +output: (\S+),", process.stdout, re.MULTILINE)
+        return {
+            output: [path for path in given.split(", ") if path.endswith(".pt")] for given, output in jobs
+        }
+
+    tau = "results/mine/tau/cnn/model.pt"
+    taus, frozen = (f"results/mine/mass_regression/{name}/model.pt" for name in ("taus", "frozen"))
+    chain = {tau: [], taus: [tau], frozen: [taus]}
+    assert trained("mass_regression/frozen/model.pt") == chain
+    assert trained("mass_regression/scratch/model.pt") == {frozen.replace("frozen", "scratch"): []}
+    assert trained("mass_regression/given/model.pt") == {frozen.replace("frozen", "given"): ["theirs.pt"]}
+    # A repeat has another seed, and begins with the same trunk.
+    repeat = frozen.replace("frozen", "frozen/seed_4")
+    assert trained("mass_regression/frozen/seed_4/model.pt") == {tau: [], taus: [tau], repeat: [taus]}
+    search = snakemake(tmp_path, "results/mine/mass_regression/taus/search/best.yaml", "--configfile", config)
+    assert planned(search)["train"] == 1
+
+
+def test_a_trunk_of_a_file_that_is_missing_is_said(tmp_path):
+    config = tmp_path / "beginnings.yaml"
+    config.write_text(BEGINNINGS)
+    target = "results/mine/mass_regression/given/model.pt"
+    process = snakemake(tmp_path, target, "--configfile", config)
+    assert process.returncode != 0
+    assert "theirs.pt" in process.stdout
+
+
 def test_a_search_trains_by_itself_and_only_where_asked_for(tmp_path):
     jobs = planned(snakemake(tmp_path, "results/ci/tau/particlenet/search/best.yaml", *CI))
     assert jobs == {"simulate": 2, "convert": 2, "split": 1, "search": 1}

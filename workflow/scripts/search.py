@@ -15,12 +15,11 @@ with logged(snakemake.log[0]):
         study=snakemake.params.study,
         model=snakemake.wildcards.model,
         task=looked_at,
-        architecture=settings["architecture"],
-        network=settings["network"],
-        trainer=settings["trainer"],
         trials=snakemake.params.budget["trials"],
         epochs=snakemake.params.budget["epochs"],
         code=snakemake.params.code,
         threads=snakemake.threads,
+        trunk=snakemake.input.init or None,
+        **settings,
     )
     style.save(history.trials(trials, looked_at, origin), snakemake.output.figure)

@@ -13,11 +13,9 @@ with logged(snakemake.log[0]):
         snakemake.output.history,
         checkpoints=snakemake.params.checkpoints,
         task=task(snakemake.wildcards.task, snakemake.params.channels),
-        architecture=settings["architecture"],
-        network=settings["network"],
-        trainer=settings["trainer"],
         threads=snakemake.threads,
         code=snakemake.params.code,
+        **settings | {"init": snakemake.input.init or None},
     )
     if "training_s" in info:  # of several processes, the first
         write_json(snakemake.output.time, {"wall_s": info["training_s"]})

@@ -24,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from e2e import models
 from e2e.errors import E2EError
-from e2e.files import fresh_folder, output_path, owned_folder, whole
+from e2e.files import fresh_folder, output_path, owned_folder, sha256, whole
 from e2e.learning import batches
 from e2e.learning.loop import LossError
 from e2e.learning.train import train
@@ -46,20 +46,21 @@ def search(
     study: str | Path,
     model: str,
     task: Task,
-    architecture: str,
-    network: Mapping[str, Any],
-    trainer: Mapping[str, Any],
     trials: int,
     epochs: int,
+    trunk: str | Path | None = None,
     code: str = "",
     threads: int | None = None,
+    **entry: Any,
 ) -> tuple[pd.DataFrame, str]:
     """Train ``trials`` variants of a model for ``epochs`` each, and write the best as a configuration entry.
 
-    Varied are learning rate and weight decay (``RANGES``), and those hyperparameters of ``models.space`` that
-    ``network`` does not give. The first trial is the model itself, within these ranges. All trials have the
-    seed and the training and validation parts of the model; the test part is not opened. Those whose
-    validation loss is worse than the median of the others at the same epoch are given up (pruned).
+    ``entry`` is that of the model, and ``trunk`` the file that its ``init`` names. Varied are learning rate
+    and weight decay (``RANGES``), and those hyperparameters of ``models.space`` that its ``network`` does not
+    give; with ``trunk`` those of the head alone. The first trial is the model itself, within these ranges.
+    All trials have the seed and the training and validation parts of the model; the test part is not opened.
+    Those whose validation loss is worse than the median of the others at the same epoch are given up
+    (pruned).
 
     ``best`` (YAML) gets the entry, under the name of ``model`` with ``_tuned``; ``table`` (CSV) a row a
     trial. ``study`` is an SQLite file that survives a kill and a full disk: the same call goes on with the
@@ -67,10 +68,16 @@ def search(
     the file and do not count. Returns the table, and the origin of the events. Raises E2EError as ``train``
     does, if no trial was trained to its end, and where SQLite cannot use ``study``.
     """
-    space = {name: choices for name, choices in models.space(architecture).items() if name not in network}
-    entry = {"architecture": architecture, "network": dict(network), "trainer": dict(trainer)}
+    trainer = entry["trainer"]
+    space = {
+        name: choices
+        for name, choices in models.space(entry["architecture"]).items()
+        if name not in entry["network"] and (trunk is None or name in models.HEAD)
+    }
     origin = batches.identity(stores, len(batches.stream(stores, split, "train", task)))
     about = [task.name, len(task.channels), entry, epochs, space, RANGES, origin, code]
+    if trunk:
+        about.append(sha256(trunk))
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     output_path(study).parent.mkdir(parents=True, exist_ok=True)
     scratch = owned_folder(Path(study).with_name("trial"))
@@ -98,7 +105,7 @@ def search(
                 [stores, split, *(scratch / name for name in ("model.pt", "history.csv"))],
                 checkpoints=scratch / "checkpoints",
                 task=task,
-                **variant | {"trainer": variant["trainer"] | {"epochs": epochs, "devices": 1}},
+                **variant | {"trainer": variant["trainer"] | {"epochs": epochs, "devices": 1}, "init": trunk},
                 threads=threads,
             )
             found.tell(trial, loss, TrialState.PRUNED if loss is None else TrialState.COMPLETE)
@@ -159,8 +166,11 @@ def _variant(
     rates = {
         name: float(f"{trial.suggest_float(name, *limits, log=True):.3g}") for name, limits in RANGES.items()
     }
-    network, trainer = entry["network"] | hyperparameters, entry["trainer"] | rates
-    return {"architecture": entry["architecture"], "network": network, "trainer": trainer}
+    return {
+        **entry,
+        "network": dict(entry["network"]) | hyperparameters,
+        "trainer": dict(entry["trainer"]) | rates,
+    }
 
 
 def _loss(trial: Trial, outputs: list[Any], **arguments: Any) -> float | None:

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from e2e import models
 from e2e.data.split import PARTS
+from e2e.errors import E2EError
 from e2e.learning import balance, batches, methods
 from e2e.learning.loop import Job, Report, Settings, Stopwatch
 from e2e.models import saved
@@ -28,13 +30,16 @@ class Entry:
     """What is trained, and how: an entry of the configuration.
 
     ``network`` holds hyperparameters of the ``architecture``, ``trainer`` those of ``Settings``, ``method``
-    the name of one of ``methods`` and its hyperparameters.
+    the name of one of ``methods`` and its hyperparameters. The trunk begins as that of the file ``init``
+    (``saved.take_trunk``), if there is one, and stays as it began with ``freeze``.
     """
 
     architecture: str
     network: Mapping[str, Any]
     trainer: Mapping[str, Any]
     method: Mapping[str, Any] = field(default_factory=lambda: {"name": "supervised"})
+    init: str | Path | None = None
+    freeze: bool = False
 
 
 def train(
@@ -77,7 +82,7 @@ def train(
     name, hyperparameters = given.method["name"], {k: v for k, v in given.method.items() if k != "name"}
     training, validation = _objects(stores, split, task, methods.labelled(name))
     torch.manual_seed(settings.seed)
-    network = models.build(given.architecture, task, **given.network)
+    network, origin = _network(given, task)
     method = methods.build(name, network, training, task, **hyperparameters)
     # Not imported before: one framework needs nothing of the other, and a training not the other's loop.
     loop = import_module(f"e2e.learning.{models.loop_of(given.architecture)}")
@@ -87,6 +92,8 @@ def train(
         "architecture": given.architecture,
         "hyperparameters": dict(given.network),
         "method": dict(given.method),
+        "init": origin,
+        "freeze": given.freeze,
         "training_data": batches.identity(stores, len(training)),
         "trainer": asdict(settings),
         "versions": {name: str(import_module(name).__version__) for name in ("e2e", *loop.PACKAGES)},
@@ -103,6 +110,18 @@ def train(
             Path(checkpoints).rmdir()
         info["training_s"] = stopwatch()
     return info
+
+
+def _network(entry: Entry, task: Task) -> tuple[nn.Module, dict[str, Any] | None]:
+    """The network that a training begins with, and where its trunk comes from; None from scratch."""
+    network, origin = models.build(entry.architecture, task, **entry.network), None
+    if entry.init:
+        origin = saved.take_trunk(network, entry.init, task, entry.architecture, entry.network)
+    if entry.freeze:
+        if not hasattr(network, "freeze"):
+            raise E2EError(f"freeze: networks of architecture {entry.architecture!r} have no trunk to freeze")
+        network.freeze()
+    return network, origin
 
 
 def _objects(

@@ -54,6 +54,8 @@ class Network(nn.Module):
     One hidden layer follows. Raises E2EError for a ``dropout`` outside [0, 1).
     """
 
+    frozen = False
+
     def __init__(self, task: Task, trunk: Trunk, hidden: int, dropout: float = 0.0):
         super().__init__()
         if not 0.0 <= dropout < 1.0:
@@ -68,6 +70,18 @@ class Network(nn.Module):
             features += hidden
         self.head = head(features, hidden, task.goal.outputs)
         self.answer = answer(task)
+
+    def freeze(self) -> None:
+        """From now on the trunk stays as it is, statistics of batch normalisations included."""
+        self.trunk.requires_grad_(False)
+        self.frozen = True
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Network:
+        super().train(mode)
+        if self.frozen:
+            self.trunk.eval()
+        return self
 
     def set_target_range(self, mean: float, spread: float) -> None:
         """Of a regression: mean and standard deviation of log(mass / GeV) of the training targets."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,18 +12,20 @@ from zipfile import ZipFile
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from e2e import models
 from e2e.errors import E2EError
-from e2e.files import whole
-from e2e.tasks import task
+from e2e.files import sha256, whole
+from e2e.models.trunk import Trunk
+from e2e.tasks import Task, task
 from e2e.typed import build
 
 if TYPE_CHECKING:
     from e2e.data.store import Samples
 
 FORMAT = 2
+TRUNK = "trunk."  # names of a trunk's weights begin so
 
 
 def save(path: str | Path, network: nn.Module, info: dict[str, Any]) -> None:
@@ -41,10 +43,59 @@ def save(path: str | Path, network: nn.Module, info: dict[str, Any]) -> None:
 def load(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     """The network of a file written by ``save``, on the CPU and in evaluation mode, and its ``info``.
 
-    ``info`` has task, channels (their number), architecture, hyperparameters, training_data (sha256, objects,
-    origin, tracks), trainer (with the seed), epoch, validation_loss, of a classifier temperature, and
-    versions. Raises E2EError for a file that is not such a model.
+    ``info`` has task, channels (their number), architecture, hyperparameters, method, init (see
+    ``take_trunk``; None from scratch), freeze, training_data (sha256, objects, origin, tracks), trainer (with
+    the seed), epoch, validation_loss, of a classifier temperature, and versions. Raises E2EError for a file
+    that is not such a model, and for one of a trunk alone.
     """
+    weights, about, info = _read(path)
+    if weights and all(name.startswith(TRUNK) for name in weights):
+        raise E2EError(f"{path}: a trunk without a head; train a model with `init: {path}` first")
+    network = models.build(about.architecture, task(about.task, about.channels), **about.hyperparameters)
+    _fill(network, weights, path, about.architecture)
+    return network.eval(), info
+
+
+def take_trunk(
+    network: nn.Module, path: str | Path, of: Task, architecture: str, hyperparameters: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Give ``network``, for the task ``of``, the trunk in the file ``path``: of a model or a pretraining.
+
+    Returns what that was: task, method and init, training_data, and the sha256 of the file. Raises E2EError
+    for a file that is none, where a network has no trunk, or not the same: of the same channels and crop, the
+    same architecture, and the same hyperparameters but for those of the head.
+    """
+    weights, about, info = _read(path)
+    given = task(about.task, about.channels)
+    there = _facts(given, about.architecture, about.hyperparameters)
+    here = _facts(of, architecture, hyperparameters)
+    for name, own in here.items():
+        if own != there.get(name):
+            raise E2EError(
+                f"{path}: its trunk does not fit this model: {name} {there.get(name)} there, {own} here;"
+                " make both equal, or begin with another model"
+            )
+    trunk = getattr(network, "trunk", None)
+    taken = {name.removeprefix(TRUNK): w for name, w in weights.items() if name.startswith(TRUNK)}
+    if not isinstance(trunk, Trunk) or not taken:
+        raise E2EError(
+            f"{path}: networks of architecture {architecture!r} have no trunk that another could begin with"
+            " (docs/how-to/my-own-network.md says how to give them one)"
+        )
+    _fill(trunk, taken, path, architecture)
+    origin = {name: info.get(name) for name in ("task", "method", "init", "training_data")}
+    return {"sha256": sha256(path), **origin}
+
+
+def _facts(of: Task, architecture: str, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes a trunk what it is, by name."""
+    channels = ", ".join(f"{channel.name} [{channel.unit}]" for channel in of.channels)
+    facts = {"architecture": architecture, "channels": channels, "crop": of.crop}
+    return facts | models.of_trunk(architecture, hyperparameters)
+
+
+def _read(path: str | Path) -> tuple[dict[str, Tensor], _Network, dict[str, Any]]:
+    """Weights of a file written by ``save``, what they belong to, and all else that it says."""
     try:
         info = read_plain(path)
     except FileNotFoundError:
@@ -59,15 +110,20 @@ def load(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     except (KeyError, ValueError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else error
         raise E2EError(f"{path}: damaged, or of another version ({reason}); train it again") from None
-    network = models.build(about.architecture, task(about.task, about.channels), **about.hyperparameters)
+    if not isinstance(weights, dict) or not all(isinstance(name, str) for name in weights):
+        raise E2EError(f"{path}: damaged, or of another version (no weights by name); train it again")
+    return weights, about, info
+
+
+def _fill(module: nn.Module, weights: Any, path: str | Path, architecture: str) -> None:
+    """Give a module its weights; raises E2EError where they do not fit."""
     try:
-        network.load_state_dict(weights)
+        module.load_state_dict(weights)
     except (RuntimeError, TypeError, AttributeError) as error:
         raise E2EError(
-            f"{path}: its weights do not fit architecture {about.architecture!r} as it is now"
+            f"{path}: its weights do not fit architecture {architecture!r} as it is now"
             f" ({str(error).splitlines()[-1].strip()}); train it again"
         ) from None
-    return network.eval(), info
 
 
 @dataclass(frozen=True)
