@@ -352,6 +352,15 @@ def make_ntuples(folder: Path) -> None:
             first = task.channels[0] if task is TASK else tasks.HCAL
             frames[first.name][seeds] = 50
             objects = dict.fromkeys((q.name for q in task.kinematics), np.ones(1, np.float32))
+            cell = task.seed_cell  # directions that are those of the seeds
+            middle = [cell * (seed + 0.5) for seed in seeds]
+            direction = {
+                "eta": 0.0174 * (middle[0] - task.detector[0] / 2),
+                "phi": np.radians(middle[1] - 10),
+            }
+            for name in objects:
+                if name.lower()[-3:] in direction:
+                    objects[name] = np.float32([direction[name.lower()[-3:]]])
             table = layouts.TABLE["objects"][task.objects]["seeds"]
             objects |= {name: np.full(1, seed, np.float32) for name, seed in zip(table, seeds, strict=True)}
             truth = {"gen_pdgId": [22.0]} if task is TASK else {"a_m": [8.0]}
