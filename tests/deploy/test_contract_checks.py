@@ -132,6 +132,69 @@ def test_graph_that_gives_two_scores_whatever_it_is_given_is_refused(model, tmp_
         load(signed(tmp_path, model))
 
 
+def with_node(folder, model, kind, inputs, opset=17, **attributes):
+    """The graph of ``graph_like``, whose mean of a frame goes through one more node."""
+    graph = onnx.load(graph_like(folder, model)).graph
+    for node in graph.node:
+        node.input[:] = [
+            "changed" if node.op_type == "Mul" and name == "mean" else name for name in node.input
+        ]
+    graph.node.insert(2, helper.make_node(kind, inputs, ["changed"], **attributes))
+    graph.initializer.extend(
+        [numpy_helper.from_array(np.array(True), "yes"), numpy_helper.from_array(np.float32(0.5), "half")]
+    )
+    opsets = [helper.make_opsetid("", opset)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), folder / "model.onnx")
+    return signed(folder, model)
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "attributes", "reason"),
+    [
+        ("RandomNormalLike", ["mean"], {}, r"draws random numbers \(RandomNormalLike\)"),
+        ("RandomUniformLike", ["mean"], {"seed": 1.0}, r"draws random numbers \(RandomUniformLike\)"),
+        ("Dropout", ["mean", "half", "yes"], {}, r"training mode \(Dropout\)"),
+    ],
+)
+def test_graph_that_is_random_is_refused(model, tmp_path, kind, inputs, attributes, reason):
+    with pytest.raises(E2EError, match=rf"model\.onnx: .*{reason}.*; export it anew"):
+        load(with_node(tmp_path, model, kind, inputs, **attributes))
+
+
+def test_graph_whose_scores_depend_on_the_other_objects_is_refused(model, tmp_path):
+    path = with_node(tmp_path, model, "ReduceMean", ["mean"], axes=[0], keepdims=1)
+    whole = onnx.load(path)  # each the mean of all, in the shape [N] again
+    whole.graph.node[2].output[0] = "one"
+    whole.graph.node.insert(3, helper.make_node("Shape", ["mean"], ["size"]))
+    whole.graph.node.insert(4, helper.make_node("Expand", ["one", "size"], ["changed"]))
+    onnx.save(whole, path)
+    with pytest.raises(
+        E2EError, match=r"model\.onnx: gives an object other numbers alone than beside others"
+    ):
+        load(signed(tmp_path, model))
+
+
+def test_a_score_that_is_not_that_of_its_logit_is_refused(model, samples, tmp_path):
+    whole = onnx.load(graph_like(tmp_path, model))
+    (sigmoid,) = (node for node in whole.graph.node if node.op_type == "Sigmoid")
+    sigmoid.op_type = "Tanh"
+    onnx.save(whole, tmp_path / "model.onnx")
+    with pytest.raises(
+        E2EError, match=r"gives score \S+ beside logit \S+ for sample .* do not belong together"
+    ):
+        scores(signed(tmp_path, model), [samples], tmp_path / "scores.parquet")
+    assert not (tmp_path / "scores.parquet").exists()
+
+
+@pytest.mark.parametrize("changes", [{"opset": 16}, {"ir_version": 9}])
+def test_another_opset_or_ir_version_than_the_json_says_is_refused(model, tmp_path, changes):
+    graph_like(tmp_path, model)
+    with pytest.raises(
+        E2EError, match=r"model\.onnx: has opset ai\.onnx 17 and IR version 8, but its JSON says"
+    ):
+        load(signed(tmp_path, model, **changes))
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

@@ -18,7 +18,7 @@ from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 from e2e.deploy import keras_export
 from e2e.deploy.contract import INPUT, Contract, Output, columns, numbers, outputs
 from e2e.deploy.network import Deployed, deployed
-from e2e.deploy.runtime import run, session
+from e2e.deploy.runtime import TOGETHER, depends_on_batch, run, session
 from e2e.deploy.ties import allowed, near_ties
 from e2e.errors import E2EError
 from e2e.files import sha256, whole, write_json
@@ -203,6 +203,12 @@ def verify(network: Deployed, model_onnx: str | Path) -> None:
                 f"{', '.join(str(output.tolerance) for output in asked)}); the export is "
                 "wrong: look for an operator that ONNX computes in another way"
             )
+    frames = example_frames(network.task, TOGETHER)
+    if depends_on_batch(runtime, outputs(network.task), frames, network.near_ties):
+        raise E2EError(
+            "the exported graph gives an object other numbers alone than beside others: the network looks at "
+            "its whole batch; write its forward() so that it does not"
+        )
 
 
 def _many(output: Output) -> str:

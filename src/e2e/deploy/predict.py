@@ -13,8 +13,8 @@ import pandas as pd
 from e2e.data import parquet, store
 from e2e.data.convert import convert
 from e2e.data.store import Samples, StoreFile
-from e2e.deploy.contract import Contract, columns, load_contract
-from e2e.deploy.runtime import load, run
+from e2e.deploy.contract import LOGIT, SCORE, Contract, columns, load_contract
+from e2e.deploy.runtime import inconsistent, load, run
 from e2e.errors import E2EError
 from e2e.files import Kind, local_path, output_path, temporary_folder
 from e2e.tasks import Channel
@@ -53,9 +53,10 @@ def scores(
         for start in range(0, max(1, len(samples)), batch):  # without objects, a table without rows
             piece = samples[start : start + batch]
             frames = piece.images()
-            given = run(opened, frames)
-            given = columns({name: given[name] for name in names})
+            found = run(opened, frames)
+            given = columns({name: found[name] for name in names})
             _check_finite(model_onnx, piece, frames, given)
+            _check_consistent(model_onnx, piece, found)
             tables.append(piece.identity().assign(target=piece.target, **given, **piece.kinematics))
     table = pd.concat(tables, ignore_index=True)
     table.attrs = {
@@ -112,6 +113,20 @@ def _compare_tracks(contract: Contract, source: Path, tracks: str | None) -> Non
         )
 
 
+def _check_consistent(model_onnx: str | Path, samples: Samples, given: dict[str, np.ndarray]) -> None:
+    """Raises E2EError where a score is not that of its logit."""
+    for first in np.flatnonzero(inconsistent(given))[:1]:
+        raise E2EError(
+            f"{model_onnx}: gives {SCORE.name} {given[SCORE.name][first]} beside {LOGIT.name} "
+            f"{given[LOGIT.name][first]} for {_named(samples, first)}, which do not belong together; "
+            "export it anew"
+        )
+
+
+def _named(samples: Samples, number: int) -> str:
+    return " ".join(f"{name} {value}" for name, value in samples.identity().iloc[number].items())
+
+
 def _check_finite(
     model_onnx: str | Path, samples: Samples, frames: np.ndarray, given: dict[str, np.ndarray]
 ) -> None:
@@ -131,7 +146,7 @@ def _check_finite(
     )
     raise E2EError(
         f"{model_onnx}: gives {', '.join(f'{name} {values[first]:g}' for name, values in given.items())} for "
-        f"{' '.join(f'{name} {value}' for name, value in samples.identity().iloc[first].items())}; {reason}"
+        f"{_named(samples, first)}; {reason}"
     )
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 
-from e2e.deploy.contract import INPUT, Contract, columns, load_contract
+from e2e.deploy import graph
+from e2e.deploy.contract import INPUT, LOGIT, SCORE, Contract, Output, columns, load_contract
 from e2e.deploy.providers import CPU, Provider
 from e2e.errors import E2EError
 
 FLOAT = "tensor(float)"
+TOGETHER = 4  # objects that are run with each other and alone
 
 
 def session(
@@ -82,7 +85,60 @@ def load(
                 f"{model_onnx}: gives {name} {values[0]:g} for frames without a hit: its weights are not "
                 "finite; train it again"
             )
+    try:
+        graph.check(onnx.load(model_onnx, load_external_data=False), contract.opset, contract.ir_version)
+    except ValueError as error:
+        raise E2EError(f"{model_onnx}: {error}; export it anew") from None
+    if depends_on_batch(opened, contract.outputs, _examples(contract.task.shape), contract.near_ties):
+        raise E2EError(
+            f"{model_onnx}: gives an object other numbers alone than beside others, so its scores depend on "
+            "what an event or a batch holds; export it anew, in evaluation mode"
+        )
     return contract, opened
+
+
+def _examples(shape: tuple[int, int, int]) -> np.ndarray:
+    """Frames [``TOGETHER``, C, H, W] with hits in 2 % of the cells."""
+    generator = np.random.default_rng(0)
+    hit = generator.random((TOGETHER, *shape)) < 0.02
+    return (hit * generator.exponential(1, hit.shape)).astype(np.float32)
+
+
+def depends_on_batch(
+    opened: onnxruntime.InferenceSession, outputs: Sequence[Output], frames: np.ndarray, near_ties: bool
+) -> bool:
+    """Whether what a model gives for one of ``frames`` [N, C, H, W] depends on the others beside it.
+
+    Rounding does: by less than an output's tolerance, of numbers above 1 of their part. In a model with
+    ``near_ties`` it may make single objects jump, so that most have to differ.
+    """
+    together = run(opened, frames)
+    alone = [run(opened, frame[None]) for frame in frames]
+    wrong = np.zeros(len(frames), bool)
+    for output in outputs:
+        a = together[output.name].reshape(len(frames), -1).astype(float)
+        b = np.stack([given[output.name].reshape(-1) for given in alone]).astype(float)
+        with np.errstate(invalid="ignore"):  # of two infinities, which are said to be so where they matter
+            wrong |= (np.abs(a - b) > output.tolerance * np.maximum(1, np.abs(a))).any(axis=1)
+    return np.count_nonzero(wrong) > (len(frames) // 2 if near_ties else 0)
+
+
+def inconsistent(given: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Of which of N objects [N] the score is not that of the logit: its sigmoid, or the softmax of K of them.
+
+    All False for a model without logits. Differences within the tolerance of a score are rounding.
+    """
+    if LOGIT.name not in given:
+        return np.zeros(len(next(iter(given.values()))), bool)
+    logit, score = (given[output.name].astype(float) for output in (LOGIT, SCORE))
+    with np.errstate(over="ignore", invalid="ignore"):
+        if logit.ndim == 1:
+            expected = 1 / (1 + np.exp(-logit))
+        else:
+            parts = np.exp(logit - logit.max(axis=1, keepdims=True))
+            expected = parts / parts.sum(axis=1, keepdims=True)
+    away = np.abs(score - expected) > SCORE.tolerance
+    return away if away.ndim == 1 else away.any(axis=1)
 
 
 def _signature(name: str, kind: str, shape: Sequence[int | str | None]) -> str:

@@ -299,6 +299,30 @@ TEST_CASE("a value that is not finite names model, output and object") {
                  "gives nan for frames without a hit: its weights are not finite"));
 }
 
+TEST_CASE("a model whose numbers are random, or depend on the other objects, is refused") {
+  testing::Folder const folder;
+  for (auto const* through : {"RandomNormalLike", "Softmax"}) {
+    LinearModel model;
+    model.through = through;
+    model.save(folder / "model.onnx");
+    CHECK(contains(message([&] { TaggerModel(folder / "model.onnx", "cpu"); }),
+                   "model.onnx: gives an object other numbers alone than beside others"));
+  }
+}
+
+TEST_CASE("a score that is not that of its logit is refused") {
+  testing::Folder const folder;
+  LinearModel model;
+  model.score = "Tanh";
+  model.weights.front() = 1.f;
+  model.save(folder / "model.onnx");
+  TaggerModel const tagger(folder / "model.onnx", "cpu");
+  std::vector<float> data(2 * 2 * 32 * 32, 0.f);
+  data[2 * 32 * 32] = 2.f;
+  CHECK(contains(message([&] { tagger.outputs(frames({1, 7}, data)); }),
+                 "model.onnx: gives score 0.000000 beside logit 0.000000 for object 1, which do not belong together"));
+}
+
 TEST_CASE("the session outlives its file: no event loads the model again") {
   testing::Folder const folder;
   LinearModel().save(folder / "model.onnx");

@@ -89,10 +89,13 @@ namespace testing {
     auto const size = static_cast<int>(weights.size());
     std::string ends;
     for (auto const& name : outputs)
-      ends += field(1, node(name == "score" ? "Sigmoid" : "Identity", {"sum"}, name)) + field(12, valueInfo(name, {n}));
+      ends += field(1, node(name == "score" ? score : "Identity", {through.empty() ? "sum" : "changed"}, name)) +
+              field(12, valueInfo(name, {n}));
     auto const graph =
         field(1, node("Flatten", {input}, "flat")) + field(1, node("MatMul", {"flat", "weights"}, "column")) +
-        field(1, node("Reshape", {"column", "shape"}, "sum")) + field(2, std::string("linear")) +
+        field(1, node("Reshape", {"column", "shape"}, "sum")) +
+        (through.empty() ? std::string() : field(1, node(through, {"sum"}, "changed"))) +
+        field(2, std::string("linear")) +
         field(5,
               external.empty() ? tensor("weights", kFloat, {size, 1}, weights)
                                : tensor<float>("weights", kFloat, {size, 1}, {}) +

@@ -55,8 +55,10 @@ namespace testing {
     std::string input = "frames";
     std::vector<std::string> outputs{"score", "logit"};
     std::string tracks;
-    std::string batch;     // a number fixes the batch of the graph; empty leaves it open
-    std::string external;  // file with the weights, beside the model; empty keeps them inside
+    std::string batch;              // a number fixes the batch of the graph; empty leaves it open
+    std::string external;           // file with the weights, beside the model; empty keeps them inside
+    std::string through;            // an operator that all outputs go through
+    std::string score = "Sigmoid";  // the operator that makes the score
 
     std::string onnx() const;
     std::string json(std::string const& sha256) const;

@@ -27,6 +27,7 @@ namespace e2e {
     Crop crop;
     std::vector<std::string> outputs;
     std::vector<std::uint32_t> sizes;  ///< how many numbers an output has for each object
+    bool nearTies = false;             ///< whether rounding may make single objects jump
 
     /// Names of all these numbers in their order: "score", or of classes "score_0", "score_1", ...
     std::vector<std::string> numbers;

@@ -1,8 +1,11 @@
 #ifndef RecoE2E_Taggers_TaggerModel_h
 #define RecoE2E_Taggers_TaggerModel_h
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "PhysicsTools/ONNXRuntime/interface/ONNXRuntime.h"
 #include "RecoE2E/DataFormats/interface/ObjectFrames.h"
@@ -16,8 +19,9 @@ namespace e2e {
   public:
     /**
      * Throws std::invalid_argument for an execution provider that is not known, and std::runtime_error, naming the
-     * model, where it has no valid contract, cannot be loaded, does not take or give what its contract promises, or
-     * cannot run on the provider: there is no silent way back to the CPU.
+     * model, where it has no valid contract, cannot be loaded, does not take or give what its contract promises, gives
+     * an object other numbers beside others than alone, or cannot run on the provider: there is no silent way back to
+     * the CPU.
      */
     TaggerModel(std::string const& path, std::string const& provider);
 
@@ -28,12 +32,14 @@ namespace e2e {
      * without objects.
      *
      * Throws std::runtime_error for frames that the contract does not allow, and, naming the object, for a value that
-     * is not finite.
+     * is not finite and for a score that is not that of its logit.
      */
     ObjectOutputs outputs(ObjectFrames const& frames) const;
 
   private:
     cms::Ort::FloatArrays run(cms::Ort::FloatArrays input, std::size_t objects) const;
+    void checkAlone() const;
+    void checkScores(cms::Ort::FloatArrays const& output, std::vector<std::uint32_t> const& object) const;
 
     std::string const path_;
     ModelContract const contract_;

@@ -128,6 +128,7 @@ namespace e2e {
         for (std::uint32_t i = 0; i < contract.sizes.back(); ++i)
           contract.numbers.push_back(one ? name : name + '_' + std::to_string(i));
       }
+      contract.nearTies = json.value("near_ties", false);
       if (contract.outputs.empty())
         throw std::runtime_error("it names no output");
       return contract;

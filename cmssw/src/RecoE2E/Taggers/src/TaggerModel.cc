@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <random>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -16,6 +17,9 @@ namespace e2e {
   namespace {
     // Of the frames of one call: 67 jets with all channels, or 4096 photons; a network makes many times as much of them.
     constexpr std::size_t kMostValues = 1 << 23;
+    constexpr std::size_t kTogether = 4;  // objects that are run with each other and alone
+    constexpr float kRounding = 1e-4;     // by which their numbers may then differ, of those above 1 their part
+    constexpr double kScore = 1e-5;       // by which a score may differ from that of its logit
   }  // namespace
 
   TaggerModel::TaggerModel(std::string const& path, std::string const& provider)
@@ -28,6 +32,59 @@ namespace e2e {
         if (not std::isfinite(value))
           throw std::runtime_error(path_ + ": gives " + std::to_string(value) +
                                    " for frames without a hit: its weights are not finite; train it again");
+    checkAlone();
+  }
+
+  /// An object's numbers are its own: neither random nor those of its neighbours in the event.
+  void TaggerModel::checkAlone() const {
+    auto const size = contract_.channels.size() * contract_.crop.rows * contract_.crop.columns;
+    std::vector<float> frames(kTogether * size, 0.f);
+    std::mt19937 generator(1);
+    for (auto& value : frames)  // hits in one cell of 64, of 0 to 4 units
+      if (auto const drawn = generator(); drawn % 64 == 0)
+        value = static_cast<float>(drawn >> 8) / (1 << 22);
+    auto const together = run({frames}, kTogether);
+    std::size_t different = 0;
+    for (std::size_t i = 0; i < kTogether; ++i) {
+      auto const alone = run({std::vector<float>(frames.begin() + i * size, frames.begin() + (i + 1) * size)}, 1);
+      bool own = true;
+      for (std::size_t j = 0; j < alone.size(); ++j)
+        for (std::size_t k = 0; k < alone[j].size(); ++k) {
+          auto const a = together[j][i * contract_.sizes[j] + k], b = alone[j][k];
+          own = own and not(std::abs(a - b) > kRounding * std::max(1.f, std::abs(a)));
+        }
+      different += not own;
+    }
+    if (different > (contract_.nearTies ? kTogether / 2 : 0))
+      throw std::runtime_error(path_ +
+                               ": gives an object other numbers alone than beside others, so its scores depend on what "
+                               "an event or a batch holds; export it anew, in evaluation mode");
+  }
+
+  /// The score of objects is the sigmoid of their logit, or the softmax of the logits of the classes.
+  void TaggerModel::checkScores(cms::Ort::FloatArrays const& output, std::vector<std::uint32_t> const& object) const {
+    auto const place = [&](char const* name) {
+      return std::find(contract_.outputs.begin(), contract_.outputs.end(), name) - contract_.outputs.begin();
+    };
+    std::size_t const score = place("score"), logit = place("logit");
+    if (score == output.size() or logit == output.size() or contract_.sizes[score] != contract_.sizes[logit])
+      return;
+    auto const size = contract_.sizes[logit];
+    for (std::size_t i = 0; i < object.size(); ++i) {
+      auto const begin = output[logit].begin() + i * size;
+      double const largest = size == 1 ? 0. : *std::max_element(begin, begin + size);
+      double sum = 0;
+      for (auto value = begin; value != begin + size; ++value)
+        sum += std::exp(*value - largest);
+      for (std::size_t k = 0; k < size; ++k) {
+        auto const expected = size == 1 ? 1 / (1 + std::exp(-double(*begin))) : std::exp(begin[k] - largest) / sum;
+        auto const found = output[score][i * size + k];
+        if (std::abs(found - expected) > kScore)
+          throw std::runtime_error(path_ + ": gives score " + std::to_string(found) + " beside logit " +
+                                   std::to_string(begin[k]) + " for object " + std::to_string(object[i]) +
+                                   ", which do not belong together; export it anew");
+      }
+    }
   }
 
   cms::Ort::FloatArrays TaggerModel::run(cms::Ort::FloatArrays input, std::size_t objects) const {
@@ -80,6 +137,8 @@ namespace e2e {
           }
         }
       }
+      auto const object = frames.object().begin() + first;
+      checkScores(output, std::vector<std::uint32_t>(object, object + objects));
     }
     return {contract_.numbers, frames.object(), std::move(values)};
   }
