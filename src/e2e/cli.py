@@ -143,7 +143,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     command = commands.add_parser(
-        "convert", help="RHTree ntuples (ROOT) or public image files to the sample store (parquet)"
+        "convert",
+        help="RHTree ntuples (ROOT) or public image files to the sample store (parquet)",
+        description="Cuts a crop around each photon or jet of RHTree ntuples, or takes those of public files "
+        "(HDF5, parquet), and writes them as a sample store with labels and kinematics; prints what was left "
+        "out, and why.",
+        epilog="Example: e2e convert --task tau IN.root OUT.parquet",
     )
     command.add_argument("--task", required=True, choices=sorted(every()))
     command.add_argument("--channels", type=int, metavar="N", help="the task's first N (default: all)")
@@ -176,14 +181,26 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.set_defaults(run=_convert)
 
-    command = commands.add_parser("inspect", help="schema, units, counts, ranges and a picture of a file")
+    command = commands.add_parser(
+        "inspect",
+        help="schema, units, counts, ranges and a picture of a file",
+        description="Prints what is in an ntuple (which analyzer wrote it, which tasks can use it), a sample "
+        "store, a public file or a table of scores, and draws a picture of crops or of an event.",
+        epilog="Example: e2e inspect IN.root --picture IN.png",
+    )
     command.add_argument("file", type=local_path, metavar="FILE")
     command.add_argument(
         "--picture", type=local_path, help="where it goes (default: <stem>.png here, or <stem>-2.png)"
     )
     command.set_defaults(run=_inspect)
 
-    command = commands.add_parser("simulate", help="write an ntuple of simulated objects of a task")
+    command = commands.add_parser(
+        "simulate",
+        help="write an ntuple of simulated objects of a task",
+        description="Writes an RHTree ntuple of events of this project's fast simulation, with truth, for "
+        "electrons, photons and jets.",
+        epilog="Example: e2e simulate --task tau --sample qcd --objects 100 --seed 1 OUT.root",
+    )
     command.add_argument("--task", required=True, choices=sorted(supervised()))
     command.add_argument(
         "--sample", required=True, type=text, help="electron, photon; qcd; a_tautau, top; tau, qcd"
@@ -200,7 +217,13 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("output", type=local_path, metavar="OUT.root")
     command.set_defaults(run=_simulate)
 
-    command = commands.add_parser("predict", help="scores of an exported model on an ntuple or a store file")
+    command = commands.add_parser(
+        "predict",
+        help="scores of an exported model on an ntuple or a store file",
+        description="Runs an exported model on each object of an ntuple or a sample store, as cmsRun does, "
+        "and writes a table: identity, target, scores or masses, kinematics.",
+        epilog="Example: e2e predict --model model.onnx IN.root OUT.parquet",
+    )
     command.add_argument("--model", required=True, type=local_path, help="model.onnx, model.json beside it")
     _add_hcal_columns(command)
     command.add_argument("source", type=local_path, metavar="IN.root")
@@ -210,10 +233,21 @@ def _parser() -> argparse.ArgumentParser:
     steps = commands.add_parser("cmssw", help="build the CMSSW area, or run cmsRun in it").add_subparsers(
         required=True, metavar="STEP"
     )
-    build = steps.add_parser("build", help="build RecoE2E into results/cmssw/HOST")
+    build = steps.add_parser(
+        "build",
+        help="build RecoE2E into results/cmssw/HOST",
+        description="Builds the CMSSW packages for a host: standalone, in a container, or in a release of "
+        "cvmfs; what the compiler says goes to results/cmssw/logs/HOST.log.",
+        epilog="Example: e2e cmssw build --host standalone",
+    )
     build.set_defaults(run=_cmssw_build)
     run = steps.add_parser(
-        "run", help="cmsRun CFG.py NAME=VALUE ... in that area; its output goes to cmsRun.log"
+        "run",
+        help="cmsRun CFG.py NAME=VALUE ... in that area; its output goes to cmsRun.log",
+        description="Runs cmsRun of a built area in the working directory; its output goes to cmsRun.log "
+        "there, which is named where it fails.",
+        epilog="Example: e2e cmssw run cmssw/src/RecoE2E/Taggers/test/e2e_cfg.py inputFiles=file:IN.root "
+        "model=model.onnx",
     )
     run.set_defaults(run=_cmssw_run)
     for command in (build, run):
