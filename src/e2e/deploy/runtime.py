@@ -87,9 +87,16 @@ def load(
             )
     try:
         graph.check(onnx.load(model_onnx, load_external_data=False), contract.opset, contract.ir_version)
-    except ValueError as error:
-        raise E2EError(f"{model_onnx}: {error}; export it anew") from None
-    if depends_on_batch(opened, contract.outputs, _examples(contract.task.shape), contract.near_ties):
+    except Exception as error:  # damage that ONNX Runtime bears can make protobuf fail in any way
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise E2EError(f"{model_onnx}: {reason}; export it anew") from None
+    try:
+        depends = depends_on_batch(
+            opened, contract.outputs, _examples(contract.task.shape), contract.near_ties
+        )
+    except E2EError as error:
+        raise E2EError(f"{model_onnx}: {error}") from None
+    if depends:
         raise E2EError(
             f"{model_onnx}: gives an object other numbers alone than beside others, so its scores depend on "
             "what an event or a batch holds; export it anew, in evaluation mode"
