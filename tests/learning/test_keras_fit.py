@@ -199,3 +199,20 @@ def test_loss_that_is_not_finite_is_an_error_and_leaves_no_model(fit_keras, tmp_
 def test_several_devices_are_refused(fit_keras, tmp_path):
     with pytest.raises(E2EError, match=r"trainer\.devices = 2"):
         fit_keras(tmp_path, devices=2)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"freeze": True}, "no trunk to freeze"),
+        ({"init": "model.pt"}, "no trunk that another could begin with"),
+    ],
+)
+def test_a_network_of_keras_has_no_trunk(toy, call, fit_keras, tmp_path, entry, message):
+    from e2e.learning.train import train
+
+    outputs, arguments = call(toy, tmp_path / "out")
+    if "init" in entry:
+        entry = {"init": fit_keras(tmp_path, epochs=1)}
+    with pytest.raises(E2EError, match=f"'keras_cnn' have {message}"):
+        train(*outputs, **arguments | KERAS | entry)

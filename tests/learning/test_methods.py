@@ -21,6 +21,7 @@ import torch
 from torch import nn
 from torchmetrics import MeanMetric
 
+from e2e.errors import E2EError
 from e2e.learning.augmentation import random_reflections
 from e2e.learning.methods import Method
 
@@ -30,8 +31,9 @@ LABELLED = False
 class Follower(Method):
     keeps_last = True
 
-    def __init__(self, trunk, task, momentum):
+    def __init__(self, trunk, task, momentum, highest):
         super().__init__()
+        self.highest = highest
         self.trunk, self.task, self.momentum = trunk, task, momentum
         self.predictor = nn.Linear(trunk.features, trunk.features)
         self.teacher = copy.deepcopy(trunk).requires_grad_(False)
@@ -58,6 +60,10 @@ class Follower(Method):
             for slow, fast in zip(self.teacher.parameters(), self.trunk.parameters(), strict=True):
                 slow.lerp_(fast, 1 - self.momentum)
 
+    def after_epoch(self, values):
+        if values["validation_norm"] > self.highest:
+            raise E2EError(f"features of norm {values['validation_norm']:.3g}: collapsed")
+
     def result(self):
         return nn.ModuleDict({"trunk": self.trunk})
 
@@ -65,8 +71,8 @@ class Follower(Method):
         return {"progress": self.seen, "validated": len(validation)}
 
 
-def build(network, training, task, momentum: float = 0.9):
-    return Follower(network.trunk, task, momentum)
+def build(network, training, task, momentum: float = 0.9, highest: float = 1e9):
+    return Follower(network.trunk, task, momentum, highest)
 """
 
 
@@ -114,6 +120,14 @@ def test_a_method_without_labels_goes_through_the_loop(half_labelled, follower, 
     assert file["state_dict"]
     assert all(name.startswith("trunk.") for name in file["state_dict"])
     assert sorted(path.name for path in Path(tmp_path / "out").iterdir()) == ["history.csv", "model.pt"]
+
+
+def test_a_method_may_give_up_after_an_epoch(half_labelled, follower, call, tmp_path):
+    outputs, arguments = call(half_labelled, tmp_path / "out", epochs=3)
+    with pytest.raises(E2EError, match=r"features of norm .*: collapsed"):
+        train(*outputs, **arguments, method=follower | {"highest": 0.0})
+    assert not (tmp_path / "out/model.pt").exists()
+    assert len(pd.read_csv(tmp_path / "out/history.csv")) == 1
 
 
 def test_a_killed_method_goes_on_to_the_same_weights(half_labelled, follower, call, tmp_path, monkeypatch):

@@ -18,7 +18,7 @@ from torch import Tensor
 from e2e.errors import E2EError
 from e2e.files import whole
 from e2e.learning import batches
-from e2e.learning.loop import CLIP, Job, Report, Settings, Stopwatch, epoch_seed, progress_bar, require_finite
+from e2e.learning.loop import Job, Report, Settings, Stopwatch, epoch_seed, progress_bar, require_finite
 from e2e.learning.methods import Method
 from e2e.models import saved
 
@@ -45,7 +45,7 @@ def fit(
     if not method.keeps_last:
         patience = job.settings.patience
         callbacks.insert(0, Stopping("validation_loss", patience=patience, check_on_train_epoch_end=True))
-    trainer = _trainer(job, callbacks)
+    trainer = _trainer(job, callbacks, method.clip)
     resumed = _resumable(job.checkpoints / "last.ckpt", job.fingerprint)
     parts = Parts(training, validation, job.settings)
     trainer.fit(loop, parts, ckpt_path=resumed, weights_only=True)
@@ -56,7 +56,7 @@ def fit(
     return kept["epoch"] + 1, history.rows[kept["epoch"]]["validation_loss"]
 
 
-def _trainer(job: Job, callbacks: list[Callback]) -> lightning.Trainer:
+def _trainer(job: Job, callbacks: list[Callback], clip: float | None) -> lightning.Trainer:
     """A trainer that prints a progress bar and nothing else, and writes checkpoints and nothing else."""
     settings = job.settings
     # Loaders read in a thread and need no workers; the other remarks speak to those who write training loops.
@@ -76,7 +76,7 @@ def _trainer(job: Job, callbacks: list[Callback]) -> lightning.Trainer:
         precision="bf16-mixed" if cuda and torch.cuda.is_bf16_supported() else "32-true",
         deterministic=cuda,  # CPU kernels are so for a fixed number of threads
         max_epochs=settings.epochs,
-        gradient_clip_val=CLIP,
+        gradient_clip_val=clip,
         callbacks=[Progress(), *callbacks],
         default_root_dir=job.checkpoints,
         use_distributed_sampler=False,
@@ -220,6 +220,7 @@ class History(Callback):
         if trainer.is_global_zero:
             with whole(self.path) as scratch:
                 pd.DataFrame(self.rows).to_csv(scratch, index=False)
+        module.method.after_epoch(self.rows[-1])
 
     def state_dict(self) -> dict[str, Any]:
         return {"rows": self.rows, "seconds": self.stopwatch()}

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 
 from e2e import families
-from e2e.learning.loop import Settings, one_cycle
+from e2e.learning.loop import CLIP, Settings, one_cycle
 
 if TYPE_CHECKING:
     from e2e.learning.batches import Batch, Objects
@@ -33,6 +33,7 @@ class Method(nn.Module):
     """
 
     keeps_last = False  # the weights of the last epoch, rather than those of the lowest validation loss
+    clip: float | None = CLIP  # largest norm of the gradients of a step
     progress = 0.0  # share of the training's steps that have been done; the loop counts
 
     @property
@@ -50,6 +51,9 @@ class Method(nn.Module):
 
     def after_step(self) -> None:
         """What happens once the weights have moved: a teacher follows, say."""
+
+    def after_epoch(self, values: Mapping[str, float]) -> None:
+        """What it makes of an epoch's row of the history; an E2EError, of a collapse, ends the training."""
 
     def optimiser(
         self, settings: Settings, steps: int, fused: bool
