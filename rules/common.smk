@@ -49,11 +49,6 @@ try:
 except E2EError as error:
     raise WorkflowError(str(error)) from None
 
-SIMULATED = {
-    "electron_photon": ("electron", "photon"),
-    "quark_gluon": ("qcd",),
-    "tau": ("tau", "qcd"),
-}
 RUN = config["run"]
 HOST = config["cmssw"]["host"]
 
@@ -86,7 +81,12 @@ def samples(task):
     settings = settings_of(task)
     if settings["source"] != "simulation":
         return tuple(settings[settings["source"]])
-    return SIMULATED.get(task) or (settings["simulation"]["sample"],)
+    made = tasks.task(task).simulation
+    return (
+        (settings["simulation"]["sample"],)
+        if made.alternatives
+        else tuple(made.samples)
+    )
 
 
 NAMES = "|".join(sorted({model for models in MODELS.values() for model in models}))
@@ -232,19 +232,32 @@ def area_code():
 
 
 def library(*modules):
-    """Parameter: what modules of the library, all that they import of it, and the job's task say."""
+    """Parameter: what modules of the library, all that they import of it, and the job's task say.
+
+    What is drawn of a task, or expected of its simulation, decides nothing; who looks at it names its file.
+    """
     return lambda wildcards: code(wildcards, *modules)
 
 
 def code(wildcards, *modules):
-    return imports.digest(*modules, facts=tasks.task(wildcards.task))
+    task = tasks.task(wildcards.task)
+    return imports.digest(
+        *(file.format(task=task.name) for file in modules), facts=task
+    )
 
 
 def simulation_code(wildcards):
-    electrons = wildcards.task == "electron_photon"
-    return code(
-        wildcards, f"simulation/{'electron_photon' if electrons else 'jets'}.py"
+    task = tasks.task(wildcards.task)
+    made = task.simulation
+    return imports.digest(
+        f"simulation/{made.module}.py", facts=(task, made.samples[wildcards.sample])
     )
+
+
+def validation_code(wildcards):
+    name = tasks.task(wildcards.task).simulation.validation
+    files = (f"simulation/{name}.py", f"report/{name}.py", "tasks/{task}.py")
+    return code(wildcards, *files)
 
 
 def model_settings(wildcards):

@@ -79,7 +79,7 @@ rule performance:
     resources:
         mem_mb=memory(1000),
     params:
-        code=library("report/performance.py", "report/history.py"),
+        code=library("report/performance.py", "report/history.py", "tasks/{task}.py"),
         channels=channels,
     script:
         "../workflow/scripts/performance.py"

@@ -42,11 +42,6 @@ rule validate_simulation:
     resources:
         mem_mb=memory(3000),
     params:
-        code=library(
-            "simulation/validation.py",
-            "simulation/jet_validation.py",
-            "report/validation.py",
-            "report/jet_validation.py",
-        ),
+        code=validation_code,
     script:
         "../workflow/scripts/validate_simulation.py"

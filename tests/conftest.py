@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -110,3 +111,30 @@ def as_keras_has_them(network: nn.Module) -> list[np.ndarray]:
         for name, weight in state.items()
         if not name.endswith("num_batches_tracked")
     ]
+
+
+THREE_CLASSES = """
+from e2e.tasks.goals import Classification
+from e2e.tasks.jets import jet_task
+
+TASK = jet_task("{}", Classification(("b", "c", "light")))
+"""
+
+
+@pytest.fixture
+def add_task(tmp_path_factory, monkeypatch):
+    """Function (name, called=name) that adds the file of a task of three classes to the package."""
+    from e2e import tasks
+
+    folder = tmp_path_factory.mktemp("tasks")
+    with monkeypatch.context() as patch:
+        patch.setattr(tasks, "__path__", [*tasks.__path__, str(folder)])
+
+        def add(name: str, called: str | None = None) -> None:
+            (folder / f"{name}.py").write_text(THREE_CLASSES.format(called or name))
+            tasks.every.cache_clear()
+
+        yield add
+    for path in folder.glob("*.py"):
+        sys.modules.pop(f"e2e.tasks.{path.stem}", None)
+    tasks.every.cache_clear()

@@ -8,11 +8,12 @@ import pytest
 import yaml
 
 from e2e import models
-from e2e.config import beginning, main, validate
+from e2e.config import beginning, main, schema, validate
 from e2e.errors import E2EError
+from e2e.tasks import TRACKS, supervised
 
 CONFIG = Path(__file__).parents[1] / "config"
-SCHEMA = yaml.safe_load((CONFIG / "schema.yaml").read_text())
+SCHEMA = schema()
 
 
 def complete():
@@ -244,3 +245,27 @@ def test_the_page_on_trunks_says_what_a_model_begins_with():
 def test_the_command_takes_one_configuration(capsys):
     assert main([]) == 1
     assert capsys.readouterr().err == "error: name one configuration: python -m e2e.config config.yaml\n"
+
+
+def test_tasks_are_those_of_the_package():
+    """What may be said of a task is what its file offers: nobody keeps a list of them beside the package."""
+    known = SCHEMA["properties"]["tasks"]["properties"]
+    assert set(known) == set(supervised())
+    for name, task in supervised().items():
+        config = {"run": "mine", "tasks": {name: {}}}
+        validate(config, SCHEMA)
+        settings, (first, *_) = config["tasks"][name], task.simulation.samples
+        assert settings.get("channels") == task.fewest
+        assert settings["simulation"].get("sample", first) == first
+        assert ("tracks" in settings["simulation"]) == bool(set(TRACKS) & set(task.channels))
+
+
+def test_a_task_without_simulation_takes_files(add_task):
+    add_task("mine")
+    with pytest.raises(E2EError, match=r"tasks\.mine\.files is missing"):
+        validate({"run": "mine", "tasks": {"mine": {}}}, schema())
+    files = {"source": "files", "files": {"jets": ["a.root"]}}
+    validate({"run": "mine", "tasks": {"mine": files}}, schema())
+    simulated = files | {"simulation": {"objects": 500, "files": 1}}
+    with pytest.raises(E2EError, match=r"tasks\.mine\.simulation"):
+        validate({"run": "mine", "tasks": {"mine": simulated}}, schema())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from e2e.errors import E2EError, Stopped, of_the_machine, stoppable
 from e2e.files import local_path, text
-from e2e.tasks import every, supervised, task
+from e2e.tasks import every, task
 from e2e.version import version
 
 if TYPE_CHECKING:
@@ -194,6 +194,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.set_defaults(run=_inspect)
 
+    simulated = {name: made for name, task in every().items() if (made := task.simulation)}
     command = commands.add_parser(
         "simulate",
         help="write an ntuple of simulated objects of a task",
@@ -201,9 +202,12 @@ def _parser() -> argparse.ArgumentParser:
         "electrons, photons and jets.",
         epilog="Example: e2e simulate --task tau --sample qcd --objects 100 --seed 1 OUT.root",
     )
-    command.add_argument("--task", required=True, choices=sorted(supervised()))
+    command.add_argument("--task", required=True, choices=sorted(simulated))
     command.add_argument(
-        "--sample", required=True, type=text, help="electron, photon; qcd; a_tautau, top; tau, qcd"
+        "--sample",
+        required=True,
+        type=text,
+        help="; ".join(f"{name}: {', '.join(made.samples)}" for name, made in simulated.items()),
     )
     command.add_argument("--objects", required=True, type=int, help="how many, or a few more")
     command.add_argument("--seed", required=True, type=int, help="also the run number")

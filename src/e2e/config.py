@@ -5,6 +5,7 @@ python -m e2e.config FILE: checks a file, and prints the name of its run.
 
 from __future__ import annotations
 
+import copy
 import difflib
 import sys
 from collections.abc import Collection, Iterable
@@ -17,6 +18,7 @@ import yaml
 from e2e import models, tasks
 from e2e.deploy import providers
 from e2e.errors import E2EError
+from e2e.tasks import TRACKS, Task, supervised
 
 _SCHEMA = Path(__file__).with_name("schema.yaml")  # a link to that of config/
 
@@ -46,7 +48,31 @@ def schema() -> dict[str, Any]:
     content = yaml.safe_load(_SCHEMA.read_text())
     image = content["properties"]["cmssw"]["properties"]["apptainer"]["properties"]
     image["onnxruntime"] |= {"enum": providers.requirements()}
+    common = content["$defs"].pop("task")
+    content["properties"]["tasks"]["properties"] = {
+        name: _of_task(copy.deepcopy(common), task) for name, task in supervised().items()
+    }
     return content
+
+
+def _of_task(allowed: dict[str, Any], task: Task) -> dict[str, Any]:
+    """What a configuration may say of a task: what it may say of any, and what the task offers."""
+    properties = allowed["properties"]
+    if task.fewest is not None:
+        bounds = {"minimum": task.fewest, "maximum": len(task.channels), "default": task.fewest}
+        properties["channels"] = {"type": "integer", **bounds}
+    if task.simulation is None:
+        del properties["simulation"]
+        sources = [name for name in properties["source"]["enum"] if name != "simulation"]
+        properties["source"] = {"enum": sources, "default": "files"}
+        return allowed
+    simulation = properties["simulation"]["properties"]
+    if set(TRACKS) & set(task.channels):
+        simulation["tracks"] = {"enum": ["direction", "point"], "default": "direction"}
+    if task.simulation.alternatives:
+        samples = list(task.simulation.samples)
+        simulation["sample"] = {"enum": samples, "default": samples[0]}
+    return allowed
 
 
 def validate(config: dict[str, Any], schema: dict[str, Any], origin: str = "config") -> None:

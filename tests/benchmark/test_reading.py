@@ -12,7 +12,7 @@ from e2e.benchmark.reading import Comparison, Layouts, Sizes
 from e2e.data import ntuple, store
 from e2e.errors import E2EError
 from e2e.report.reading import draw
-from e2e.simulation import jets
+from e2e.simulation import simulate
 from e2e.tasks.quark_gluon import TASK as QUARK_GLUON
 
 SIZES = Sizes(jets=10, objects=4, slow_jets=4, slow_events=2, repeats=2)
@@ -25,7 +25,7 @@ def made(tmp_path_factory):
     config = folder / "config.yaml"
     config.write_text("run: tiny\ntasks: {electron_photon: {models: {small: {architecture: resnet}}}}")
     with pytest.MonkeyPatch.context() as patch:  # generators take seconds to start
-        patch.setattr(jets, "SAMPLES", {"quark_gluon": jets.SAMPLES["quark_gluon"]})
+        patch.setattr(reading, "samples", lambda: [("electron_photon", "electron"), ("quark_gluon", "qcd")])
         return reading.benchmark(config, (), SIZES)
 
 
@@ -79,7 +79,7 @@ def test_record_says_what_was_measured_on_what(made):
 @pytest.fixture(scope="module")
 def jet_ntuple(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("ntuple") / "qcd.root"
-    jets.simulate(path, "quark_gluon", "qcd", 8, 1, progress=False)
+    simulate(path, "quark_gluon", "qcd", 8, 1, progress=False)
     return path
 
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from e2e import models, tasks
-from e2e.config import validate
+from e2e.config import schema, validate
 from e2e.deploy import predict
 from e2e.deploy.contract import load_contract
 from e2e.deploy.export import export
@@ -49,7 +49,7 @@ def own_file(tmp_path, monkeypatch):
 def config(own_file):
     """A configuration with the page's entry, defaults filled in."""
     config = {"run": "demo", "tasks": {"electron_photon": yaml.safe_load(block("yaml"))}}
-    validate(config, yaml.safe_load((REPOSITORY / "config" / "schema.yaml").read_text()))
+    validate(config, schema())
     return config
 
 

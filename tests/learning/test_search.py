@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 import yaml
 
-from e2e.config import validate
+from e2e.config import schema, validate
 from e2e.errors import E2EError
 from e2e.learning import batches, search
 from e2e.learning.loop import LossError
 from e2e.report import history
 from e2e.tasks.electron_photon import TASK
 
-SCHEMA = yaml.safe_load((Path(__file__).parents[2] / "config/schema.yaml").read_text())
+SCHEMA = schema()
 
 
 @pytest.fixture

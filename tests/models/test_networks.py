@@ -5,6 +5,7 @@ import inspect
 import itertools
 import json
 import math
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -17,7 +18,7 @@ from e2e.deploy.export import _convert, _trace
 from e2e.deploy.network import Deployed
 from e2e.errors import E2EError
 from e2e.models.trunk import TokenTrunk
-from e2e.tasks import Channel, Task, task
+from e2e.tasks import Channel, Classification, Task, task
 from e2e.tasks.electron_photon import TASK as ELECTRON_PHOTON
 from e2e.tasks.mass_regression import TASK as MASS_REGRESSION
 from e2e.tasks.quark_gluon import TASK as QUARK_GLUON
@@ -27,6 +28,8 @@ STAGES = {"stem": 4, "widths": [4, 8], "blocks": [1, 1], "hidden": 8}
 TOKENS = {"stem": 4, "width": 8, "depth": 2, "heads": 2, "hidden": 8}
 GRAPHS = {"points": 40, "neighbours": 6, "width": 8, "hidden": 8}
 MASS_4 = task("mass_regression", 4)
+THREE = replace(QUARK_GLUON, goal=Classification(("gluon", "up", "down")))
+THREE_PHOTONS = replace(ELECTRON_PHOTON, goal=Classification(("photon", "electron", "pion")))
 NETWORKS = {
     "resnet-electron_photon": ("resnet", ELECTRON_PHOTON, {"widths": [4, 8], "blocks": [1, 1]}),
     "cnn-quark_gluon": ("cnn", QUARK_GLUON, STAGES),
@@ -38,6 +41,9 @@ NETWORKS = {
     "particlenet-tau-4": ("particlenet", task("tau", 4), {**GRAPHS, "aggregation": "max"}),
     "particlenet-mass_regression": ("particlenet", MASS_REGRESSION, GRAPHS),
     "gatv2-quark_gluon": ("gatv2", QUARK_GLUON, {**GRAPHS, "heads": 2}),
+    "cnn-three classes": ("cnn", THREE, STAGES),
+    "resnet-three classes": ("resnet", THREE_PHOTONS, {"widths": [4, 8], "blocks": [1, 1]}),
+    "particlenet-three classes": ("particlenet", THREE, GRAPHS),
     "gatv2-mass_regression-4": ("gatv2", MASS_4, {**GRAPHS, "heads": 2}),
 }
 networks = pytest.mark.parametrize(("architecture", "of", "hyperparameters"), NETWORKS.values(), ids=NETWORKS)
@@ -83,10 +89,12 @@ def test_answer_for_an_object_does_not_depend_on_its_batch(architecture, of, hyp
     with torch.no_grad():
         together = network(frames)
         alone = torch.cat([network(frames[i : i + 1]) for i in range(8)])
-        assert network(frames[:0]).shape == (0,)
-    assert together.shape == (8,)
+        none = network(frames[:0])
+    numbers = () if of.goal.outputs == 1 else (of.goal.outputs,)
+    assert together.shape == (8, *numbers)
+    assert none.shape == (0, *numbers)
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
-    assert together[3:].unique().numel() == 5
+    assert together[3:].unique(dim=0).shape[0] == 5
 
 
 @networks
@@ -165,12 +173,13 @@ def test_onnx_runtime_gives_the_same(architecture, of, hyperparameters, make_fra
     frames = make_frames(of, 40)
     network = trained(architecture, of, hyperparameters, frames)
     graph = _convert(_trace(Deployed(network, of).eval(), 17), 17, 8)
+    numbers = () if of.goal.outputs == 1 else (of.goal.outputs,)
     session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
     for batch in (0, 1, 2, 7, 40):
         with torch.no_grad():
             expected = network(frames[:batch]).numpy()
         found = session.run(None, {"frames": frames[:batch].numpy()})[-1]
-        assert found.shape == (batch,)
+        assert found.shape == expected.shape == (batch, *numbers)
         np.testing.assert_allclose(found, expected, atol=1e-5, rtol=1e-5)
     assert np.ptp(found) > 0.01
 

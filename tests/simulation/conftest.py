@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from e2e.simulation.electron_photon import simulate
+from e2e.tasks.electron_photon import TASK
 
 EVENTS = 60
 SEEDS = {"photon": 11, "electron": 12}
@@ -14,5 +15,5 @@ SEEDS = {"photon": 11, "electron": 12}
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("simulated")
     for particle, seed in SEEDS.items():
-        simulate(folder / f"{particle}.root", particle, EVENTS, seed, progress=False)
+        simulate(folder / f"{particle}.root", TASK, particle, 2 * EVENTS, seed, progress=False)
     return {particle: folder / f"{particle}.root" for particle in SEEDS}

@@ -31,9 +31,9 @@ def arrays(simulated: dict[str, Path], particle: str) -> dict[str, np.ndarray]:
 
 def test_same_bytes_in_two_directories(tmp_path: Path, simulated: dict[str, Path]) -> None:
     path = simulated["electron"]
-    simulate(tmp_path / path.name, "electron", EVENTS, SEEDS["electron"], progress=False)
+    simulate(tmp_path / path.name, TASK, "electron", 2 * EVENTS, SEEDS["electron"], progress=False)
     assert (tmp_path / path.name).read_bytes() == path.read_bytes()
-    simulate(tmp_path / path.name, "electron", EVENTS, SEEDS["electron"] + 1, progress=False)
+    simulate(tmp_path / path.name, TASK, "electron", 2 * EVENTS, SEEDS["electron"] + 1, progress=False)
     assert (tmp_path / path.name).read_bytes() != path.read_bytes()
 
 
@@ -100,14 +100,14 @@ def test_match() -> None:
 
 
 @pytest.mark.parametrize(
-    ("particle", "events", "seed", "message"),
+    ("particle", "objects", "seed", "message"),
     [
         ("muon", 1, 1, "unknown particle 'muon'; choose one of: photon, electron"),
-        ("photon", -1, 1, "give events >= 0"),
+        ("photon", -1, 1, "give objects >= 0"),
         ("photon", 1, 2**32, "give .* seed < 2"),
     ],
 )
-def test_bad_arguments(tmp_path: Path, particle: str, events: int, seed: int, message: str) -> None:
+def test_bad_arguments(tmp_path: Path, particle: str, objects: int, seed: int, message: str) -> None:
     with pytest.raises(E2EError, match=f"a.root: .*{message}"):
-        simulate(tmp_path / "a.root", particle, events, seed, progress=False)
+        simulate(tmp_path / "a.root", TASK, particle, objects, seed, progress=False)
     assert list(tmp_path.iterdir()) == []

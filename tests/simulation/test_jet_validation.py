@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from e2e import tasks
 from e2e.data.ntuple_writer import write_ntuple
 from e2e.errors import E2EError
 from e2e.report.jet_validation import draw
 from e2e.simulation import jet_validation
 from e2e.simulation.jets import simulate
 from e2e.simulation.validation import compare
+from e2e.tasks.quark_gluon import TASK
 
 FIGURES = {"jets", "hadrons", "resolution"}
 
@@ -20,18 +20,16 @@ FIGURES = {"jets", "hadrons", "resolution"}
 @pytest.fixture(scope="module")
 def ntuple(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("jets") / "jets.root"
-    simulate(path, "quark_gluon", "qcd", 60, 3, progress=False)
+    simulate(path, TASK, "qcd", 60, 3, progress=False)
     return path
 
 
 @pytest.mark.filterwarnings("ignore:No TeX")
 def test_record_and_figures(ntuple: Path) -> None:
-    found = jet_validation.validate("quark_gluon", [ntuple])
-    assert set(draw(tasks.task("quark_gluon"), found)) == FIGURES
+    found = jet_validation.validate(TASK, [ntuple])
+    assert set(draw(TASK, found)) == FIGURES
     record = found.record
-    assert len(record["checks"]) == len(jet_validation.SINGLE_PARTICLES) + len(
-        jet_validation.EXPECTATIONS["quark_gluon"]
-    )
+    assert len(record["checks"]) == len(jet_validation.SINGLE_PARTICLES) + len(TASK.simulation.expectations)
     single = record["checks"][: len(jet_validation.SINGLE_PARTICLES)]
     assert all(check["inside"] for check in single), single
     assert 0 < record["occupancy"]["ECAL_energy"] < 10
@@ -48,14 +46,12 @@ def test_a_wrong_response_is_noticed() -> None:
 def test_separation_of_classes() -> None:
     numbers = dict.fromkeys(jet_validation.SINGLE_NUMBERS, np.array([1.0, 2.0, 3.0, 4.0, 9.0]))
     jets = pd.DataFrame({"target": [0.0, 0.0, 1.0, 1.0, np.nan], **numbers})
-    assert set(jet_validation.separation(tasks.task("quark_gluon"), jets).values()) == {1.0}
-    assert jet_validation.separation(tasks.task("quark_gluon"), jets[:2]) == {}
-    assert jet_validation.separation(tasks.task("mass_regression"), jets) == {}
+    assert set(jet_validation.separation(jets).values()) == {1.0}
+    assert jet_validation.separation(jets[:2]) == {}
+    assert jet_validation.separation(jets.drop(columns="target")) == {}
 
 
 def test_errors(tmp_path: Path) -> None:
-    with pytest.raises(E2EError, match=r"no jets in task 'electron_photon'"):
-        jet_validation.validate("electron_photon", [])
-    write_ntuple(tmp_path / "data.root", [], task=tasks.task("quark_gluon"))
+    write_ntuple(tmp_path / "data.root", [], task=TASK)
     with pytest.raises(E2EError, match=r"data.root: no branch gen_jetPt"):
-        jet_validation.validate("quark_gluon", [tmp_path / "data.root"])
+        jet_validation.validate(TASK, [tmp_path / "data.root"])

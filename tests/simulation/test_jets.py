@@ -9,12 +9,19 @@ import uproot
 from e2e import tasks
 from e2e.data.ntuple import check
 from e2e.errors import E2EError
+from e2e.simulation import simulate
 from e2e.simulation.guns import DITAU_MASS, DITAU_PT, TOP_MASS, TOP_PT
-from e2e.simulation.jets import SAMPLES, simulate
+from e2e.simulation.jets import GENERATORS
+from e2e.simulation.jets import simulate as simulate_jets
 from e2e.simulation.particle_flow import SEED_PADDING, find_seed
 
 JETS, SEED = 12, 7
-ALL = [(task, sample) for task, samples in SAMPLES.items() for sample in samples]
+ALL = [
+    (name, sample)
+    for name, task in tasks.every().items()
+    if task.simulation and task.simulation.module == "jets"
+    for sample in task.simulation.samples
+]
 
 
 @pytest.fixture(scope="module", params=ALL, ids=lambda pair: "-".join(pair))
@@ -64,7 +71,7 @@ def test_a_valid_ntuple(ntuple: Path, pair: tuple[str, str], arrays: dict[str, n
 
 
 def test_kinematics_are_those_of_the_sample(arrays: dict[str, np.ndarray], pair: tuple[str, str]) -> None:
-    sample = SAMPLES[pair[0]][pair[1]]
+    sample = GENERATORS[tasks.task(pair[0]).simulation.samples[pair[1]]]
     pt, eta, mass = (np.concatenate(arrays[name]) for name in ("jetPt", "jetEta", "jetM"))
     assert ((pt >= sample.minimum) & (pt < sample.maximum)).all()
     assert (abs(eta) < 1.74).all()  # the seed within 16 towers of the middle, the axis within 3 of it
@@ -88,10 +95,11 @@ def test_seeds_are_hottest_and_follow_from_the_energies_alone(arrays: dict[str, 
 @pytest.mark.parametrize(
     ("task", "sample", "jets", "seed", "message"),
     [
-        ("quark_gluon", "tau", 1, 1, "unknown sample 'tau' of task 'quark_gluon'; choose one of: qcd"),
+        ("quark_gluon", "tau", 1, 1, "unknown sample 'tau' of task 'quark_gluon'; it has: qcd"),
         ("electron_photon", "qcd", 1, 1, "unknown sample 'qcd' of task 'electron_photon'"),
-        ("quark_gluon", "qcd", -1, 1, "-1 jets with seed 1"),
-        ("quark_gluon", "qcd", 1, 2**32, "1 jets .* give jets >= 0"),
+        ("self_supervised", "qcd", 1, 1, "unknown sample 'qcd' of task 'self_supervised'; it has: none"),
+        ("quark_gluon", "qcd", -1, 1, "-1 objects with seed 1"),
+        ("quark_gluon", "qcd", 1, 2**32, "1 objects .* give objects >= 1"),
     ],
 )
 def test_errors(tmp_path: Path, task: str, sample: str, jets: int, seed: int, message: str) -> None:
@@ -101,7 +109,7 @@ def test_errors(tmp_path: Path, task: str, sample: str, jets: int, seed: int, me
 
 
 def test_no_jets(tmp_path: Path) -> None:
-    simulate(tmp_path / "jets.root", "quark_gluon", "qcd", 0, 1, progress=False)
+    simulate_jets(tmp_path / "jets.root", tasks.task("quark_gluon"), "qcd", 0, 1, progress=False)
     assert check(tmp_path / "jets.root", tasks.task("quark_gluon")).entries == 0
 
 

@@ -14,10 +14,10 @@ FIGURES = {"shapes", "material", "energy", "time"}
 
 
 def test_record_and_figures(simulated: dict[str, Path]) -> None:
-    found = validation.validate(list(simulated.values()))
-    assert set(draw(found)) == FIGURES
+    found = validation.validate(TASK, list(simulated.values()))
+    assert set(draw(TASK, found)) == FIGURES
     checks = {check["name"]: check for check in found.record["checks"]}
-    assert len(checks) == len(validation.EXPECTATIONS) + 1
+    assert len(checks) == len(TASK.simulation.expectations) + 1
     for name in (
         "E9/E25, unconverted photons",
         "R9, unconverted photons",
@@ -35,23 +35,24 @@ def test_record_and_figures(simulated: dict[str, Path]) -> None:
 def test_a_wrong_simulation_is_noticed(simulated: dict[str, Path]) -> None:
     objects, _ = validation.read(TASK, [simulated["photon"]])
     objects["sigma_ieta_ieta"] *= 1.2
-    expectation = next(e for e in validation.EXPECTATIONS if e.name == "sigma_ieta_ieta, unconverted photons")
+    expected = {each.name: each for each in TASK.simulation.expectations}
+    expectation = expected["sigma_ieta_ieta, unconverted photons"]
     assert validation.compare(expectation, objects)["inside"] is False
 
 
 def test_too_few_objects_are_no_answer(simulated: dict[str, Path]) -> None:
     objects, _ = validation.read(TASK, [simulated["photon"]])
-    check = validation.compare(validation.EXPECTATIONS[1], objects[:9])
+    check = validation.compare(TASK.simulation.expectations[1], objects[:9])
     assert check["value"] is None
     assert check["inside"] is None
 
 
 def test_one_particle_only(simulated: dict[str, Path]) -> None:
     with pytest.raises(E2EError, match=r"photon.root: no generated electron among the candidates"):
-        validation.validate([simulated["photon"]])
+        validation.validate(TASK, [simulated["photon"]])
 
 
 def test_not_a_simulation(tmp_path: Path) -> None:
     write_ntuple(tmp_path / "data.root", [], task=TASK)
     with pytest.raises(E2EError, match=r"data.root: no branch gen_rconv"):
-        validation.validate([tmp_path / "data.root"])
+        validation.validate(TASK, [tmp_path / "data.root"])

@@ -1,4 +1,5 @@
 import pkgutil
+from dataclasses import replace
 from importlib import import_module
 
 import pytest
@@ -9,38 +10,16 @@ from e2e.imports import digest, imported
 from e2e.tasks import every, supervised, task
 
 
-@pytest.fixture
-def package(tmp_path, monkeypatch):
-    """Function (name, text of the file) -> None that adds a task to the package, for a test."""
-    monkeypatch.setattr(tasks, "__path__", [*tasks.__path__, str(tmp_path)])
-
-    def add(name, text):
-        (tmp_path / f"{name}.py").write_text(text)
-        every.cache_clear()
-
-    yield add
-    monkeypatch.undo()
-    every.cache_clear()
-
-
-MINE = """
-from e2e.tasks.goals import Classification
-from e2e.tasks.jets import jet_task
-
-TASK = jet_task("{}", Classification(("b", "c", "light")))
-"""
-
-
-def test_a_task_is_a_file(package):
+def test_a_task_is_a_file(add_task):
     before = set(every())
-    package("flavour", MINE.format("flavour"))
+    add_task("flavour")
     assert set(every()) == {*before, "flavour"}
     assert task("flavour", 4).classes == ("b", "c", "light")
     assert "flavour" in supervised()
 
 
-def test_a_task_has_the_name_of_its_file(package):
-    package("flavours", MINE.format("flavour"))
+def test_a_task_has_the_name_of_its_file(add_task):
+    add_task("flavours", called="flavour")
     with pytest.raises(E2EError, match=r"tasks/flavours.py: its TASK is called 'flavour'"):
         every()
 
@@ -67,3 +46,13 @@ def test_what_a_task_says_makes_its_steps_stale():
     assert len(set(said.values())) == len(every())
     same = import_module("e2e.tasks.tau").TASK
     assert digest("learning/train.py", facts=same) == said["tau"]
+
+
+def test_what_is_drawn_or_expected_of_a_task_repeats_no_training():
+    """The steps that look at it name its file (rules/common.smk)."""
+    ours = task("tau")
+    assert ours.simulation
+    said = digest("learning/train.py", facts=ours)
+    assert digest("learning/train.py", facts=replace(ours, simulation=None, shown=(1, 1))) == said
+    assert digest("learning/train.py", facts=replace(ours, truth={})) != said
+    assert digest("tasks/tau.py") != digest("tasks/quark_gluon.py")

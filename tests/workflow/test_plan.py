@@ -348,6 +348,6 @@ def test_the_area_is_shared_by_all_runs(tmp_path):
 
 def test_folders_of_a_task_are_no_names_of_models():
     schema = yaml.safe_load((REPOSITORY / "config/schema.yaml").read_text())
-    models = schema["$defs"]["electron_photon"]["properties"]["models"]
+    models = schema["$defs"]["task"]["properties"]["models"]
     assert models["propertyNames"]["not"]["enum"] == list(runs.TASK_FOLDERS)
     assert schema["properties"]["run"]["not"]["enum"] == list(runs.SHARED)

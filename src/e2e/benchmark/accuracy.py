@@ -11,11 +11,11 @@ NEAR_TIES = 0.05  # part of the calls' objects, which are few and repeated, that
 
 
 def largest_difference(contract: Contract, values: np.ndarray, expected: np.ndarray) -> float:
-    """Largest difference of a model's first output from what it has to be, in the terms of its tolerance.
+    """Largest difference of a model's first number from what it has to be, in the terms of its tolerance.
 
     Raises E2EError where that is exceeded, by more objects than near-ties may make.
     """
-    output = contract.outputs[0]
+    output = contract.numbers[0]
     difference = output.difference(values, expected)
     wrong = np.mean(~(difference <= output.tolerance))
     if wrong > (NEAR_TIES if contract.near_ties else 0):

@@ -75,7 +75,7 @@ def prepare(
     Raises:
         E2EError: no event of ``reference`` is in ``ntuples``.
     """
-    task, output = contract.task, contract.outputs[0].name
+    task, output = contract.task, contract.numbers[0].name
     reference = reference.rename(columns={output: "value"})
     found = list(islice(scored_events(task, ntuples, reference, calls, own_columns), calls))
     if not found:

@@ -25,7 +25,7 @@ from e2e.benchmark.machine import lasting, machine
 from e2e.benchmark.records import Records
 from e2e.benchmark.statistics import band, percentiles
 from e2e.benchmark.worker import WARM_UP, timed
-from e2e.deploy.contract import Contract, load_contract
+from e2e.deploy.contract import Contract, first, load_contract
 from e2e.deploy.providers import CPU, PROVIDERS, Provider, named, torch_device
 from e2e.deploy.runtime import run, session
 from e2e.errors import E2EError, Stopped, of_the_machine, stoppable
@@ -107,7 +107,7 @@ def _session(model: Packed, provider: Provider, size: int) -> dict[str, Any]:
         rows = np.arange(number * size, (number + 1) * size) % len(frames)
         batch = frames[rows]
         outputs, milliseconds = timed(lambda: run(opened, batch))
-        return next(iter(outputs.values())), expected[rows], milliseconds
+        return first(next(iter(outputs.values()))), expected[rows], milliseconds
 
     first_ms, *_ = [call(number)[2] for number in range(WARM_UP)]
     calls, end = [], time.perf_counter() + SECONDS
@@ -178,7 +178,7 @@ def cmsrun(pack: Path, provider: Provider) -> Iterator[Point]:
 
     def measured(model: Packed) -> dict[str, Any]:
         contract, ntuple = model.contract(), model.folder / "events.root"
-        table = read_scores(ntuple.with_suffix(".parquet"), [contract.outputs[0].name])
+        table = read_scores(ntuple.with_suffix(".parquet"), [contract.numbers[0].name])
         with temporary_folder() as folder:
             given = {ntuple: ntuple.stem}
             [batch] = inputs.prepare(contract, given, table, [CMSRUN_BATCH], CMSRUN_CALLS, folder)

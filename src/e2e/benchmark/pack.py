@@ -88,7 +88,7 @@ def _task(source: Path, folder: Path) -> list[str]:
         contract = load_contract(model / "model.onnx")
         for path in (model / "model.onnx", json_beside(model / "model.onnx"), model / "model.pt"):
             shutil.copyfile(path, made / path.name)
-        output = contract.outputs[0].name
+        output = contract.numbers[0].name
         scores = read_scores(model / "scores.parquet", [output])
         joined = objects.identity().merge(scores[[*IDENTITY, output]], on=list(IDENTITY), how="left")
         if joined[output].isna().any():
@@ -105,7 +105,7 @@ def _task(source: Path, folder: Path) -> list[str]:
 
 def _write_events(contract: Contract, events: list[TestEvent], folder: Path) -> None:
     """Write an ntuple of some events, and the table of scores that belongs to it."""
-    path, output = folder / "events.root", contract.outputs[0].name
+    path, output = folder / "events.root", contract.numbers[0].name
     numbered = list(enumerate(events, 1))
     write_ntuple(path, (event.with_objects(i, slice(None)) for i, event in numbered), task=contract.task)
     rows = [(i, number, value) for i, event in numbered for number, value in enumerate(event.values)]

@@ -36,12 +36,12 @@ from e2e.data.stream import Stream
 from e2e.files import temporary_folder
 from e2e.geometry import middle
 from e2e.learning import batches
-from e2e.simulation import electron_photon, jets
+from e2e.simulation import simulate
 from e2e.tasks import Channel, Task
 from e2e.version import git_revision
 
 BATCH = 64  # jets
-JETS = "quark_gluon"  # the task whose jets are measured
+PHOTONS, JETS = "electron_photon", "quark_gluon"  # tasks whose objects are measured
 OCCUPANCIES = (0.01, 0.1)
 LOADER_OCCUPANCY = 0.05  # as electrons have; jets have less
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -472,15 +472,18 @@ def occupancy(path: Path) -> dict[str, Any]:
 
 def simulated(folder: Path, objects: int) -> Iterator[tuple[str, Task, Path]]:
     """Sample, task and ntuple of ``objects`` electrons and quark/gluon jets, and a tenth of each other."""
-    path = folder / "electron.root"
-    electron_photon.simulate(path, "electron", -(-objects // 2), 1, progress=False)
-    yield "simulated electron_photon, electron", tasks.task("electron_photon"), path
-    for name, samples in jets.SAMPLES.items():
-        for sample in samples:
-            path = folder / f"{name}_{sample}.root"
-            number = objects if name == JETS else -(-objects // 10)
-            jets.simulate(path, name, sample, number, 1, progress=False)
-            yield f"simulated {name}, {sample}", tasks.task(name), path
+    for name, sample in samples():
+        path = folder / f"{name}_{sample}.root"
+        number = objects if name in (PHOTONS, JETS) else -(-objects // 10)
+        simulate(path, name, sample, number, 1, progress=False)
+        yield f"simulated {name}, {sample}", tasks.task(name), path
+
+
+def samples() -> list[tuple[str, str]]:
+    """Task and name of each simulated sample; photons look as electrons do."""
+    made = {name: task.simulation.samples for name, task in tasks.every().items() if task.simulation}
+    pairs = [(name, sample) for name, samples in made.items() for sample in samples]
+    return [pair for pair in pairs if pair != (PHOTONS, "photon")]
 
 
 def benchmark(config: str | Path, files: Sequence[str | Path] = (), sizes: Sizes = Sizes()) -> dict[str, Any]:
@@ -508,7 +511,7 @@ def benchmark(config: str | Path, files: Sequence[str | Path] = (), sizes: Sizes
         for name, task, source in simulated(folder, sizes.objects):
             own = folder / source.stem
             own.mkdir()
-            if task.name in ("electron_photon", JETS):
+            if task.name in (PHOTONS, JETS):
                 comparisons += converting(source, task, own, sizes)
             else:
                 conversion(source, task, own)

@@ -189,7 +189,7 @@ def benchmark(
         E2EError: the model, the reference or the ntuples cannot be used; nothing is written.
     """
     contract = load_contract(subject.model_onnx)
-    table = read_scores(subject.reference, [output.name for output in contract.outputs])
+    table = read_scores(subject.reference, [number.name for number in contract.numbers])
     with temporary_folder() as folder:
         sizes, calls = settings["batch_sizes"], settings["events"]
         batches = prepare(contract, subject.ntuples, table, sizes, calls, folder, subject.own_columns)

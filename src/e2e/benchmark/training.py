@@ -34,7 +34,8 @@ class Training:
             self.optimizer.zero_grad()
             with self.precision:
                 logit = self.network(self.frames)
-            nn.functional.binary_cross_entropy_with_logits(logit.float(), self.target).backward()
+            target = self.target if logit.ndim == 1 else self.target[:, None].expand_as(logit)
+            nn.functional.binary_cross_entropy_with_logits(logit.float(), target).backward()
             self.optimizer.step()
         synchronize(self.frames.device)
         return steps * len(self.frames)

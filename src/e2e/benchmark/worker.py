@@ -1,9 +1,9 @@
 """`python -m e2e.benchmark.worker REQUEST`: times a model run by one method, in a process of its own.
 
 REQUEST is JSON: ``method``, ``model`` (file), ``provider``, ``frames`` (.npy, [events, N, C, H, W]),
-``calls`` and ``values`` (where the first output of each call goes, .npy). The answer, JSON on stdout,
-holds the time of each call. A process of its own, because peak memory is that of a process, and because
-libraries in one process share thread pools and caches.
+``calls`` and ``values`` (where the first number of each object of a call goes, .npy). The answer, JSON on
+stdout, holds the time of each call. A process of its own, because peak memory is that of a process, and
+because libraries in one process share thread pools and caches.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from e2e.deploy.contract import first
 from e2e.deploy.providers import PROVIDERS, Provider, torch_device
 
-Call = Callable[[np.ndarray], np.ndarray]  # frames [N, C, H, W] -> first output [N]
+Call = Callable[[np.ndarray], np.ndarray]  # frames [N, C, H, W] -> first output [N] or [N, K]
 Opener = Callable[[str, Provider], Call]  # model file, provider -> call
 
 WARM_UP = 3  # calls; the first of them is reported by itself
@@ -80,7 +81,7 @@ def measure(request: dict[str, Any]) -> dict[str, Any]:
     call, load_ms = timed(lambda: opener(request["model"], provider))
     first_ms, *_ = [timed(lambda: call(inputs[0]))[1] for _ in range(WARM_UP)]
     calls = [timed(lambda batch=batch: call(batch)) for batch in inputs]
-    np.save(request["values"], np.stack([values for values, _ in calls]))
+    np.save(request["values"], np.stack([first(values) for values, _ in calls]))
     return {
         "load_ms": load_ms,
         "first_ms": first_ms,

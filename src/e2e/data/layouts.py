@@ -169,7 +169,7 @@ def recognise(contents: Contents, task: Task, own_columns: bool = False) -> Layo
             name: tuple(_sources(contents, sources, suffix, orders))
             for name, sources in objects["kinematics"].items()
         },
-        _truth(mode.get("truth", {}).get(task.name), suffix, orders),
+        _truth(task, mode.get("truth"), suffix, orders),
         _order(mode.get("order"), suffix),
         objects.get("once", False) and not (contents.marker or {}).get("repeats", False),
         _convention(contents, tracks, own_columns),
@@ -256,13 +256,15 @@ def _sources(
             yield Source(kind, branches, _complete(source, suffix), _falling(names[0], suffix, orders))
 
 
-def _truth(entry: dict[str, Any] | None, suffix: str, orders: list[dict[str, Any]]) -> Truth | None:
-    if entry is None:
+def _truth(
+    task: Task, entry: dict[str, Any] | None, suffix: str, orders: list[dict[str, Any]]
+) -> Truth | None:
+    """The truth that a mode writes, where it is one whose meaning the task knows."""
+    if entry is None or entry["branch"] not in task.truth:
         return None
-    classes = entry.get("classes")
     return Truth(
         entry["branch"] + suffix,
-        {int(code): name for code, name in classes.items()} if classes else None,
+        task.truth[entry["branch"]],
         _complete(entry, suffix),
         _falling(entry["branch"], suffix, orders),
     )

@@ -96,6 +96,11 @@ def columns(values: Mapping[str, NDArray]) -> dict[str, NDArray]:
     return found
 
 
+def first(values: NDArray) -> NDArray:
+    """The first number [N] of an output [N] or [N, K]."""
+    return values.reshape(len(values), -1)[:, 0]
+
+
 def numbers_of(table: Iterable[str]) -> tuple[Output, ...]:
     """Those of the model that made a table with these columns."""
     names = set(table)
@@ -133,6 +138,11 @@ class Contract:
     @property
     def outputs(self) -> tuple[Output, ...]:
         return outputs(self.task)
+
+    @property
+    def numbers(self) -> tuple[Output, ...]:
+        """The single numbers of the outputs."""
+        return numbers(self.outputs)
 
     @property
     def calibrated(self) -> bool:

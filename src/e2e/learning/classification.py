@@ -229,10 +229,11 @@ def curves(objects: pd.DataFrame, discriminants: Mapping[str, NDArray], weight: 
         found = bootstrap.estimate(
             {"auc": roc.auc, "background": lambda d, roc=roc: roc.background(d, CURVE)}
         )
-        low, high = np.quantile(found["background"].replicas, (0.16, 0.84), axis=0)
+        drawn = found["background"].replicas[np.isfinite(found["auc"].replicas)]  # with every class
+        low, high = np.quantile(drawn, (0.16, 0.84), axis=0)
         content[name] = {
             "auc": float(found["auc"].value),
-            "standard_error": float(found["auc"].replicas.std()),
+            "standard_error": float(known(found["auc"].replicas).std()),
             "background_efficiency": found["background"].value.tolist(),
             "low": low.tolist(),
             "high": high.tolist(),
@@ -240,11 +241,16 @@ def curves(objects: pd.DataFrame, discriminants: Mapping[str, NDArray], weight: 
     return {"signal_efficiency": CURVE.tolist(), "curves": content}
 
 
+def known(replicas: NDArray) -> NDArray:
+    """Those of resamplings that have every class."""
+    return replicas[np.isfinite(replicas)]
+
+
 def auc_alone(objects: pd.DataFrame, discriminant: NDArray, weight: NDArray) -> dict[str, Any]:
     """AUC of a discriminant [N] or of logits [N, K], with its intervals and its standard error."""
     bootstrap = EventBootstrap(events(objects), REPLICAS, BOOTSTRAP_SEED, weight)
     estimate = bootstrap.estimate({"auc": area(discriminant, objects["target"].to_numpy())})["auc"]
-    return {**estimate.summary(), "standard_error": float(estimate.replicas.std())}
+    return {**estimate.summary(), "standard_error": float(known(estimate.replicas).std())}
 
 
 def total_energy(chunks: Iterable[Samples]) -> NDArray[np.float64]:

@@ -43,9 +43,14 @@ class Estimate:
         return Estimate(self.value, np.maximum(moved, 0.0))
 
     def summary(self) -> dict[str, float | list[float | None] | None]:
-        """Value with percentile intervals at 68 % and 95 %; what is infinite or undefined becomes null."""
+        """Value with percentile intervals at 68 % and 95 %; what is infinite or undefined becomes null.
+
+        Resamplings in which it is undefined, as they lack a class, do not count.
+        """
+        defined = self._defined
         low, high, lowest, highest = (
-            _finite(np.quantile(self.replicas, q, method="nearest")) for q in (0.16, 0.84, 0.025, 0.975)
+            _finite(np.quantile(defined, q, method="nearest")) if len(defined) else None
+            for q in (0.16, 0.84, 0.025, 0.975)
         )
         return {"value": _finite(self.value), "interval_68": [low, high], "interval_95": [lowest, highest]}
 
@@ -55,8 +60,12 @@ class Estimate:
         One more replica is counted on each side, so that it is never 0 (Davison and Hinkley, Bootstrap
         Methods and their Application, 1997, eq. 4.11).
         """
-        below, above = np.sum(self.replicas <= 0) + 1, np.sum(self.replicas >= 0) + 1
-        return float(min(1.0, 2 * min(below, above) / (len(self.replicas) + 1)))
+        below, above = np.sum(self._defined <= 0) + 1, np.sum(self._defined >= 0) + 1
+        return float(min(1.0, 2 * min(below, above) / (len(self._defined) + 1)))
+
+    @property
+    def _defined(self) -> NDArray:
+        return self.replicas[~np.isnan(self.replicas)]
 
 
 def _finite(value: float) -> float | None:

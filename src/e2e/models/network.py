@@ -69,6 +69,7 @@ class Network(nn.Module):
             self.moments = nn.Sequential(moments, nn.Linear(moments.features, hidden), nn.ReLU())
             features += hidden
         self.head = head(features, hidden, task.goal.outputs)
+        self.single = task.goal.outputs == 1  # a number an object, not one for each class
         self.answer = answer(task)
 
     def freeze(self) -> None:
@@ -92,4 +93,5 @@ class Network(nn.Module):
         features = self.dropout(self.trunk(frames))
         if self.moments:
             features = torch.cat((features, self.moments(frames)), dim=1)
-        return self.answer(self.head(features).squeeze(1))  # an axis of one number alone
+        numbers = self.head(features)
+        return self.answer(numbers.squeeze(1) if self.single else numbers)

@@ -12,38 +12,10 @@ from matplotlib.figure import Figure
 from e2e import tasks
 from e2e.report import style
 from e2e.simulation.calorimeters import HADRON_CONSTANT, HADRON_STOCHASTIC
-from e2e.simulation.jet_validation import HADRON_ENERGIES, Findings, spread
+from e2e.simulation.jet_validation import HADRON_ENERGIES, Findings
+from e2e.tasks.simulation import Distribution, spread
 
 _COLOURS = tuple(style.COLOURS.values())
-
-# Of each task: column of the jets, edges, label of the axis.
-_DISTRIBUTIONS: dict[str, tuple[tuple[str, np.ndarray, str], ...]] = {
-    "quark_gluon": (
-        ("gen_jetCharged", np.arange(-0.5, 41.5), "charged particles above 0.5 GeV in the jet"),
-        ("gen_jetWidth", np.linspace(0.0, 0.3, 31), "width of the jet of particles"),
-        ("gen_jetPtD", np.linspace(0.1, 1.0, 31), r"$p_TD$ of the jet of particles"),
-        ("tracks", np.arange(-0.5, 61.5, 2.0), r"cells with tracks within 0.4, with pileup"),
-        ("jetPt", np.linspace(70.0, 340.0, 28), r"measured $p_T$ [GeV]"),
-        ("jetM", np.linspace(0.0, 60.0, 31), "measured mass [GeV]"),
-    ),
-    "mass_regression": (
-        ("a_m", np.linspace(0.0, 500.0, 26), "mass of the particle [GeV]"),
-        ("a_pt", np.linspace(0.0, 1000.0, 26), r"$p_T$ of the particle [GeV]"),
-        ("visible", np.linspace(0.0, 1.5, 31), "true mass of the jet / mass of the particle"),
-        ("mass_ratio", np.linspace(0.0, 3.0, 31), "measured / true mass of the jet"),
-        ("response", np.linspace(0.4, 1.6, 31), r"measured / true $p_T$ of the jet"),
-        ("tracks", np.arange(-0.5, 61.5, 2.0), r"cells with tracks within 0.4, with pileup"),
-    ),
-    "tau": (
-        ("jetPt", np.linspace(15.0, 60.0, 10), r"measured $p_T$ [GeV]"),
-        ("gen_m", np.linspace(0.0, 2.0, 41), "visible mass of the tau [GeV]"),
-        ("gen_Prongs", np.arange(-0.5, 6.5), "charged daughters of the tau"),
-        ("tracks", np.arange(-0.5, 41.5, 1.0), r"cells with tracks within 0.4, with pileup"),
-        ("width", np.linspace(0.0, 0.4, 31), "width of the energies within 0.4"),
-        ("response", np.linspace(0.0, 2.5, 31), r"measured / true $p_T$ of the jet"),
-    ),
-}
-_OF_TAUS = ("gen_m", "gen_Prongs")
 
 
 def draw(task: tasks.Task, found: Findings) -> dict[str, Figure]:
@@ -57,28 +29,28 @@ def draw(task: tasks.Task, found: Findings) -> dict[str, Figure]:
 
 def _jets(task: tasks.Task, jets: pd.DataFrame) -> Figure:
     figure, axes = style.figure(2, 3)
-    for axis, (column, edges, text) in zip(axes.flat, _DISTRIBUTIONS[task.name], strict=True):
-        for (name, chosen), colour in zip(_classes(task, jets, column), _COLOURS, strict=False):
-            values = jets[column][chosen].replace([np.inf, -np.inf], np.nan).dropna()
+    for axis, shown in zip(axes.flat, task.simulation.distributions, strict=False):
+        edges = np.linspace(shown.low, shown.high, shown.bins + 1)
+        for (name, chosen), colour in zip(_classes(task, jets, shown), _COLOURS, strict=False):
+            values = jets[shown.column][chosen].replace([np.inf, -np.inf], np.nan).dropna()
             style.shares(axis, values, edges, label=f"{name} ({len(values)})", color=colour)
         axis.set_xlim(edges[0], edges[-1])
         axis.set_ylim(bottom=0)
-        axis.set_xlabel(text)
+        axis.set_xlabel(shown.label)
         axis.set_ylabel("share of jets per bin")
         axis.legend(fontsize="x-small")
         style.label(axis, style.SIMULATION, task.name)
     return figure
 
 
-def _classes(task: tasks.Task, jets: pd.DataFrame, column: str) -> list[tuple[str, pd.Series]]:
-    """Names and masks of the classes of a task that have a column; of a regression, all jets."""
-    if not task.classes:
-        return [("jets", jets.truth > 0)]
-    return [
+def _classes(task: tasks.Task, jets: pd.DataFrame, shown: Distribution) -> list[tuple[str, pd.Series]]:
+    """Names and masks of the classes of a task of which something is shown; without classes, all jets."""
+    found = [
         (name, jets.target == i)
         for i, name in enumerate(task.classes)
-        if name == "tau" or column not in _OF_TAUS
+        if shown.classes is None or name in shown.classes
     ]
+    return found or [("jets", jets.truth > 0)]
 
 
 def _hadrons(particles: pd.DataFrame, checks: Sequence[dict[str, object]]) -> Figure:

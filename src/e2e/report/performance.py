@@ -17,9 +17,6 @@ from e2e.report.displays import QUANTITIES
 from e2e.report.merits import MANY_CLASSES, MASS, TWO_CLASSES, merit
 from e2e.tasks import Task
 
-ROWS, COLUMNS = 6, 15  # on either side of the seed of a crop of 32 x 32, shown in an attribution
-JET = 20  # on each side of the seed of a jet: 0.35 in eta and phi
-
 
 def figures(
     task: Task,
@@ -157,7 +154,8 @@ def attribution(task: Task, explained: Mapping[str, NDArray], origin: str) -> Fi
     ``explained`` holds the arrays of ``classification.explained``; the cells around the seed are shown.
     """
     crop, frames, contributions = task.crop, explained["frames"], explained["contributions"]
-    reach, width = ((ROWS, COLUMNS), 6.0) if crop.rows == 32 else ((JET, JET), 3.4)
+    reach = task.shown
+    width = 0.8 + 2.6 * (2 * reach[1] + 1) / (2 * reach[0] + 1)  # inches, of equal cells
     top, left = max(crop.seed_row - reach[0], 0), max(crop.seed_column - reach[1], 0)
     window = np.s_[:, :, top : crop.seed_row + reach[0] + 1, left : crop.seed_column + reach[1] + 1]
     energies = [channel.unit == "GeV" for channel in task.channels]

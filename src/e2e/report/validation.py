@@ -13,12 +13,15 @@ from e2e.report import style
 from e2e.simulation import validation
 from e2e.simulation.ecal import NOISE, TIME_CONSTANT, TIME_NOISE, time_resolution
 from e2e.simulation.tracker import budget
+from e2e.tasks import Task
+from e2e.tasks.electron_photon import ELECTRONS, MATERIAL, TRACKER
+from e2e.tasks.simulation import converted, half_width, radiated
 
 GUN = r"$p_T$ = 50 GeV, barrel"
 _BAND = {"color": "0.75", "alpha": 0.6, "linewidth": 0}
 
 
-def draw(found: validation.Findings) -> dict[str, Figure]:
+def draw(task: Task, found: validation.Findings) -> dict[str, Figure]:
     """Figures, by name, of what was found in simulated electrons and photons."""
     checks = found.record["checks"]
     return {
@@ -101,13 +104,13 @@ def _material(objects: pd.DataFrame) -> Figure:
     figure, axes = style.figure(1, 3)
     etas = np.linspace(0.0, 1.4, 281)
     depth = np.array([budget(eta) for eta in etas])
-    published = ", ".join((validation.TRACKER, validation.ELECTRONS))
+    published = ", ".join((TRACKER, ELECTRONS))
     for axis, law, particle, column, text in (
         (axes[0], lambda x: x, None, None, r"tracker material [$X_0$]"),
-        (axes[1], validation.converted, "photon", "is_converted", "share of photons that convert"),
-        (axes[2], validation.radiated, "electron", "brem", "share of energy radiated"),
+        (axes[1], converted, "photon", "is_converted", "share of photons that convert"),
+        (axes[2], radiated, "electron", "brem", "share of energy radiated"),
     ):
-        for number, (eta, band) in enumerate(validation.MATERIAL.items()):
+        for number, (eta, band) in enumerate(MATERIAL.items()):
             low, high = map(law, band)
             axis.errorbar(
                 eta,
@@ -175,9 +178,7 @@ def _time(hits: pd.DataFrame) -> Figure:
     groups = pd.DataFrame({"difference": hits.difference, "seed": resolution**2}).groupby(
         pd.cut(hits.energy, edges), observed=False
     )
-    width = groups.difference.agg(
-        lambda values: validation.half_width(values) if len(values) > 10 else np.nan
-    )
+    width = groups.difference.agg(lambda values: half_width(values) if len(values) > 10 else np.nan)
     own = np.sqrt(np.maximum(width.to_numpy() ** 2 - groups.seed.mean().to_numpy(), 0.0))
     middle = np.sqrt(edges[1:] * edges[:-1])
     axis.errorbar(

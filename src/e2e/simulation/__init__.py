@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
+from e2e import tasks
 from e2e.errors import E2EError
 from e2e.files import output_path
 
@@ -29,15 +31,14 @@ def simulate(
             f"{path}: {objects} objects with seed {seed}; give objects >= 1 and 1 <= seed < 2^32, since the "
             "seed is the run number, too"
         )
+    asked = tasks.task(task)
+    made = asked.simulation
+    if made is None or sample not in made.samples:
+        known = ", ".join(made.samples) if made else "none, for nothing simulates it"
+        raise E2EError(f"{path}: unknown sample {sample!r} of task {task!r}; it has: {known}")
     # Only what is used is imported: all bring compiled code that takes seconds to load.
     from e2e.data.ntuple import SIMULATED
 
     output_path(path, kind=SIMULATED)
-    if task == "electron_photon":
-        from e2e.simulation import electron_photon
-
-        electron_photon.simulate(path, sample, -(-objects // electron_photon.PARTICLES), seed, progress)
-    else:
-        from e2e.simulation import jets
-
-        jets.simulate(path, task, sample, objects, seed, progress, tracks)
+    module = import_module(f"{__name__}.{made.module}")
+    module.simulate(path, asked, made.samples[sample], objects, seed, progress, tracks)

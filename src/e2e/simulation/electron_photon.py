@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from e2e import tasks
+from e2e.data.layouts import DIRECTION
 from e2e.data.ntuple_writer import Event, write_ntuple
 from e2e.errors import E2EError
 from e2e.simulation.compile import compiled
@@ -23,6 +23,7 @@ from e2e.simulation.pileup import VERTEX_SIGMA, add_pileup
 from e2e.simulation.reconstruction import CANDIDATES, find_candidates, reduce_hits, wrap
 from e2e.simulation.shower import COLUMNS, FINE, ROWS, deposit_particle
 from e2e.simulation.tracker import ARRIVALS, ELECTRON_MASS, LIGHT, transport
+from e2e.tasks import Task
 
 TRANSVERSE_MOMENTUM = 50.0  # GeV
 MAXIMUM_ETA = 1.4  # flat, within the barrel: arXiv 1807.11916
@@ -37,20 +38,30 @@ _CHARGE, _ENERGY, _ETA, _PHI, _RADIATED, _CONVERSION = range(6)
 PARTICLES = 2
 
 
-def simulate(path: str | Path, particle: str, events: int, seed: int, progress: bool = True) -> None:
-    """Write ``events`` events with two ``particle``s ("electron" or "photon") each to the ROOT file ``path``.
+def simulate(
+    path: str | Path,
+    task: Task,
+    particle: str,
+    objects: int,
+    seed: int,
+    progress: bool = True,
+    tracks: str = DIRECTION,
+) -> None:
+    """Write events with two ``particle``s ("electron" or "photon") each to the ROOT file ``path``.
 
-    The file's run number is ``seed``, its lumi section 1, its events 1 to ``events``; the same arguments give
-    the same bytes, in any directory, under the same file name. Beyond the branches of every RHTree it holds
+    They are as many as hold ``objects`` of ``task``, whose channels know no ``tracks``. The file's run number
+    is ``seed``, its lumi section 1, its events count from 1; the same arguments give the same bytes,
+    in any directory, under the same file name. Beyond the branches of every RHTree it holds
     gen_fbrem (share of an electron's energy radiated in the tracker) and gen_rconv (cm, where a photon
     converted; 0 if it did not). Raises E2EError for an unknown particle or a number out of range.
     """
     if particle not in PDG_IDS:
         raise E2EError(f"{path}: unknown particle {particle!r}; choose one of: {', '.join(PDG_IDS)}")
-    if events < 0 or not 0 <= seed < 2**32:
-        raise E2EError(f"{path}: {events} events with seed {seed}; give events >= 0 and 0 <= seed < 2^32")
+    if objects < 0 or not 0 <= seed < 2**32:
+        raise E2EError(f"{path}: {objects} objects with seed {seed}; give objects >= 0 and 0 <= seed < 2^32")
+    events = -(-objects // PARTICLES)
     with tqdm(total=events, desc=Path(path).name, unit="event", disable=not progress) as bar:
-        write_ntuple(path, _events(particle, events, seed, bar), task=tasks.task("electron_photon"))
+        write_ntuple(path, _events(particle, events, seed, bar), task=task)
 
 
 def _events(particle: str, events: int, seed: int, bar: tqdm) -> Iterator[Event]:

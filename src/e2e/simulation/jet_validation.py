@@ -1,6 +1,6 @@
 """The fast simulation of jets beside what is published: single particles, jets, quarks and gluons, taus.
 
-Each expectation below stands with its source; docs/simulation-jets.md discusses them.
+Expectations stand with their sources, those of a task in its file; docs/simulation-jets.md discusses them.
 """
 
 from __future__ import annotations
@@ -23,31 +23,19 @@ from e2e.geometry import FIRST_PHI, JET_RADIUS, middle
 from e2e.simulation import calorimeters, tracks
 from e2e.simulation.jets import PARTICLE_JETS
 from e2e.simulation.shower import CELL_ETA, CELL_PHI
-from e2e.simulation.validation import Expectation, compare, half_width
+from e2e.simulation.validation import compare
+from e2e.tasks.simulation import Expectation, spread
 
 EVENTS_PER_FILE = 500
 _CHUNK = 50  # events, 20 MB of frames
 _DRAWS = 4000
 
 PARTICLE_FLOW = "arXiv:1706.04965"
-JET_RESOLUTION = "arXiv:1607.03663, abstract"
 TRACKING = "arXiv:1405.6569, abstract"
-MULTIPLICITY = "arXiv:1602.00988, from knowledge"
 DESIGN_REPORT = "CERN/LHCC 97-33"
-TAU_DECAYS = "PDG"
-NO_NUMBER = "no published number"
 
 HADRON_ENERGIES = (5.0, 20.0, 50.0, 100.0)  # GeV
 
-
-def spread(values: NDArray) -> float:
-    """Half of the central 68.3 %, over the median."""
-    return half_width(values) / float(np.median(values))
-
-
-_QUARK, _GLUON = "target == 1", "target == 0"
-_HUNDRED = "gen_jetPt > 80 and gen_jetPt < 120"
-_NEAR = "gen_jetPt > 0"
 
 # Single particles: the draws of ``single_particles``.
 SINGLE_PARTICLES = (
@@ -106,94 +94,7 @@ SINGLE_PARTICLES = (
     ),
 )
 
-_JETS = (
-    Expectation("jet response, 80 to 120 GeV", "response", _HUNDRED, np.median, None, None, NO_NUMBER),
-    Expectation("jet resolution, 80 to 120 GeV", "response", _HUNDRED, spread, 0.08, 0.13, JET_RESOLUTION),
-)
-
-# Of each task, the jets of ``read``.
-EXPECTATIONS: dict[str, tuple[Expectation, ...]] = {
-    "quark_gluon": (
-        *_JETS,
-        *(
-            Expectation(
-                f"{text}, {kind}, 80 to 120 GeV",
-                column,
-                f"{selection} and {_HUNDRED}",
-                np.mean,
-                *band,
-                source,
-            )
-            for column, text, bands, source in (
-                (
-                    "gen_jetCharged",
-                    "charged particles above 0.5 GeV",
-                    ((7.5, 11.0), (11.0, 16.0)),
-                    MULTIPLICITY,
-                ),
-                ("gen_jetWidth", "width", ((None, None),) * 2, NO_NUMBER),
-                ("gen_jetPtD", "pTD", ((None, None),) * 2, NO_NUMBER),
-                ("tracks", "cells with tracks within 0.4", ((None, None),) * 2, NO_NUMBER),
-            )
-            for (kind, selection), band in zip((("quarks", _QUARK), ("gluons", _GLUON)), bands, strict=True)
-        ),
-    ),
-    "mass_regression": (
-        Expectation("jet response", "response", _NEAR, np.median, None, None, NO_NUMBER),
-        Expectation("jet resolution", "response", _NEAR, spread, None, None, NO_NUMBER),
-        Expectation(
-            "measured over true jet mass", "mass_ratio", "gen_jetM > 1", np.median, None, None, NO_NUMBER
-        ),
-        Expectation("mass resolution", "mass_ratio", "gen_jetM > 1", spread, None, None, NO_NUMBER),
-        Expectation("true jet mass over particle mass", "visible", _NEAR, np.median, None, None, NO_NUMBER),
-    ),
-    "tau": (
-        Expectation(
-            "jet resolution, 25 to 40 GeV",
-            "response",
-            "gen_jetPt > 25 and gen_jetPt < 40",
-            spread,
-            0.12,
-            0.22,
-            JET_RESOLUTION,
-        ),
-        Expectation(
-            "three charged daughters, of one or three",
-            "three_prong",
-            "truth == 1 and prongs in (1, 3)",
-            np.mean,
-            0.20,
-            0.27,
-            TAU_DECAYS,
-        ),
-        Expectation(
-            "visible mass, three charged daughters [GeV]",
-            "gen_m",
-            "truth == 1 and prongs == 3",
-            np.mean,
-            1.05,
-            1.25,
-            TAU_DECAYS,
-        ),
-        Expectation(
-            "visible mass, one charged daughter [GeV]",
-            "gen_m",
-            "truth == 1 and prongs == 1",
-            np.mean,
-            0.45,
-            0.75,
-            TAU_DECAYS,
-        ),
-        Expectation(
-            "cells with tracks within 0.4, taus", "tracks", "truth == 1", np.mean, None, None, NO_NUMBER
-        ),
-        Expectation(
-            "cells with tracks within 0.4, jets", "tracks", "truth == 0", np.mean, None, None, NO_NUMBER
-        ),
-    ),
-}
-
-# One number alone that tells classes apart, by task: which jets are of the second class, and what is tried.
+# Numbers of which one alone may tell two classes apart.
 SINGLE_NUMBERS = ("tracks", "track_width", "width", "jetM", "jetPt")
 
 
@@ -205,32 +106,29 @@ class Findings(NamedTuple):
     particles: pd.DataFrame
 
 
-def validate(task: str, ntuples: Sequence[str | Path]) -> Findings:
+def validate(task: tasks.Task, ntuples: Sequence[str | Path]) -> Findings:
     """Compare simulated ``ntuples`` of a task of jets with published expectations.
 
     The record holds a list of checks as that of electrons and photons, the occupancy of the images in
-    percent, and AUCs of single numbers. Raises E2EError for a task without jets, or ntuples without their
-    branches.
+    percent, and AUCs of single numbers. Raises E2EError for ntuples without their branches.
     """
-    if task not in EXPECTATIONS:
-        raise E2EError(f"no jets in task {task!r}; choose one of: {', '.join(EXPECTATIONS)}")
-    jets = read(tasks.task(task), ntuples)
+    jets = read(task, ntuples)
     particles = single_particles()
     checks = [compare(expectation, particles) for expectation in SINGLE_PARTICLES]
-    checks += [compare(expectation, jets) for expectation in EXPECTATIONS[task]]
+    checks += [compare(expectation, jets) for expectation in task.simulation.expectations]
     occupancy = {
         name.removeprefix("occupancy_"): float(100.0 * jets[name].mean())
         for name in jets
         if name.startswith("occupancy_")
     }
-    areas = separation(tasks.task(task), jets)
+    areas = separation(jets)
     record = {"simulation": True, "checks": checks, "occupancy": occupancy, "auc": areas}
     return Findings(record, jets, particles)
 
 
-def separation(task: tasks.Task, jets: pd.DataFrame) -> dict[str, float]:
-    """max(AUC, 1 - AUC) of single numbers between the classes of a task; empty without two classes."""
-    if not task.classes:
+def separation(jets: pd.DataFrame) -> dict[str, float]:
+    """max(AUC, 1 - AUC) of single numbers between the classes of jets; empty where these are not two."""
+    if "target" not in jets:
         return {}
     jets = jets[jets.target.notna()]
     target = jets.target
@@ -302,7 +200,7 @@ def _measure(task: tasks.Task, layout: Layout, arrays: dict[str, NDArray]) -> pd
     event = np.repeat(np.arange(len(arrays["jetPt"])), [len(found) for found in arrays["jetPt"]])
     with np.errstate(divide="ignore", invalid="ignore"):
         jets["truth"] = jets[layout.truth.branch]
-        if task.classes:
+        if layout.truth.classes:
             codes = {code: task.classes.index(name) for code, name in layout.truth.classes.items()}
             jets["target"] = jets.truth.abs().map(codes)
         jets["response"] = jets.jetPt / jets.gen_jetPt

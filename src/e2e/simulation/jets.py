@@ -1,4 +1,4 @@
-"""Jets of three tasks as RHTree ntuples: quarks and gluons, boosted particles of many masses, taus.
+"""Jets as RHTree ntuples: quarks and gluons, boosted particles of many masses, taus.
 
 Everything of an ntuple but its branches of truth is reconstructed from tracks and calorimeters. The model and
 its sources: docs/simulation-jets.md.
@@ -171,29 +171,26 @@ def _of_tau(
 
 _TAU_JETS = {"minimum": 15.0, "maximum": 60.0, "flat": 9}
 
-SAMPLES: dict[str, dict[str, Sample]] = {
-    "quark_gluon": {"qcd": Sample(partial(parton_collisions, settings=_QCD), _partons, 70.0, 340.0)},
-    "mass_regression": {
-        "a_tautau": Sample(ditau_gun, _mother, 20.0, underlying=True),
-        "top": Sample(top_gun, _mother, 200.0, radius=0.8, underlying=True),
-    },
-    "tau": {
-        "tau": Sample(_ditau_collisions, partial(_of_tau, True), **_TAU_JETS),
-        "qcd": Sample(partial(parton_collisions, settings=_SOFT_QCD), partial(_of_tau, False), **_TAU_JETS),
-    },
+# By the names that files of tasks give them.
+GENERATORS: dict[str, Sample] = {
+    "qcd": Sample(partial(parton_collisions, settings=_QCD), _partons, 70.0, 340.0),
+    "a_tautau": Sample(ditau_gun, _mother, 20.0, underlying=True),
+    "top": Sample(top_gun, _mother, 200.0, radius=0.8, underlying=True),
+    "tau": Sample(_ditau_collisions, partial(_of_tau, True), **_TAU_JETS),
+    "soft_qcd": Sample(partial(parton_collisions, settings=_SOFT_QCD), partial(_of_tau, False), **_TAU_JETS),
 }
 
 
 def simulate(
     path: str | Path,
-    task: str,
-    sample: str,
+    task: tasks.Task,
+    generator: str,
     objects: int,
     seed: int,
     progress: bool = True,
     tracks: str = DIRECTION,
 ) -> None:
-    """Write events of ``sample`` for ``task`` to the ROOT file ``path``, until they hold ``objects`` jets.
+    """Write events of a ``generator`` for ``task`` to the ROOT file ``path``, until they have ``objects``.
 
     Tracks lie at the ``direction`` of their momentum on the ECAL's face, as MLAnalyzer writes them, or at the
     ``point`` where they meet it.
@@ -201,19 +198,17 @@ def simulate(
     The file's run number is ``seed``, its lumi section 1, its events count from 1; the same arguments give
     the same bytes, in any directory, under the same file name. The last event may bring more jets than are
     missing. The file holds the task's channels, seeds, kinematics and truth. Raises E2EError for an unknown
-    task or sample, or a number out of range.
+    generator, or a number out of range.
     """
-    if task not in SAMPLES or sample not in SAMPLES[task]:
-        known = ", ".join(f"{one} of {name}" for name, samples in SAMPLES.items() for one in samples)
-        raise E2EError(f"{path}: unknown sample {sample!r} of task {task!r}; choose one of: {known}")
+    if generator not in GENERATORS:
+        raise E2EError(f"{path}: no generator {generator!r} of jets; choose one of: {', '.join(GENERATORS)}")
     if tracks not in (DIRECTION, POINT):
         raise E2EError(f"{path}: tracks at {tracks!r}; choose {DIRECTION} or {POINT}")
     if objects < 0 or not 0 <= seed < 2**32:
         raise E2EError(f"{path}: {objects} jets with seed {seed}; give jets >= 0 and 0 <= seed < 2^32")
-    looks_at = tasks.task(task)
     with tqdm(total=objects, desc=Path(path).name, unit="jet", disable=not progress) as bar:
-        events = _events(looks_at, SAMPLES[task][sample], objects, seed, bar, tracks == DIRECTION)
-        write_ntuple(path, events, task=looks_at, tracks=tracks)
+        events = _events(task, GENERATORS[generator], objects, seed, bar, tracks == DIRECTION)
+        write_ntuple(path, events, task=task, tracks=tracks)
 
 
 def _events(

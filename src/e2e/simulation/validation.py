@@ -1,12 +1,11 @@
 """The fast simulation beside what CMS published: shower shapes, material, energy and time.
 
-Each expectation below stands with its source; docs/simulation.md discusses them.
+Expectations stand with their sources in the file of the task; docs/simulation.md discusses them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,117 +21,13 @@ from e2e.geometry import FIRST_PHI
 from e2e.simulation.electron_photon import PDG_IDS
 from e2e.simulation.reconstruction import wrap
 from e2e.simulation.shower import CELL_ETA, CELL_PHI
-from e2e.tasks import Task, task
+from e2e.tasks import Task
+from e2e.tasks.simulation import Expectation
 
 # Objects of the first events of each file: enough for every comparison, and reading frames takes time.
 EVENTS_PER_FILE = 500
 _CHUNK = 100  # events, 50 MB of frames
 _RESAMPLES = 200
-
-_CENTRAL = 0.18  # crystals, 4 mm: impact in the middle of a crystal, as in the test beam
-
-PHOTONS = "arXiv:1502.02702"
-ELECTRONS = "arXiv:1502.02701"
-ECAL = "arXiv:1306.2016"
-TRACKER = "JINST 3 S08004"
-DESIGN_REPORT = "CERN/LHCC 97-33"
-
-# Tracker material in X0 at |eta| of 0 and 1.4: 0.4, and 1.8 (JINST 3 S08004) to 2.0 (arXiv 1502.02701); each
-# known to 10 % (CMS-PAS-TRK-10-003).
-MATERIAL = {0.0: (0.36, 0.44), 1.4: (1.62, 2.2)}
-
-
-def converted(depth: float) -> float:
-    """Share of photons that convert in ``depth`` X0."""
-    return -float(np.expm1(-7.0 / 9.0 * depth))
-
-
-def radiated(depth: float) -> float:
-    """Mean share of an electron's energy radiated in ``depth`` X0."""
-    return -float(np.expm1(-depth))
-
-
-def half_width(values: NDArray) -> float:
-    """Half of the interval that holds the central 68.3 %."""
-    low, high = np.quantile(values, (0.1585, 0.8415))
-    return 0.5 * float(high - low)
-
-
-@dataclass(frozen=True)
-class Expectation:
-    """``statistic`` of ``column`` for the objects of ``selection`` (a pandas query) lies within low to high.
-
-    Without a published number, both are None and the value is only reported.
-    """
-
-    name: str
-    column: str
-    selection: str
-    statistic: Callable[[NDArray], float]
-    low: float | None
-    high: float | None
-    source: str
-
-
-_UNCONVERTED = "particle == 'photon' and conversion == 0"
-_PHOTON, _ELECTRON = "particle == 'photon'", "particle == 'electron'"
-_CENTRE, _END = "abs(eta) < 0.1", "abs(eta) > 1.35"
-
-EXPECTATIONS = (
-    Expectation(
-        "E1/E25, unconverted photons, impact in the middle of a crystal",
-        "e1_e25",
-        f"{_UNCONVERTED} and offset < {_CENTRAL}",
-        np.mean,
-        0.75,
-        0.82,
-        DESIGN_REPORT,
-    ),
-    Expectation("E9/E25, unconverted photons", "e9_e25", _UNCONVERTED, np.mean, 0.950, 0.975, DESIGN_REPORT),
-    Expectation("R9, unconverted photons", "r9", _UNCONVERTED, np.median, 0.94, 0.98, PHOTONS),
-    Expectation(
-        "sigma_ieta_ieta, unconverted photons",
-        "sigma_ieta_ieta",
-        _UNCONVERTED,
-        np.median,
-        0.0085,
-        0.0100,
-        PHOTONS,
-    ),
-    Expectation(
-        "sigma_ieta_ieta, electrons", "sigma_ieta_ieta", _ELECTRON, np.median, 0.0085, 0.0105, ELECTRONS
-    ),
-    Expectation("phi width, photons", "phi_width", _PHOTON, np.median, None, None, "no published number"),
-    Expectation("phi width, electrons", "phi_width", _ELECTRON, np.median, None, None, "no published number"),
-    *(
-        Expectation(
-            f"{name}, {selection}",
-            column,
-            f"{particle} and {selection}",
-            np.mean,
-            *map(law, MATERIAL[eta]),
-            source,
-        )
-        for name, column, particle, law, source in (
-            ("brem fraction, electrons", "brem", _ELECTRON, radiated, ELECTRONS),
-            ("converted fraction, photons", "is_converted", _PHOTON, converted, f"{TRACKER}, {ELECTRONS}"),
-        )
-        for selection, eta in ((_CENTRE, 0.0), (_END, 1.4))
-    ),
-    Expectation(
-        "energy resolution, unconverted photons", "response", _UNCONVERTED, half_width, 0.005, 0.015, PHOTONS
-    ),
-    Expectation("energy resolution, photons", "response", _PHOTON, half_width, 0.011, 0.026, ECAL),
-    Expectation(
-        "energy resolution, electrons, abs(eta) < 0.8",
-        "response",
-        f"{_ELECTRON} and abs(eta) < 0.8",
-        half_width,
-        0.010,
-        0.020,
-        ECAL,
-    ),
-)
 
 # The generation is the same for both particles: total energy alone must not tell them apart.
 TOTAL_ENERGY_LIMIT = 0.53
@@ -146,21 +41,21 @@ class Findings(NamedTuple):
     hits: pd.DataFrame
 
 
-def validate(ntuples: Sequence[str | Path]) -> Findings:
+def validate(task: Task, ntuples: Sequence[str | Path]) -> Findings:
     """Compare simulated ``ntuples`` of both particles with published expectations.
 
     The record holds a list of checks: value, statistical uncertainty, expected interval or null, whether the
     value lies inside it within two uncertainties. Raises E2EError when the ntuples hold no matched objects
     of one of the particles.
     """
-    objects, hits = read(task("electron_photon"), ntuples)
+    objects, hits = read(task, ntuples)
     for particle in PDG_IDS:
         if not (objects.particle == particle).any():
             raise E2EError(
                 f"{', '.join(map(str, ntuples))}: no generated {particle} among the candidates; "
                 "validate ntuples of both particles, with more events"
             )
-    checks = [compare(expectation, objects) for expectation in EXPECTATIONS]
+    checks = [compare(expectation, objects) for expectation in task.simulation.expectations]
     record = {"simulation": True, "checks": [*checks, _compare_total_energy(objects)]}
     return Findings(record, objects, hits)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from e2e.geometry import Crop
 from e2e.tasks.goals import Goal
 from e2e.tasks.quantities import Channel, Quantity
+from e2e.tasks.simulation import Simulation
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,12 @@ class Task:
     where a source has none. ``goal`` is what is asked of an object, and what its target means.
     ``balance`` names the transverse momentum and the eta whose distributions the classes are given
     in common, by weights, when a network is trained and measured. ``features`` says what boosted trees are
-    given to compare with. ``supervised`` is false of objects to learn from without targets: these are
+    given to compare with. ``truth`` says what the branches of truth in ntuples mean: the class of each value,
+    or None where the value is the target itself. ``fewest`` is how many of the first channels are enough, and
+    by default taken in a run; without, all are needed. ``simulation`` makes it, where anything does, and
+    ``shown`` are the rows and columns on either side of a seed that a figure of an object shows; neither
+    changes what is learned, so they do not belong to what a task is printed as, by which steps are repeated
+    (``e2e.imports``). ``supervised`` is false of objects to learn from without targets: these are
     converted, but neither simulated nor trained for.
     """
 
@@ -34,7 +41,11 @@ class Task:
     seed_cell: int = 1
     balance: tuple[str, ...] = ()
     features: str = "jet shapes"
+    truth: Mapping[str, Mapping[int, str] | None] = field(default_factory=dict, hash=False)
+    fewest: int | None = None
     supervised: bool = True
+    simulation: Simulation | None = field(default=None, repr=False, hash=False)
+    shown: tuple[int, int] = field(default=(20, 20), repr=False)
 
     @property
     def reference(self) -> str:

@@ -2,10 +2,85 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from e2e.geometry import BARREL, Crop
 from e2e.tasks.definition import Task
 from e2e.tasks.goals import Classification
 from e2e.tasks.quantities import Channel, Quantity
+from e2e.tasks.simulation import NO_NUMBER, Expectation, Simulation, converted, half_width, radiated
+
+PHOTONS = "arXiv:1502.02702"
+ELECTRONS = "arXiv:1502.02701"
+ECAL = "arXiv:1306.2016"
+TRACKER = "JINST 3 S08004"
+DESIGN_REPORT = "CERN/LHCC 97-33"
+
+# Tracker material in X0 at |eta| of 0 and 1.4: 0.4, and 1.8 (JINST 3 S08004) to 2.0 (arXiv 1502.02701); each
+# known to 10 % (CMS-PAS-TRK-10-003).
+MATERIAL = {0.0: (0.36, 0.44), 1.4: (1.62, 2.2)}
+
+_CENTRAL = 0.18  # crystals, 4 mm: impact in the middle of a crystal, as in the test beam
+_UNCONVERTED = "particle == 'photon' and conversion == 0"
+_PHOTON, _ELECTRON = "particle == 'photon'", "particle == 'electron'"
+_CENTRE, _END = "abs(eta) < 0.1", "abs(eta) > 1.35"
+
+EXPECTATIONS = (
+    Expectation(
+        "E1/E25, unconverted photons, impact in the middle of a crystal",
+        "e1_e25",
+        f"{_UNCONVERTED} and offset < {_CENTRAL}",
+        np.mean,
+        0.75,
+        0.82,
+        DESIGN_REPORT,
+    ),
+    Expectation("E9/E25, unconverted photons", "e9_e25", _UNCONVERTED, np.mean, 0.950, 0.975, DESIGN_REPORT),
+    Expectation("R9, unconverted photons", "r9", _UNCONVERTED, np.median, 0.94, 0.98, PHOTONS),
+    Expectation(
+        "sigma_ieta_ieta, unconverted photons",
+        "sigma_ieta_ieta",
+        _UNCONVERTED,
+        np.median,
+        0.0085,
+        0.0100,
+        PHOTONS,
+    ),
+    Expectation(
+        "sigma_ieta_ieta, electrons", "sigma_ieta_ieta", _ELECTRON, np.median, 0.0085, 0.0105, ELECTRONS
+    ),
+    Expectation("phi width, photons", "phi_width", _PHOTON, np.median, None, None, NO_NUMBER),
+    Expectation("phi width, electrons", "phi_width", _ELECTRON, np.median, None, None, NO_NUMBER),
+    *(
+        Expectation(
+            f"{name}, {selection}",
+            column,
+            f"{particle} and {selection}",
+            np.mean,
+            law(MATERIAL[eta][0]),
+            law(MATERIAL[eta][1]),
+            source,
+        )
+        for name, column, particle, law, source in (
+            ("brem fraction, electrons", "brem", _ELECTRON, radiated, ELECTRONS),
+            ("converted fraction, photons", "is_converted", _PHOTON, converted, f"{TRACKER}, {ELECTRONS}"),
+        )
+        for selection, eta in ((_CENTRE, 0.0), (_END, 1.4))
+    ),
+    Expectation(
+        "energy resolution, unconverted photons", "response", _UNCONVERTED, half_width, 0.005, 0.015, PHOTONS
+    ),
+    Expectation("energy resolution, photons", "response", _PHOTON, half_width, 0.011, 0.026, ECAL),
+    Expectation(
+        "energy resolution, electrons, abs(eta) < 0.8",
+        "response",
+        f"{_ELECTRON} and abs(eta) < 0.8",
+        half_width,
+        0.010,
+        0.020,
+        ECAL,
+    ),
+)
 
 TASK = Task(
     name="electron_photon",
@@ -22,4 +97,12 @@ TASK = Task(
     goal=Classification(("photon", "electron")),
     balance=("pho_pT", "pho_eta"),
     features="shower shapes",
+    truth={"gen_pdgId": {22: "photon", 11: "electron"}},
+    simulation=Simulation(
+        module="electron_photon",
+        samples={"electron": "electron", "photon": "photon"},
+        validation="validation",
+        expectations=EXPECTATIONS,
+    ),
+    shown=(6, 15),
 )

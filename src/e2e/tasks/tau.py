@@ -2,7 +2,74 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from e2e.tasks.goals import Classification
 from e2e.tasks.jets import jet_task
+from e2e.tasks.simulation import NO_NUMBER, Distribution, Expectation, Simulation, spread
 
-TASK = jet_task("tau", Classification(("jet", "tau")), balance=("jetPt", "jetEta"))
+JET_RESOLUTION = "arXiv:1607.03663, abstract"
+TAU_DECAYS = "PDG"
+
+EXPECTATIONS = (
+    Expectation(
+        "jet resolution, 25 to 40 GeV",
+        "response",
+        "gen_jetPt > 25 and gen_jetPt < 40",
+        spread,
+        0.12,
+        0.22,
+        JET_RESOLUTION,
+    ),
+    Expectation(
+        "three charged daughters, of one or three",
+        "three_prong",
+        "truth == 1 and prongs in (1, 3)",
+        np.mean,
+        0.20,
+        0.27,
+        TAU_DECAYS,
+    ),
+    Expectation(
+        "visible mass, three charged daughters [GeV]",
+        "gen_m",
+        "truth == 1 and prongs == 3",
+        np.mean,
+        1.05,
+        1.25,
+        TAU_DECAYS,
+    ),
+    Expectation(
+        "visible mass, one charged daughter [GeV]",
+        "gen_m",
+        "truth == 1 and prongs == 1",
+        np.mean,
+        0.45,
+        0.75,
+        TAU_DECAYS,
+    ),
+    Expectation("cells with tracks within 0.4, taus", "tracks", "truth == 1", np.mean, None, None, NO_NUMBER),
+    Expectation("cells with tracks within 0.4, jets", "tracks", "truth == 0", np.mean, None, None, NO_NUMBER),
+)
+
+TASK = jet_task(
+    "tau",
+    Classification(("jet", "tau")),
+    balance=("jetPt", "jetEta"),
+    truth={"jet_IsTau": {0: "jet", 1: "tau"}},
+    fewest=4,
+    simulation=Simulation(
+        module="jets",
+        samples={"tau": "tau", "qcd": "soft_qcd"},
+        validation="jet_validation",
+        expectations=EXPECTATIONS,
+        distributions=(
+            Distribution("jetPt", 15.0, 60.0, 9, r"measured $p_T$ [GeV]"),
+            Distribution("gen_m", 0.0, 2.0, 40, "visible mass of the tau [GeV]", ("tau",)),
+            Distribution("gen_Prongs", -0.5, 5.5, 6, "charged daughters of the tau", ("tau",)),
+            Distribution("tracks", -0.5, 40.5, 41, "cells with tracks within 0.4, with pileup"),
+            Distribution("width", 0.0, 0.4, 30, "width of the energies within 0.4"),
+            Distribution("response", 0.0, 2.5, 30, r"measured / true $p_T$ of the jet"),
+        ),
+    ),
+)

@@ -1,0 +1,81 @@
+"""What the fast simulation makes for a task, and what is expected of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+NO_NUMBER = "no published number"
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """``statistic`` of ``column`` for the objects of ``selection`` (a pandas query) lies within low to high.
+
+    Without a published number, both are None and the value is only reported.
+    """
+
+    name: str
+    column: str
+    selection: str
+    statistic: Callable[[NDArray], float]
+    low: float | None
+    high: float | None
+    source: str
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A histogram of ``column`` in ``bins`` equal ones from ``low`` to ``high``; its axis has the ``label``.
+
+    It is that of ``classes`` alone, where the others have no such quantity.
+    """
+
+    column: str
+    low: float
+    high: float
+    bins: int
+    label: str
+    classes: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """How a task is simulated.
+
+    ``samples`` maps the name of each to that of its generator in ``e2e.simulation.<module>``; a run has all
+    of them or, if they are ``alternatives``, the one that its configuration chooses, by default the first.
+    ``e2e.simulation.<validation>`` compares them with ``expectations`` of what it finds in them, which
+    ``e2e.report.<validation>`` draws as ``distributions``.
+    """
+
+    module: str
+    samples: Mapping[str, str]
+    validation: str
+    expectations: tuple[Expectation, ...]
+    distributions: tuple[Distribution, ...] = ()
+    alternatives: bool = False
+
+
+def half_width(values: NDArray) -> float:
+    """Half of the interval that holds the central 68.3 %."""
+    low, high = np.quantile(values, (0.1585, 0.8415))
+    return 0.5 * float(high - low)
+
+
+def spread(values: NDArray) -> float:
+    """Half of the central 68.3 %, over the median."""
+    return half_width(values) / float(np.median(values))
+
+
+def converted(depth: float) -> float:
+    """Share of photons that convert in ``depth`` X0."""
+    return -float(np.expm1(-7.0 / 9.0 * depth))
+
+
+def radiated(depth: float) -> float:
+    """Mean share of an electron's energy radiated in ``depth`` X0."""
+    return -float(np.expm1(-depth))
