@@ -16,7 +16,7 @@ from itertools import pairwise
 from multiprocessing import resource_tracker
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import awkward as ak
 import numpy as np
@@ -43,21 +43,30 @@ MOST_HITS = 1 << 23  # of the objects of a chunk that are cut at once: 64 MiB; f
 EDGE = "detector_edge"
 
 
-def convert(
+def convert(task: Task, source: str | Path, output: str | Path, **options: Any) -> Metadata:
+    """Write the objects of the ntuple ``source`` to the store file ``output``, whole or not at all.
+
+    ``options`` are those of ``samples``, which raises E2EError; bytes do not depend on the executor.
+    """
+    metadata, found = samples(task, source, **options)
+    store.write(output, found, metadata)
+    return metadata
+
+
+def samples(
     task: Task,
     source: str | Path,
-    output: str | Path,
     sample: str | None = None,
     progress: bool = True,
     quarter_endcaps: bool = False,
     executor: processor.executor.ExecutorBase | None = None,
     own_columns: bool = False,
     label: str | None = None,
-) -> Metadata:
-    """Write the objects of the ntuple ``source`` to the store file ``output``, whole or not at all.
+) -> tuple[Metadata, Iterator[Samples]]:
+    """What the ntuple ``source`` holds for a task, and its objects, read chunk after chunk when asked for.
 
     An object is kept when its crop lies inside the detector along the rows (ieta); the others are
-    counted in the returned metadata. Columns (iphi) wrap around. A hit is a value that is not 0.
+    counted in the metadata. Columns (iphi) wrap around. A hit is a value that is not 0.
     Targets come from the truth of the mode that the ntuple was written in, or are all ``label``, the name of
     a class, for a sample that is a class; null where there is none, as are kinematics that a source lacks.
     ``sample`` defaults to the name of ``source`` without suffix. ``quarter_endcaps`` gives the ECAL endcaps
@@ -65,8 +74,8 @@ def convert(
     project from before HBHE_energy came in the columns of the ECAL.
 
     Chunks of ``CHUNK`` events are run by ``executor`` (default: one after the other, here), a few at a
-    time and written before the next, so that memory does not grow with the file; one whose objects have
-    more than ``MOST_HITS`` hits comes in pieces. The bytes written do not depend on the executor.
+    time, so that memory does not grow with the file; one whose objects have more than ``MOST_HITS`` hits
+    comes in pieces.
 
     Raises E2EError, naming file and branch, for a file that is no whole ROOT file, an analyzer or mode that
     cannot be used, a missing branch, seeds outside the detector or without energy, objects that
@@ -104,8 +113,7 @@ def convert(
         },
     )
     executor = executor or processor.IterativeExecutor(status=False, retries=0)
-    store.write(output, _run(cutter, checked, executor, progress), metadata)
-    return metadata
+    return metadata, _run(cutter, checked, executor, progress)
 
 
 def _check_label(source: Path, task: Task, layout: Layout, label: str | None) -> None:

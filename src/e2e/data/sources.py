@@ -26,7 +26,7 @@ def convert_file(
     own_columns: bool = False,
     label: str | None = None,
 ) -> Metadata:
-    """Convert one file by what it holds: see ``convert.convert`` for ntuples, ``public.convert`` for others.
+    """Convert one file by what it holds: see ``convert.samples`` for ntuples, ``public.convert`` for others.
 
     ``part`` is for public files, what ``public.convert`` does not take is for ntuples. Raises E2EError as
     these do, and where the output would replace the source, or a file that is no store, or cannot be written.
@@ -35,7 +35,15 @@ def convert_file(
     output_path(output, source, kind=STORE)
     if not public.is_image_file(source):
         return convert.convert(
-            task, source, output, sample, progress, quarter_endcaps, executor, own_columns, label
+            task,
+            source,
+            output,
+            sample=sample,
+            progress=progress,
+            quarter_endcaps=quarter_endcaps,
+            executor=executor,
+            own_columns=own_columns,
+            label=label,
         )
     for said, what in (
         (quarter_endcaps, "endcaps be quartered; public jet files came so"),

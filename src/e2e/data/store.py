@@ -80,6 +80,20 @@ class Metadata:
         """(C, H, W) of a crop."""
         return (len(self.channels), self.rows, self.columns)
 
+    def nothing(self) -> Samples:
+        """No objects, described as those of the file are."""
+        return Samples(
+            **{name: np.empty(0, kind) for name, kind in IDENTITY.items()},
+            target=np.empty(0, np.float32),
+            kinematics={quantity.name: np.empty(0, np.float32) for quantity in self.kinematics},
+            offsets=np.zeros(1, np.int64),
+            index=np.empty(0, np.uint32),
+            value=np.empty(0, np.float32),
+            channels=self.channels,
+            classes=self.classes,
+            shape=self.shape,
+        )
+
     def to_json(self) -> str:
         return json.dumps({"format": FORMAT, **asdict(self)}, sort_keys=True)
 
@@ -330,7 +344,9 @@ def read(paths: str | Path | Sequence[str | Path]) -> Samples:
     if not paths:
         raise E2EError("no sample store to read; name at least one .parquet file")
     files = [StoreFile(path) for path in paths]
-    return Samples.concatenate([piece for file in files for piece in (file.nothing(), *file.groups())])
+    return Samples.concatenate(
+        [piece for file in files for piece in (file.metadata.nothing(), *file.groups())]
+    )
 
 
 def iterate(path: str | Path) -> Iterator[Samples]:
@@ -371,10 +387,6 @@ class StoreFile:
 
     def __reduce__(self):
         return StoreFile, (self.path,)  # another process opens it anew
-
-    def nothing(self) -> Samples:
-        """No objects, described as those of the file are."""
-        return self._samples(self.schema.empty_table(), 0)
 
     def samples(self, group: int) -> Samples:
         """The objects of a row group."""

@@ -47,7 +47,7 @@ class Stream:
         """
         self.labelled = labelled
         files, tables = zip(*split.read_part(stores, split_path, part, labelled), strict=True)
-        self._nothing = Samples.concatenate([file.nothing() for file in files])
+        self._nothing = Samples.concatenate([file.metadata.nothing() for file in files])
         self.objects = pd.concat(tables, ignore_index=True)
         if not len(self.objects):
             wanted = "object with truth" if labelled else "object"

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from e2e.data import parquet, store
-from e2e.data.convert import convert
+from e2e.data import convert, parquet
 from e2e.data.store import Samples, StoreFile
 from e2e.deploy.contract import LOGIT, SCORE, Contract, columns, load_contract
 from e2e.deploy.runtime import inconsistent, load, run
 from e2e.errors import E2EError
-from e2e.files import Kind, local_path, output_path, temporary_folder
+from e2e.files import Kind, local_path, output_path
 from e2e.tasks import Channel
 
 SCORES = Kind(
@@ -85,21 +85,16 @@ def predict(
     output_path(output, source, model_onnx, model_onnx.with_suffix(".json"), kind=SCORES)
     contract = load_contract(model_onnx)
     if source.suffix == ".parquet":
-        return _of_store(contract, model_onnx, source, source, output)
-    with temporary_folder() as folder:
-        converted = folder / "store.parquet"
-        convert(contract.task, source, converted, sample=source.stem, progress=False, own_columns=own_columns)
-        return _of_store(contract, model_onnx, source, converted, output)
-
-
-def _of_store(
-    contract: Contract, model_onnx: str | Path, source: Path, path: Path, output: str | Path
-) -> pd.DataFrame:
-    """Scores of the objects of ``source``, which are in the store ``path``."""
-    metadata = store.read_metadata(path)
+        file = StoreFile(source)
+        metadata, chunks = file.metadata, file.groups()
+    else:
+        metadata, chunks = convert.samples(
+            contract.task, source, sample=source.stem, progress=False, own_columns=own_columns
+        )
     if metadata.channels == contract.task.channels:  # of another task: refused below, whatever its tracks
         _compare_tracks(contract, source, metadata.tracks)
-    table = scores(model_onnx, _chunks(path), output)
+    # A chunk without objects tells what they are, where there is no other.
+    table = scores(model_onnx, chain([metadata.nothing()], chunks), output)
     table.attrs["rejected"] = metadata.rejected
     return table
 
@@ -148,13 +143,6 @@ def _check_finite(
         f"{model_onnx}: gives {', '.join(f'{name} {values[first]:g}' for name, values in given.items())} for "
         f"{_named(samples, first)}; {reason}"
     )
-
-
-def _chunks(path: Path) -> Iterator[Samples]:
-    """The objects of a store file by row group, after a chunk without any, which tells what they are."""
-    file = StoreFile(path)
-    yield file.nothing()
-    yield from file.groups()
 
 
 def _names(channels: tuple[Channel, ...]) -> str:
