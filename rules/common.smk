@@ -234,16 +234,20 @@ def area_code():
 def library(*modules):
     """Parameter: what modules of the library, all that they import of it, and the job's task say.
 
-    What is drawn of a task, or expected of its simulation, decides nothing; who looks at it names its file.
+    What is drawn of a task, or expected of its simulation, decides nothing; who looks at it names its file. In
+    names of modules, {task} and {features} stand for those of the job's task.
     """
     return lambda wildcards: code(wildcards, *modules)
 
 
 def code(wildcards, *modules):
     task = tasks.task(wildcards.task)
-    return imports.digest(
-        *(file.format(task=task.name) for file in modules), facts=task
-    )
+    features = task.features.replace(" ", "_")
+    files = [file.format(task=task.name, features=features) for file in modules]
+    for file in files:
+        if not (REPOSITORY / "src/e2e" / file).exists():
+            raise WorkflowError(f"task {task.name}: needs a file src/e2e/{file}")
+    return imports.digest(*files, facts=task)
 
 
 def simulation_code(wildcards):

@@ -15,7 +15,7 @@ rule reference:
     resources:
         mem_mb=memory(4000),
     params:
-        code=library("learning/reference.py"),
+        code=library("learning/reference.py", "data/{features}.py"),
     script:
         "../workflow/scripts/reference.py"
 

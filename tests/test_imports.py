@@ -30,6 +30,7 @@ def test_a_training_depends_on_what_it_computes_with():
             ("learning/reference.py",),
             ["report/", "models/preprocessing.py", "models/layers.py", "data/views.py"],
         ),
+        (("learning/reference.py", "data/jet_shapes.py"), ["data/shower_shapes.py", "models/network.py"]),
         (("learning/evaluation.py",), ["report/", "models/graph.py", "learning/fit.py"]),
         (("learning/search.py",), ["report/"]),
         (("simulation/electron_photon.py",), ["report/", "models/", "learning/", "data/jet_shapes.py"]),

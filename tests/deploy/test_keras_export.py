@@ -1,20 +1,25 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 
 from e2e import models
 from e2e.deploy import export as exporting
-from e2e.deploy import predict
+from e2e.deploy import keras_export, predict
 from e2e.deploy.contract import load_contract
 from e2e.deploy.export import BATCHES, export, verify
-from e2e.deploy.network import deployed
+from e2e.deploy.network import Deployed, deployed
 from e2e.deploy.runtime import run, session
 from e2e.errors import E2EError
+from e2e.learning import keras_fit
+from e2e.learning.loop import Settings
 from e2e.models.saved import save
+from e2e.tasks import Classification
 from e2e.tasks.electron_photon import TASK
 
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed: requirements/keras.txt")
@@ -98,3 +103,28 @@ def test_graph_of_another_network_is_caught(in_keras, exported):
     network.network = models.build("keras_cnn", TASK, **NUMBERS)
     with pytest.raises(E2EError, match=r"differ by .* in score, .* in logit at batch 1"):
         verify(network, exported)
+
+
+def test_three_classes_have_a_score_each():
+    """By the graph as by Keras, whose gradients PyTorch sees, too; training makes the loss smaller."""
+    three = replace(TASK, goal=Classification(("photon", "electron", "pion")))
+    torch.manual_seed(0)
+    network = Deployed(models.build("keras_cnn", three, widths=[4], blocks=[1], hidden=4), three, 2.0).eval()
+    frames = torch.rand(6, *three.shape)
+    score, logit = network(frames.requires_grad_())
+    assert score.shape == logit.shape == (6, 3)
+    torch.testing.assert_close(score.sum(dim=1), torch.ones(6))
+    score[:, 1].sum().backward()
+    assert frames.grad.any()
+    graph = exporting._convert(keras_export.trace(network, 17), 17, 8)
+    opened = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    for batch in (0, 1, 6):
+        found = run(opened, frames[:batch].detach().numpy())
+        assert found["score"].shape == (batch, 3)
+        np.testing.assert_allclose(found["score"], score[:batch].detach(), atol=1e-6)
+    model = network.network.model
+    optimizer = keras_fit.adamw(model, Settings(1, 6, 0.01, 0.01, 1, 1, 1))
+    step = keras_fit.stepper(model, optimizer, 3)
+    batch = frames.detach().numpy(), np.float32([0, 1, 2, 0, 1, 2]), np.ones(6, np.float32)
+    losses = [float(step(*batch)) for _ in range(5)]
+    assert losses[-1] < losses[0]

@@ -40,6 +40,11 @@ class Layer:
         return np.bincount(owner, weights if where is None else weights[where], self.objects)
 
 
+def features(samples: Samples, crop: Crop) -> dict[str, NDArray[np.float64]]:
+    """What boosted trees are given of jets."""
+    return jet_shapes(samples, crop)
+
+
 def jet_shapes(samples: Samples, crop: Crop) -> dict[str, NDArray[np.float64]]:
     """Features [N] by name of jets with the seed where ``crop`` says.
 

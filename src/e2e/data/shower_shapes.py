@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from e2e.data.store import Samples
 from e2e.geometry import Crop
 
 LOG_WEIGHT = 4.7  # w0 of the logarithmic weights, as in CMSSW's EcalClusterTools
@@ -16,6 +17,11 @@ HIT_GEV = (0.0, 0.2, 1.0)  # thresholds of the hit counts
 MAXIMUM_GEV = 0.5  # smallest local maximum that counts
 BANDS = ((2, 3), (4, 6), (7, 10), (11, 15))  # |columns from the seed| of the phi wings
 TIME_RESOLUTION_GEV = 2.0  # above it the time resolution of a crystal is no longer that of the noise
+
+
+def features(samples: Samples, crop: Crop) -> dict[str, NDArray[np.float64]]:
+    """What boosted trees are given of electrons and photons."""
+    return shower_shapes(samples.images(), crop)
 
 
 def shower_shapes(frames: NDArray[np.float32], crop: Crop) -> dict[str, NDArray[np.float64]]:

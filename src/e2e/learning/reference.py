@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from e2e import tasks
 from e2e.data import store
-from e2e.data.jet_shapes import jet_shapes
 from e2e.data.scores import write_scores
-from e2e.data.shower_shapes import shower_shapes
 from e2e.data.split import PARTS
 from e2e.data.stream import Stream
 from e2e.files import write_json
@@ -29,10 +28,6 @@ PATIENCE = 50
 LEARNING_RATE = 0.04
 MISSING = -99.0
 RECONSTRUCTED = ("jetPt", "jetEta", "jetM")
-FEATURES = {
-    "shower shapes": lambda samples, crop: shower_shapes(samples.images(), crop),
-    "jet shapes": jet_shapes,
-}
 
 
 def reference(
@@ -85,7 +80,7 @@ def reference(
 
 def _table(stream: Stream, task: Task) -> pd.DataFrame:
     """Features of a stream, one column each; a feature that an object lacks has a value of its own."""
-    shapes = FEATURES[task.features]
+    shapes = import_module(f"e2e.data.{task.features.replace(' ', '_')}").features
     tables = [shapes(samples, task.crop) for samples in stream.chunks(CHUNK)]
     return pd.concat(map(pd.DataFrame, tables), ignore_index=True).fillna(MISSING)
 

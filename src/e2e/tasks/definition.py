@@ -20,15 +20,16 @@ class Task:
     ``photon`` or ``jet``; its seed counts squares of ``seed_cell`` cells, of which the middle one is
     meant. ``kinematics`` are its reconstructed quantities, and generated ones to compare with, null
     where a source has none. ``goal`` is what is asked of an object, and what its target means.
-    ``balance`` names the transverse momentum and the eta whose distributions the classes are given
-    in common, by weights, when a network is trained and measured. ``features`` says what boosted trees are
-    given to compare with. ``truth`` says what the branches of truth in ntuples mean: the class of each value,
-    or None where the value is the target itself. ``fewest`` is how many of the first channels are enough, and
-    by default taken in a run; without, all are needed. ``simulation`` makes it, where anything does, and
-    ``shown`` are the rows and columns on either side of a seed that a figure of an object shows; neither
-    changes what is learned, so they do not belong to what a task is printed as, by which steps are repeated
-    (``e2e.imports``). ``supervised`` is false of objects to learn from without targets: these are
-    converted, but neither simulated nor trained for.
+    ``balance`` names the transverse momentum and the eta whose distributions the classes are given in
+    common, by weights, when a network is trained and measured. ``features`` names what boosted trees are
+    given to compare with: the file of ``e2e.data`` that computes it. ``truth`` says what the branches of
+    truth in ntuples mean: the class of each value, or None where the value is the target itself.
+    ``fewest`` is how many of the first channels are enough, and by default taken in a run; without, all
+    are needed. ``simulation`` makes it, where anything does, and ``shown`` are the rows and columns on
+    either side of a seed that a figure of an object shows; neither changes what is learned, so they do
+    not belong to what a task is printed as, by which steps are repeated (``e2e.imports``). ``supervised``
+    is false of objects to learn from without targets: these are converted, but neither simulated nor
+    trained for.
     """
 
     name: str
