@@ -38,17 +38,18 @@ class Packed(NamedTuple):
     """The same as it travels: sparse hits as in ``Samples``, those of object i from ``offsets[i]`` on."""
 
     offsets: Tensor  # int64 [N + 1]
-    index: Tensor  # int32 [hits]: the cell in its own frame
+    cell: Tensor  # int32 [hits], in the frame of its own object
     value: Tensor
     target: Tensor | None
     weight: Tensor | None
 
     def to(self, device: str | torch.device) -> Packed:
-        return Packed(*(tensor if tensor is None else tensor.to(device) for tensor in self))
+        """The same on another device."""
+        return self._replace(**{name: t.to(device) for name, t in self._asdict().items() if t is not None})
 
     def unpacked(self, shape: tuple[int, int, int]) -> Batch:
         """With frames of ``shape`` (C, H, W), made on the device of the hits."""
-        return Batch(frames(self.offsets, self.index, self.value, shape), self.target, self.weight)
+        return Batch(frames(self.offsets, self.cell, self.value, shape), self.target, self.weight)
 
 
 def stream(
@@ -127,18 +128,18 @@ class Objects(Dataset):
         return Packed(*hits, torch.from_numpy(samples.target), torch.from_numpy(self.weights[positions]))
 
 
-def frames(offsets: Tensor, index: Tensor, value: Tensor, shape: tuple[int, int, int]) -> Tensor:
+def frames(offsets: Tensor, cell: Tensor, value: Tensor, shape: tuple[int, int, int]) -> Tensor:
     """Frames float32 [N, C, H, W] of hits as in ``Packed``, on their device."""
     count = offsets.diff()
     if value.is_cuda:
         cells = torch.zeros(len(count) * math.prod(shape), device=value.device)
         first = torch.arange(len(count), device=value.device) * math.prod(shape)
-        place = first.repeat_interleave(count, output_size=len(index)) + index
+        place = first.repeat_interleave(count, output_size=len(cell)) + cell
         return cells.index_copy_(0, place, value).view(-1, *shape)
     # As everywhere else; torch would take threads from the network.
-    hits = (tensor.numpy() for tensor in (offsets[:-1], count, index, value))
-    start, count, index, value = hits
-    return torch.from_numpy(images.images(start, count, index.view(np.uint32), value, shape))
+    index = cell.numpy().view(np.uint32)
+    made = images.images(offsets[:-1].numpy(), count.numpy(), index, value.numpy(), shape)
+    return torch.from_numpy(made)
 
 
 class Batches(Sampler):
@@ -197,7 +198,7 @@ class Loader(DataLoader):
             generator=torch.Generator(),
         )
 
-    def __iter__(self) -> Iterator[Packed]:
+    def __iter__(self) -> Iterator[Packed]:  # type: ignore[override]
         batches = super().__iter__()
         with ThreadPoolExecutor(1) as thread:
             coming = thread.submit(next, batches, None)

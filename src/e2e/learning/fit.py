@@ -13,6 +13,7 @@ import lightning
 import pandas as pd
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from e2e.errors import E2EError
@@ -33,7 +34,8 @@ def fit(
 
     Epochs count from 1. Of several processes all but the first have other weights, and return None.
     """
-    method.to(memory_format=torch.channels_last)  # a quarter faster on CPUs, and for tensor cores
+    # A quarter faster on CPUs, and for tensor cores; PyTorch's types do not know this form of `to`.
+    method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     loop = Training(method, job.settings, job.fingerprint)
     saving = partial(
         ModelCheckpoint, job.checkpoints, save_on_train_epoch_end=True, enable_version_counter=False
@@ -123,6 +125,7 @@ class Parts(lightning.LightningDataModule):
         return batch.unpacked(self.training.stream.shape)
 
     def _loader(self, objects: batches.Objects, shuffle: bool) -> batches.Loader:
+        assert self.trainer  # that of `fit`
         device, devices = self.trainer.global_rank, self.trainer.world_size
         settings = self.settings
         order = batches.Batches(objects.stream, settings.batch_size, shuffle, settings.seed, device, devices)
@@ -168,7 +171,7 @@ class Training(lightning.LightningModule):
         require_finite(loss.item(), self.current_epoch, self.settings)
         return loss
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         self.steps = int(self.trainer.estimated_stepping_batches)
         # In mixed precision Lightning refuses to clip the gradients of a fused one.
         fused = self.trainer.precision == "32-true"
@@ -179,15 +182,17 @@ class Training(lightning.LightningModule):
 class Progress(Callback):
     """One bar an epoch."""
 
-    def on_train_epoch_start(self, trainer: lightning.Trainer, module: Training) -> None:
+    def on_train_epoch_start(self, trainer: lightning.Trainer, module: Any) -> None:
         self.bar = progress_bar(
-            trainer.current_epoch, module.settings, trainer.num_training_batches, trainer.is_global_zero
+            trainer.current_epoch, module.settings, int(trainer.num_training_batches), trainer.is_global_zero
         )
 
-    def on_train_batch_end(self, trainer: lightning.Trainer, module: Training, *_: Any) -> None:
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         self.bar.update(module.settings.batch_size)
 
-    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Training) -> None:
+    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Any) -> None:
         values = {name: trainer.callback_metrics[name].item() for name in module.shown}
         self.bar.set_postfix({name: f"{value:.4f}" for name, value in values.items()})
         self.bar.close()
@@ -196,7 +201,7 @@ class Progress(Callback):
 class Stopping(EarlyStopping):
     """Early stopping that also holds for a training resumed after its last epoch."""
 
-    def on_train_start(self, trainer: lightning.Trainer, module: Training) -> None:
+    def on_train_start(self, trainer: lightning.Trainer, module: Any) -> None:
         trainer.should_stop = self.wait_count >= self.patience
 
 
@@ -210,7 +215,7 @@ class History(Callback):
         self.path, self.stopwatch = path, stopwatch
         self.rows: list[dict[str, float]] = []
 
-    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Training) -> None:
+    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Any) -> None:
         row = {
             "epoch": trainer.current_epoch + 1,
             "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
@@ -236,5 +241,5 @@ class Reporting(Callback):
     def __init__(self, report: Report):
         self.report = report
 
-    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Training) -> None:
+    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Any) -> None:
         self.report(trainer.current_epoch + 1, trainer.callback_metrics["validation_loss"].item())
