@@ -1,4 +1,5 @@
 import pkgutil
+import re
 from dataclasses import replace
 from importlib import import_module
 
@@ -7,7 +8,7 @@ import pytest
 from e2e import tasks
 from e2e.errors import E2EError
 from e2e.imports import digest, imported
-from e2e.tasks import every, supervised, task
+from e2e.tasks import Classification, Quantity, Regression, every, supervised, task
 
 
 def test_a_task_is_a_file(add_task):
@@ -56,3 +57,33 @@ def test_what_is_drawn_or_expected_of_a_task_repeats_no_training():
     assert digest("learning/train.py", facts=replace(ours, simulation=None, shown=(1, 1))) == said
     assert digest("learning/train.py", facts=replace(ours, truth={})) != said
     assert digest("tasks/tau.py") != digest("tasks/quark_gluon.py")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"goal": Classification(("one",)), "truth": {}}, "its classes are one; give two or more"),
+        (
+            {"goal": Classification(("a", "a")), "truth": {}},
+            "its classes are a, a; give two or more",
+        ),
+        (
+            {"truth": {"jet_IsTau": {0: "jet", 1: "muon"}}},
+            "truth jet_IsTau names no class 'muon'; it has: jet",
+        ),
+        ({"truth": {"jet_IsTau": None}}, "truth jet_IsTau says of no value which class it is"),
+        ({"goal": Regression(Quantity("m", "GeV"))}, "truth jet_IsTau names no class 'jet'; it has: none"),
+        ({"balance": ("jetPt",)}, "balance is .*name a momentum and an eta"),
+        ({"balance": ("pt", "eta")}, "balance is "),
+        ({"fewest": 9}, "fewest is 9; it has 8 channels"),
+    ],
+)
+def test_a_task_that_contradicts_itself(change, message):
+    assert re.search(message, replace(task("tau"), **change).fault())
+    assert task("tau").fault() is None
+
+
+def test_a_file_that_cannot_be_read_is_one_line(add_task, monkeypatch):
+    add_task("broken", called='wrong"')
+    with pytest.raises(E2EError, match=r"tasks/broken.py: cannot be read \(SyntaxError: "):
+        every()

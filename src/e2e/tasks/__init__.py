@@ -43,15 +43,21 @@ __all__ = [
 
 @cache
 def every() -> dict[str, Task]:
-    """All tasks by name; raises E2EError for one that does not have the name of its file."""
+    """All tasks by name; raises E2EError for a file that is none, and for one that contradicts itself."""
     found = {}
-    for module in pkgutil.iter_modules(__path__):
-        own = getattr(import_module(f"{__name__}.{module.name}"), "TASK", None)
+    for name in sorted(module.name for module in pkgutil.iter_modules(__path__)):
+        file = f"tasks/{name}.py"
+        try:
+            own = getattr(import_module(f"{__name__}.{name}"), "TASK", None)
+        except Exception as error:  # whatever it does
+            raise E2EError(f"{file}: cannot be read ({type(error).__name__}: {error}); mend it") from error
         if own is None:
             continue  # what several tasks share
-        if own.name != module.name:
-            raise E2EError(f"tasks/{module.name}.py: its TASK is called {own.name!r}; call both the same")
-        found[own.name] = own
+        if own.name != name:
+            raise E2EError(f"{file}: its TASK is called {own.name!r}; call both the same")
+        if fault := own.fault():
+            raise E2EError(f"{file}: {fault}")
+        found[name] = own
     return found
 
 

@@ -48,6 +48,21 @@ class Task:
     simulation: Simulation | None = field(default=None, repr=False, hash=False)
     shown: tuple[int, int] = field(default=(20, 20), repr=False)
 
+    def fault(self) -> str | None:
+        """What contradicts itself in what a task says, and what would be right."""
+        classes = ", ".join(self.classes) or "none"
+        for branch, meaning in self.truth.items():
+            if unknown := sorted(set(meaning.values() if meaning else ()) - set(self.classes)):
+                return f"truth {branch} names no class {unknown[0]!r}; it has: {classes}"
+            if not meaning and self.classes:
+                return f"truth {branch} says of no value which class it is; map each to one"
+        known = {quantity.name for quantity in self.kinematics}
+        if len(self.balance) not in (0, 2) or not known.issuperset(self.balance):
+            return f"balance is {self.balance}; name a momentum and an eta of its kinematics, or nothing"
+        if self.fewest is not None and not 1 <= self.fewest <= len(self.channels):
+            return f"fewest is {self.fewest}; it has {len(self.channels)} channels"
+        return self.goal.fault()
+
     @property
     def reference(self) -> str:
         """Name of what networks are compared with."""

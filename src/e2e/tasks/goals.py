@@ -18,6 +18,12 @@ class Classification:
     classes: tuple[str, ...]
     quantity: ClassVar[Quantity] = Quantity("class", "1")
 
+    def fault(self) -> str | None:
+        """What is wrong with it, and what would be right."""
+        if len(self.classes) >= 2 and len(set(self.classes)) == len(self.classes):
+            return None
+        return f"its classes are {', '.join(self.classes) or 'none'}; give two or more, of different names"
+
     @property
     def outputs(self) -> int:
         """Numbers that a network tells of an object."""
@@ -31,6 +37,10 @@ class Regression:
     quantity: Quantity
     classes: ClassVar[tuple[str, ...]] = ()
     outputs: ClassVar[int] = 1
+
+    def fault(self) -> str | None:
+        """Nothing can be wrong with it."""
+        return None
 
 
 Goal = Classification | Regression
