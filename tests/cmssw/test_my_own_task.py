@@ -117,36 +117,39 @@ def test_the_configuration_takes_the_task(task):
 def test_the_workflow_plans_the_task_in_a_copy_that_has_its_file(task, tmp_path):
     """Nothing else of the repository is touched."""
     copy = tmp_path / "copy"
-    for name in (
-        "src",
-        "rules",
-        "workflow",
-        "config",
+    folders = (
         "cmssw",
+        "config",
         "containers",
-        "requirements",
         "envs",
         "notebooks",
-    ):
+        "profiles",
+        "requirements",
+        "rules",
+        "src",
+    )
+    for name in (*folders, "rules", "workflow"):
         skipped = shutil.ignore_patterns("__pycache__")
         shutil.copytree(REPOSITORY / name, copy / name, symlinks=True, ignore=skipped)
     for name in ("Snakefile", "config.yaml"):
         shutil.copyfile(REPOSITORY / name, copy / name)
     (copy / f"src/e2e/tasks/{task.name}.py").write_text(block("python"))
-    (tmp_path / "flavour.yaml").write_text(block("yaml"))
-    targets = re.findall(r"^ *snakemake .* (results/\S+) ", PAGE, re.MULTILINE)
-    options = ["--snakefile", copy / "Snakefile", "--configfile", tmp_path / "flavour.yaml", "--dry-run"]
-    done = subprocess.run(
-        [Path(sys.executable).parent / "snakemake", "--directory", tmp_path, *targets, *options],
-        env=os.environ | {"PYTHONPATH": str(copy / "src")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout
-    jobs = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout, re.MULTILINE))
-    assert jobs["simulate"] == jobs["convert"] == "4"
-    assert {"train", "reference", "evaluate", "performance", "export", "cmsrun", "agreement"} < set(jobs)
+    (copy / "flavour.yaml").write_text(block("yaml"))
+    commands = re.findall(r"^ *snakemake (--cores .*?) *#", PAGE, re.MULTILINE)
+    planned = {}
+    for command in commands:
+        done = subprocess.run(
+            [Path(sys.executable).parent / "snakemake", *command.split(), "--dry-run"],
+            env=os.environ | {"PYTHONPATH": str(copy / "src")},
+            cwd=copy,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout
+        planned |= dict(re.findall(r"^(\w+) +(\d+)$", done.stdout, re.MULTILINE))
+    assert planned["simulate"] == planned["convert"] == "4"
+    assert {"train", "reference", "evaluate", "performance", "export", "cmsrun", "agreement"} < set(planned)
 
 
 def test_the_simulation_is_compared_with_the_expectations_of_the_task(task, ntuples):
