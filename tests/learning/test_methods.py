@@ -130,21 +130,29 @@ def test_a_method_may_give_up_after_an_epoch(half_labelled, follower, call, tmp_
     assert len(pd.read_csv(tmp_path / "out/history.csv")) == 1
 
 
-def test_a_killed_method_goes_on_to_the_same_weights(half_labelled, follower, call, tmp_path, monkeypatch):
-    """Its own modules are kept in the checkpoint, too."""
-    result = {}
-    for name in ("whole", "killed"):
-        outputs, arguments = call(half_labelled, tmp_path / name, epochs=4)
-        if name == "killed":
+@pytest.mark.parametrize("epoch", [3, "all"])
+def test_a_killed_method_goes_on_to_the_same_weights(
+    half_labelled, follower, call, tmp_path, monkeypatch, epoch
+):
+    """Its own modules are kept in the checkpoint, too; and which weights are kept, once all are trained."""
+    (whole, options), (killed, others) = (
+        call(half_labelled, tmp_path / name, epochs=4) for name in ("whole", "killed")
+    )
+    train(*whole, **options, method=follower)
 
-            def report(epoch: int, loss: float) -> None:
-                if epoch == 3:
-                    raise RuntimeError("killed")
+    def dies(*given: object) -> None:
+        if given[0] == epoch or epoch == "all":
+            raise RuntimeError("killed")
 
-            with pytest.raises(RuntimeError, match="killed"):
-                train(*outputs, **arguments, method=follower, report=report)
-        train(*outputs, **arguments, method=follower)
-        result[name] = saved.read_plain(tmp_path / name / "model.pt")
-    whole, killed = (file["state_dict"] for file in result.values())
-    assert all(torch.equal(whole[name], killed[name]) for name in whole)
-    assert result["whole"]["validation_loss"] == result["killed"]["validation_loss"]
+    with monkeypatch.context() as patch:
+        if epoch == "all":
+            patch.setattr(saved, "save", dies)
+        report = None if epoch == "all" else dies
+        with pytest.raises(RuntimeError, match="killed"):
+            train(*killed, **others, method=follower, report=report)
+    assert not killed[2].exists()
+    train(*killed, **others, method=follower)
+    assert killed[3].read_bytes() == whole[3].read_bytes()  # the history
+    one, other = (saved.read_plain(path) for path in (whole[2], killed[2]))
+    assert one["validation_loss"] == other["validation_loss"]
+    assert all(torch.equal(tensor, other["state_dict"][name]) for name, tensor in one["state_dict"].items())
