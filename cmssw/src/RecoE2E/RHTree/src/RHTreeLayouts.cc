@@ -110,19 +110,19 @@ namespace e2e {
     layout.once = objects.value("once", false) and not(marker and marker->value("repeats", false));
     std::set<std::string> tracks;
     for (auto const& channel : channels) {
-      json const ways = table_->content.at("images").value(channel, json::array({{{"branch", channel}}}));
-      auto const way = std::find_if(ways.begin(), ways.end(), [&](auto const& candidate) {
+      json const branches = table_->content.at("images").value(channel, json::array({{{"branch", channel}}}));
+      auto const branch = std::find_if(branches.begin(), branches.end(), [&](auto const& candidate) {
         return contents.branches.count(candidate.at("branch").template get<std::string>()) > 0;
       });
-      if (way == ways.end())
-        throw std::runtime_error(tree_ + " has no branch " + ways.at(0).at("branch").get<std::string>() +
+      if (branch == branches.end())
+        throw std::runtime_error(tree_ + " has no branch " + branches.at(0).at("branch").get<std::string>() +
                                  "; write the ntuple with it, for instance by MLAnalyzer");
-      layout.images.push_back(way->at("branch").get<std::string>());
-      if (way->contains("refused"))
+      layout.images.push_back(branch->at("branch").get<std::string>());
+      if (branch->contains("refused"))
         throw std::runtime_error(layout.images.back() + " cannot serve as " + channel + ": it is " +
-                                 way->at("refused").get<std::string>());
-      if (way->contains("tracks"))
-        tracks.insert(way->at("tracks").get<std::string>());
+                                 branch->at("refused").get<std::string>());
+      if (branch->contains("tracks"))
+        tracks.insert(branch->at("tracks").get<std::string>());
     }
     if (not tracks.empty()) {
       layout.tracks = tracks.size() == 1 ? *tracks.begin() : "mixed";
