@@ -191,7 +191,7 @@ def trades(results: Results, found: pd.DataFrame) -> str:
     """What each pair of models gains, by their ``differences``, and costs, as sentences in Markdown."""
     pairs = found[found["other"].isin(results.models)]
     if pairs.empty:
-        return "This run has one model: there is no other one to weighting it against."
+        return "This run has one model: there is no other one to weigh it against."
     what = merit(results.task).phrase + merit(results.task).in_unit
     lines, seconds = [], results.training_seconds()
     for row in pairs.itertuples():
