@@ -220,3 +220,8 @@ def test_what_the_machine_refuses_comes_with_what_helps(number, remedy):
 def test_a_name_too_long_is_not_a_full_disk(tmp_path):
     with pytest.raises(E2EError, match=r"\(File name too long\); choose a shorter name$"):
         output_path(tmp_path / ("x" * 300 + ".parquet"))
+
+
+def test_a_folder_that_takes_no_file_although_root_may_write_there():
+    with pytest.raises(E2EError, match=r"/proc/x\.parquet: cannot be written"):
+        output_path("/proc/x.parquet")

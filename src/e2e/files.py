@@ -94,6 +94,10 @@ def output_path(path: str | Path, *inputs: str | Path, kind: Kind | None = None)
         raise E2EError(f"{path}: cannot be written, since {above} is no folder")
     if not os.access(above, os.W_OK | os.X_OK):
         raise E2EError(f"{path}: cannot be written, since {above} is read-only; choose another folder")
+    try:  # root may write anywhere, as far as permissions go
+        tempfile.TemporaryFile(dir=above).close()
+    except OSError as error:
+        raise _unwritable(path, error) from None
     if kind:
         _check_kind(path, target, exists, kind)
     return target

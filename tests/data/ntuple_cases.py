@@ -324,6 +324,14 @@ def without_towers(branches: Branches) -> None:
     branches["HBHE_energy"] = [0 * values for values in branches["HBHE_energy"]]
 
 
+def of_electrons(branches: Branches) -> None:
+    """Energy in the HCAL around the jets of the first three events alone, and elsewhere in the others."""
+    images = branches["HBHE_energy"]
+    for values in images[3:]:
+        values[:] = 0
+        values[52 * 72 + 30] = 3
+
+
 FORKS = [
     Case("2019: quark_gluon", "quark_gluon", tree(jets() | JET_MODES["dijet"], old_names), JETS),
     Case(
@@ -414,6 +422,7 @@ FORKS = [
     ),
     Case("HCAL full of equal towers", "quark_gluon", tree(jets(TOWERS * 4), full), kept(TOWERS * 4)),
     Case("HCAL empty around jets", "quark_gluon", tree(jets(TOWERS * 4), without_towers), kept(TOWERS * 4)),
+    Case("HCAL of electrons", "quark_gluon", tree(jets(TOWERS * 5), of_electrons), kept(TOWERS * 5)),
     Case(
         "own columns, too few jets", "quark_gluon", tree(jets(TOWERS[:2], first_column=2)), kept(TOWERS[:2])
     ),

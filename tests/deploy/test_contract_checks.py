@@ -1,6 +1,7 @@
 """A model whose graph, weights or JSON are not what the contract promises is refused in one sentence."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from e2e.deploy.contract import EXTERNAL, load_contract
+from e2e.deploy.contract import EXTERNAL, json_beside, load_contract
 from e2e.deploy.predict import scores
 from e2e.deploy.runtime import load
 from e2e.errors import E2EError
@@ -140,9 +141,8 @@ def with_node(folder, model, kind, inputs, opset=17, **attributes):
             "changed" if node.op_type == "Mul" and name == "mean" else name for name in node.input
         ]
     graph.node.insert(2, helper.make_node(kind, inputs, ["changed"], **attributes))
-    graph.initializer.extend(
-        [numpy_helper.from_array(np.array(True), "yes"), numpy_helper.from_array(np.float32(0.5), "half")]
-    )
+    constants = {"yes": np.array(True), "no": np.array(False), "half": np.float32(0.5)}
+    graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
     opsets = [helper.make_opsetid("", opset)]
     onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), folder / "model.onnx")
     return signed(folder, model)
@@ -159,6 +159,23 @@ def with_node(folder, model, kind, inputs, opset=17, **attributes):
 def test_graph_that_is_random_is_refused(model, tmp_path, kind, inputs, attributes, reason):
     with pytest.raises(E2EError, match=rf"model\.onnx: .*{reason}.*; export it anew"):
         load(with_node(tmp_path, model, kind, inputs, **attributes))
+
+
+def test_graph_with_dropout_that_is_switched_off_and_an_import_that_nothing_uses_is_taken(model, tmp_path):
+    path = with_node(tmp_path, model, "Dropout", ["mean", "half", "no"])
+    graph = onnx.load(path)
+    graph.opset_import.append(helper.make_opsetid("ai.onnx.ml", 2))
+    onnx.save(graph, path)
+    load(signed(tmp_path, model))
+
+
+def test_json_that_differs_deep_inside_says_where(model, tmp_path):
+    content = json.loads(json_beside(model).read_text())
+    content["input"]["channels"][0]["unit"] = "MeV"
+    shutil.copy(model, tmp_path / "model.onnx")
+    (tmp_path / "model.json").write_text(json.dumps(content))
+    with pytest.raises(E2EError, match=r'input\.channels\[0\]\.unit is "MeV", but task \w+ has "GeV"'):
+        load(tmp_path / "model.onnx")
 
 
 def test_graph_whose_scores_depend_on_the_other_objects_is_refused(model, tmp_path):
@@ -207,7 +224,7 @@ def test_another_opset_or_ir_version_than_the_json_says_is_refused(model, tmp_pa
             "tracks lie at .banana.; known are dir",
         ),
         ({"opset": 10**400}, "too large"),
-        ({"crop": {"rows": 2**32 + 32, "columns": 32, "seed_row": 15, "seed_column": 15}}, "crop is"),
+        ({"crop": {"rows": 2**32 + 32, "columns": 32, "seed_row": 15, "seed_column": 15}}, "crop.rows is"),
         ({"task": ["electron_photon"]}, "task is .*, not a text"),
         ({"input": 5}, "subscriptable"),
     ],

@@ -169,6 +169,11 @@ def _check(file: ImageFile, task: Task) -> Layout:
         images = [layout.image for layout in LAYOUTS]
         if {*store.IDENTITY, *store.HITS} <= set(file.names):
             raise E2EError(f"{file.path}: a sample store already; it needs no conversion")
+        if {*store.IDENTITY, "target"} <= set(file.names):
+            raise E2EError(
+                f"{file.path}: a table of scores that another program has written again, without what says "
+                "which model gave them; make it anew with e2e predict"
+            )
         if misplaced := file.misplaced(images):
             raise E2EError(f"{file.path}: {misplaced}")
         raise E2EError(

@@ -209,9 +209,21 @@ class Contract:
         if not contract.temperature > 0:
             raise ValueError(f"calibration.temperature is {contract.temperature:g}, not above 0")
         for key, value in contract.to_json().items():
-            if content[key] != value:
-                raise ValueError(f"{key} is {shown(content[key])}, but task {contract.task.name} has {value}")
+            if found := _different(key, content[key], value):
+                name, given, own = found
+                raise ValueError(f"{name} is {shown(given)}, but task {contract.task.name} has {shown(own)}")
         return contract
+
+
+def _different(name: str, given: Any, own: Any) -> tuple[str, Any, Any] | None:
+    """Where two contents of JSON differ first: the name of the place, and what is there."""
+    if isinstance(given, dict) and isinstance(own, dict) and given.keys() == own.keys():
+        pairs = ((f"{name}.{key}", given[key], own[key]) for key in own)
+    elif isinstance(given, list) and isinstance(own, list) and len(given) == len(own):
+        pairs = ((f"{name}[{i}]", *pair) for i, pair in enumerate(zip(given, own, strict=True)))
+    else:
+        return None if given == own else (name, given, own)
+    return next((found for pair in pairs if (found := _different(*pair))), None)
 
 
 def json_beside(model_onnx: str | Path) -> Path:

@@ -29,10 +29,12 @@ namespace e2e {
     void check(std::string const& branch) const;
 
   private:
-    /// A seed with energy around it, and the hottest column there, counted from its own.
+    /// A seed with energy around it, the hottest column there, counted from its own, and whether the hottest tower is in
+    /// its row.
     struct Seen {
       std::int64_t entry;
       int hottest;
+      bool inRow;
     };
     /// By how many one column is more frequent than the expected one where it is most so, and the entries there.
     struct Stretch {
