@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,15 @@ def until(happened, process):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline, "it never came to that"
         time.sleep(0.05)
+
+
+def opened(pid):
+    """The files that a process has open."""
+    found = []
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):  # closed by now
+            found.append(link.readlink())
+    return found
 
 
 @pytest.fixture
@@ -160,7 +170,7 @@ def test_dask_is_stopped_while_it_starts(e2e, tmp_path, ntuple, number):
 def test_a_prediction_is_stopped(e2e, tmp_path, ntuple, number, model):
     (tmp_path / "tmp").mkdir()
     process = e2e("predict", "--model", model, ntuple, "out/scores.parquet", TMPDIR=str(tmp_path / "tmp"))
-    until(lambda: list(tmp_path.glob("tmp/*/.store.*.part.parquet")), process)
+    until(lambda: ntuple in opened(process.pid), process)
     stop(process, number, tmp_path, left=["tmp"])
     assert not list((tmp_path / "tmp").iterdir())
 

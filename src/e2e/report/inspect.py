@@ -21,7 +21,7 @@ from e2e.data.ntuple import Ntuple
 from e2e.data.scores import read_scores
 from e2e.data.store import STORE, Metadata, Samples
 from e2e.errors import E2EError
-from e2e.files import Kind, beginning, local_path, output_path, sha256
+from e2e.files import Kind, beginning, local_path, ordinary, output_path, sha256
 from e2e.geometry import middle
 from e2e.report import displays
 from e2e.tasks import Channel, Task, every, supervised
@@ -47,7 +47,7 @@ def inspect(path: str | Path, picture: str | Path | None = None) -> None:
     is there already, to ``<stem>-2.png`` and so on: the mean crop and a few objects of a store or of a public
     file, the first event with an object of an ntuple; of a table none. Raises E2EError for any other file.
     """
-    path = local_path(path)
+    path = Path(ordinary(local_path(path)))
     describe = _describer(path)
     console = Console(width=160, soft_wrap=True, highlight=False, markup=False)
     picture = Path(picture) if picture else _free(path.stem)

@@ -13,9 +13,10 @@ from e2e.report import style
 from e2e.simulation import validation
 from e2e.simulation.ecal import NOISE, TIME_CONSTANT, TIME_NOISE, time_resolution
 from e2e.simulation.tracker import budget
+from e2e.simulation.validation import half_width
 from e2e.tasks import Task
 from e2e.tasks.electron_photon import ELECTRONS, MATERIAL, TRACKER
-from e2e.tasks.simulation import converted, half_width, radiated
+from e2e.tasks.simulation import converted, radiated
 
 GUN = r"$p_T$ = 50 GeV, barrel"
 _BAND = {"color": "0.75", "alpha": 0.6, "linewidth": 0}

@@ -23,8 +23,8 @@ from e2e.geometry import FIRST_PHI, JET_RADIUS, middle
 from e2e.simulation import calorimeters, tracks
 from e2e.simulation.jets import PARTICLE_JETS
 from e2e.simulation.shower import CELL_ETA, CELL_PHI
-from e2e.simulation.validation import compare
-from e2e.tasks.simulation import Expectation, spread
+from e2e.simulation.validation import compare, spread
+from e2e.tasks.simulation import Expectation
 
 EVENTS_PER_FILE = 500
 _CHUNK = 50  # events, 20 MB of frames

@@ -5,7 +5,7 @@ Expectations stand with their sources in the file of the task; docs/simulation.m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +31,26 @@ _RESAMPLES = 200
 
 # The generation is the same for both particles: total energy alone must not tell them apart.
 TOTAL_ENERGY_LIMIT = 0.53
+
+
+def half_width(values: NDArray) -> float:
+    """Half of the interval that holds the central 68.3 %."""
+    low, high = np.quantile(values, (0.1585, 0.8415))
+    return 0.5 * float(high - low)
+
+
+def spread(values: NDArray) -> float:
+    """Half of the central 68.3 %, over the median."""
+    return half_width(values) / float(np.median(values))
+
+
+# Of an expectation, by the names that tasks give.
+STATISTICS: dict[str, Callable[[NDArray], float]] = {
+    "mean": np.mean,
+    "median": np.median,
+    "spread": spread,
+    "half_width": half_width,
+}
 
 
 class Findings(NamedTuple):
@@ -67,15 +87,16 @@ def compare(expectation: Expectation, objects: pd.DataFrame) -> dict[str, object
     if len(values) >= 10:
         rng = np.random.default_rng(0)
         resamples = (rng.choice(values, len(values)) for _ in range(_RESAMPLES))
-        value = float(expectation.statistic(values))
-        uncertainty = float(np.std([expectation.statistic(resample) for resample in resamples]))
+        statistic = STATISTICS[expectation.statistic]
+        value = float(statistic(values))
+        uncertainty = float(np.std([statistic(resample) for resample in resamples]))
         if expectation.low is not None:
             tolerance = 2.0 * uncertainty
             inside = expectation.low - tolerance <= value <= expectation.high + tolerance
     return {
         "name": expectation.name,
         "column": expectation.column,
-        "statistic": expectation.statistic.__name__,
+        "statistic": expectation.statistic,
         "objects": len(values),
         "value": value,
         "uncertainty": uncertainty,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from e2e.tasks.goals import Classification
 from e2e.tasks.jets import ECAL, HCAL, TRACK_PT, jet_task
-from e2e.tasks.simulation import NO_NUMBER, Distribution, Expectation, Simulation, spread
+from e2e.tasks.simulation import NO_NUMBER, Distribution, Expectation, Simulation
 
 JET_RESOLUTION = "arXiv:1607.03663, abstract"
 MULTIPLICITY = "arXiv:1602.00988, from knowledge"
@@ -15,14 +13,14 @@ _QUARK, _GLUON = "target == 1", "target == 0"
 _HUNDRED = "gen_jetPt > 80 and gen_jetPt < 120"
 
 EXPECTATIONS = (
-    Expectation("jet response, 80 to 120 GeV", "response", _HUNDRED, np.median, None, None, NO_NUMBER),
-    Expectation("jet resolution, 80 to 120 GeV", "response", _HUNDRED, spread, 0.08, 0.13, JET_RESOLUTION),
+    Expectation("jet response, 80 to 120 GeV", "response", _HUNDRED, "median", None, None, NO_NUMBER),
+    Expectation("jet resolution, 80 to 120 GeV", "response", _HUNDRED, "spread", 0.08, 0.13, JET_RESOLUTION),
     *(
         Expectation(
             f"{text}, {kind}, 80 to 120 GeV",
             column,
             f"{selection} and {_HUNDRED}",
-            np.mean,
+            "mean",
             *band,
             source,
         )
