@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,17 +22,27 @@ def signatures(package: ModuleType) -> dict[str, list[str]]:
     Read from the files, and none is imported: a configuration is checked where PyTorch is not installed yet.
     Raises E2EError for a file that is not Python.
     """
-    found = {}
     files = (file for folder in package.__path__ for file in Path(folder).glob("*.py"))
-    for file in sorted(files, key=lambda file: file.stem):
-        try:
-            tree = ast.parse(file.read_bytes())
-        except (SyntaxError, ValueError) as error:
-            raise E2EError(f"{file}: is not Python ({error}); mend it, or move it away") from None
-        for node in tree.body:
-            if isinstance(node, ast.FunctionDef) and node.name == "build" and file.stem != "__init__":
-                found[file.stem] = [given.arg for given in (*node.args.args, *node.args.kwonlyargs)]
-    return found
+    found = {
+        file.stem: _parameters(file, file.stat().st_mtime_ns)
+        for file in sorted(files, key=lambda file: file.stem)
+    }
+    return {name: given for name, given in found.items() if given is not None and name != "__init__"}
+
+
+@cache
+def _parameters(file: Path, changed: int) -> list[str] | None:
+    """Parameters of the function ``build`` of a file, as it is since it was ``changed``; None without one."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError) as error:
+        raise E2EError(f"{file}: is not Python ({error}); mend it, or move it away") from None
+    builders = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "build"]
+    return (
+        [given.arg for given in (*builders[-1].args.args, *builders[-1].args.kwonlyargs)]
+        if builders
+        else None
+    )
 
 
 def families(package: ModuleType) -> list[str]:

@@ -433,6 +433,7 @@ def _grown(name, output, small, large):
     return int(after) - int(before)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_one_large_row_group(tmp_path):
     files = []
     for count in (400, 1200):
@@ -444,6 +445,7 @@ def test_memory_does_not_grow_with_one_large_row_group(tmp_path):
     assert _grown("quark_gluon", tmp_path / "out.parquet", *files) < 8 * BATCH
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_chunks(tmp_path):
     """Those over one row of images are in memory together; there may be many rows of them."""
     files = []

@@ -143,6 +143,7 @@ def test_a_file_of_another_kind_stays(words, refused, tmp_path, command, content
     assert contents(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_stores_scores_ntuples_and_pictures_take_only_their_own_places(words, refused, tmp_path):
     made = {command: tmp_path / f"{command}{SUFFIX[command]}" for command in WRITERS}
     made["pdf"] = tmp_path / "inspect.pdf"

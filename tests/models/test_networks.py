@@ -46,7 +46,17 @@ NETWORKS = {
     "particlenet-three classes": ("particlenet", THREE, GRAPHS),
     "gatv2-mass_regression-4": ("gatv2", MASS_4, {**GRAPHS, "heads": 2}),
 }
-networks = pytest.mark.parametrize(("architecture", "of", "hyperparameters"), NETWORKS.values(), ids=NETWORKS)
+ARGUMENTS = ("architecture", "of", "hyperparameters")
+networks = pytest.mark.parametrize(ARGUMENTS, NETWORKS.values(), ids=NETWORKS)
+# Tracing takes seconds: one of each architecture is fast.
+FIRST = {architecture: name for name, (architecture, *_) in reversed(NETWORKS.items())}
+traced = pytest.mark.parametrize(
+    ARGUMENTS,
+    [
+        pytest.param(*network, id=name, marks=[] if name in FIRST.values() else [pytest.mark.slow])
+        for name, network in NETWORKS.items()
+    ],
+)
 JETS = ("cnn", "particlenet", "gatv2")
 
 
@@ -167,7 +177,7 @@ def test_every_channel_counts(architecture, of, hyperparameters, make_frames):
             assert (network(changed)[3:] != expected).all(), channel.name
 
 
-@networks
+@traced
 def test_onnx_runtime_gives_the_same(architecture, of, hyperparameters, make_frames):
     """On sparse frames with many equal energies and distances, at opset 17."""
     frames = make_frames(of, 40)
