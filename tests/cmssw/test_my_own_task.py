@@ -128,7 +128,7 @@ def test_the_workflow_plans_the_task_in_a_copy_that_has_its_file(task, tmp_path)
         "rules",
         "src",
     )
-    for name in (*folders, "rules", "workflow"):
+    for name in (*folders, "workflow"):
         skipped = shutil.ignore_patterns("__pycache__")
         shutil.copytree(REPOSITORY / name, copy / name, symlinks=True, ignore=skipped)
     for name in ("Snakefile", "config.yaml"):
