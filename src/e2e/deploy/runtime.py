@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import onnx
 import onnxruntime
 
-from e2e.deploy import graph
 from e2e.deploy.contract import INPUT, LOGIT, SCORE, Contract, Output, columns, load_contract
 from e2e.deploy.providers import CPU, Provider
 from e2e.errors import E2EError
@@ -58,6 +56,10 @@ def load(
     Raises:
         E2EError: the model cannot be loaded, or does not take or give what its contract promises.
     """
+    import onnx  # which a GPU's machine that measures sessions alone does not have
+
+    from e2e.deploy import graph
+
     contract = load_contract(model_onnx)
     opened = session(model_onnx, provider, threads)
     promised = [
