@@ -15,8 +15,8 @@ PAGES = [
     *(REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted((REPOSITORY / "docs").rglob("*.md")),
 ]
-# Of networks and tasks that a reader has yet to write: tests/learning and tests/cmssw/test_my_own_task.py follow
-# these pages with what they write.
+# Of networks and tasks that a reader has yet to write: tests/learning and tests/cmssw/test_my_own_task.py
+# follow these pages with what they write.
 OWN = re.compile(r"/(mlp|particlenet_tuned)/|flavour\.yaml")
 
 
