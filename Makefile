@@ -89,7 +89,9 @@ PACKAGES := $(REQUIREMENTS:%=-r %) -c requirements/constraints.txt
 	@$(BIN)/pip install --quiet -r requirements/torch.txt
 	@echo "  the other packages, with ONNX Runtime for $(RUNTIME)"
 	@# uv is much faster, but does not read pip's own configuration: where that is needed, pip does the same
-	@uv pip install --quiet --python $(BIN)/python $(PACKAGES) || $(BIN)/pip install --quiet $(PACKAGES)
+	@# --compile-bytecode, as pip does unasked: where PYTHONDONTWRITEBYTECODE is set, as in many images, each process
+	@# would compile all that it imports, for 5 s
+	@uv pip install --quiet --compile-bytecode --python $(BIN)/python $(PACKAGES) || $(BIN)/pip install --quiet $(PACKAGES)
 	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@echo "  headers of ONNX Runtime and doctest into .deps"
 	@cmssw/standalone/fetch-headers .deps

@@ -90,6 +90,15 @@ def test_a_python_that_is_too_old(checkout):
     assert not (checkout / ".venv/started").exists()
 
 
+def test_modules_are_compiled_when_they_are_installed(checkout):
+    """Where PYTHONDONTWRITEBYTECODE is set, each process that imports them would compile them anew."""
+    said, status = make(checkout, "--dry-run", ".venv/installed")
+    assert status == 0
+    installing = [line for line in said if line.startswith("uv pip install")]
+    assert len(installing) == 1
+    assert "--compile-bytecode" in installing[0].split("||")[0].split()
+
+
 def test_clean_removes_all_results_and_nothing_else(checkout, tmp_path_factory):
     """Also where results/ is a link to a larger disk, which stays."""
     disk = tmp_path_factory.mktemp("disk")
