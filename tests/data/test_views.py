@@ -1,5 +1,7 @@
 """Views of hits: images, point clouds and graphs against plain loops and scikit-learn."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -64,6 +66,13 @@ def test_hit_outside_the_crop_is_refused():
     samples = make([{60: 1.0}])
     with pytest.raises(IndexError, match="outside the crop"):
         samples.images()
+
+
+@pytest.mark.parametrize("offsets", [[-1, 1], [2, 1], [0, 3]])
+def test_points_are_not_taken_from_beyond_the_hits(offsets):
+    samples = replace(make([{0: 1.0, 1: 2.0}]), offsets=np.array(offsets))
+    with pytest.raises(IndexError, match="outside their array"):
+        views.points(samples, 3, CROP)
 
 
 @settings(max_examples=100, deadline=None)

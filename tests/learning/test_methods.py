@@ -9,6 +9,7 @@ import torch
 
 from e2e.errors import E2EError
 from e2e.learning import methods
+from e2e.learning.loop import Settings
 from e2e.learning.train import train
 from e2e.models import saved
 
@@ -93,6 +94,26 @@ def test_methods_are_found_by_listing(follower):
     assert not methods.labelled("follower")
     with pytest.raises(E2EError, match="unknown method 'leader'; choose one of: follower, supervised"):
         methods.labelled("leader")
+
+
+def test_weights_of_every_layer_decay_and_biases_and_normalisations_do_not():
+    given = Settings(2, 8, learning_rate=0.01, weight_decay=0.3, patience=2, devices=1, seed=1)
+    layers = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2), torch.nn.Linear(2, 1))
+    layers[1].weight.requires_grad_(False)  # frozen: does not move at all
+    method = methods.Method()
+    method.layers = layers
+    optimizer, _ = method.optimiser(given, steps=4, fused=False)
+    decays = {
+        weights: group["weight_decay"] for group in optimizer.param_groups for weights in group["params"]
+    }
+    convolution, normalisation, linear = layers
+    assert decays == {
+        convolution.weight: 0.3,
+        linear.weight: 0.3,
+        convolution.bias: 0.0,
+        normalisation.bias: 0.0,
+        linear.bias: 0.0,
+    }
 
 
 def test_a_method_takes_its_own_hyperparameters_only(toy, follower, call, tmp_path):
