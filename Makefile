@@ -16,7 +16,7 @@ ifeq ($(XDG_CACHE_HOME)$(shell mkdir -p "$$HOME/.cache" 2>/dev/null && [ -w "$$H
 export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
 endif
 
-.PHONY: help demo all config notebooks-pdf bench-reading test test-slow lint clean
+.PHONY: help demo all config notebooks-pdf bench-reading test test-slow mutants lint clean
 .NOTPARALLEL:
 
 help:  ## this list
@@ -58,6 +58,9 @@ test: .venv/installed  ## lint and the fast tests
 
 test-slow: .venv/installed  ## the tests that take minutes: sanitizers, ONNX Runtime 1.17, killed jobs, the container
 	@pytest -m slow -n auto --maxprocesses 2 --dist loadfile
+
+mutants: .venv/installed  ## do the tests bite: N=120 small faults in data/, learning/ and deploy/, chosen by SEED=1; hours
+	@PYTHONPATH=src python tests/mutants.py $(or $(N),120) $(or $(SEED),1)
 
 lint: .venv/installed
 	@ruff check . && ruff format --check .
