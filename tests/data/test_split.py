@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from e2e.data import split, store
+from e2e.data import balance, split, store
 from e2e.data.store import Metadata, Samples
+from e2e.data.stream import Stream
 from e2e.errors import E2EError
-from e2e.tasks import Channel
+from e2e.tasks import Channel, task
 
 U32, U64 = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
 EVENTS = st.lists(st.tuples(st.text(max_size=8), U32, U32, U64), min_size=1, max_size=30)
@@ -128,7 +129,7 @@ def test_write_split(stores, tmp_path):
     split.write_split(stores, tmp_path / "split.parquet", tmp_path / "split.json")
     table = pd.read_parquet(tmp_path / "split.parquet")
     identity = ["sample", "run", "lumi", "event", "object"]
-    assert list(table) == [*identity, "file", "row", "part", "target"]
+    assert list(table) == [*identity, "file", "row", "part", "target", "weight"]
     assert len(table) == 1800
     assert not table.duplicated(identity).any()
     assert (table.groupby(identity[:4])["part"].nunique() == 1).all()
@@ -156,7 +157,33 @@ def test_adding_files_moves_nothing(stores, tmp_path):
     split.write_split(stores[::-1], tmp_path / "all.parquet", tmp_path / "all.json")
     one, everything = pd.read_parquet(tmp_path / "one.parquet"), pd.read_parquet(tmp_path / "all.parquet")
     again = everything[everything.file == stores[0].name].reset_index(drop=True)
-    pd.testing.assert_frame_equal(one, again)
+    # Weights are relative to the other classes, of which one file has none.
+    pd.testing.assert_frame_equal(one.drop(columns="weight"), again.drop(columns="weight"))
+    assert one.weight.isna().all()
+
+
+def test_weights_are_those_of_the_training_part(tmp_path):
+    """Fitted once, for all parts; objects without truth have none."""
+    generator = np.random.default_rng(1)
+    paths = [tmp_path / f"{name}.parquet" for name in ("electron", "photon", "unknown")]
+    for path, target in zip(paths, (1.0, 0.0, np.nan), strict=True):
+        write_store(path, path.stem, 1, target=target)
+        samples = store.read(path)
+        kinematics = {name: generator.gamma(2, 20, len(samples)) for name in ("pho_pT", "pho_eta")}
+        columns = {name: column.astype(np.float32) for name, column in kinematics.items()}
+        metadata = replace(store.read_metadata(path), kinematics=task("electron_photon").kinematics[:3:2])
+        store.write(path, [replace(samples, kinematics=columns)], metadata)
+    split.write_split(paths, tmp_path / "s.parquet", tmp_path / "s.json")
+    table = pd.concat([store.StoreFile(path).objects() for path in paths], ignore_index=True)
+    written = pd.read_parquet(tmp_path / "s.parquet")
+    known = table.target.notna()
+    weighting = balance.fit(table[known & (written.part == "train")], task("electron_photon"))
+    np.testing.assert_array_equal(written.weight[known], weighting(table[known]))
+    assert written.weight[~known].isna().all()
+    assert written.weight[known].nunique() > 500
+    for part in split.PARTS:
+        stream = Stream(paths, tmp_path / "s.parquet", part)
+        np.testing.assert_array_equal(stream.weight, written.weight[known & (written.part == part)])
 
 
 def test_file_of_one_part_stays_in_it(stores, tmp_path):

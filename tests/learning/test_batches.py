@@ -50,7 +50,8 @@ def test_batches_are_the_objects_themselves(training):
     batch = batches.Objects(training)[positions].unpacked(training.shape)
     np.testing.assert_array_equal(batch.frames, training.samples(positions).images())
     np.testing.assert_array_equal(batch.target, training.target[positions])
-    np.testing.assert_array_equal(batch.weight, 1)
+    np.testing.assert_array_equal(batch.weight, training.weight[positions])
+    assert len(set(training.weight)) > 2
 
 
 def test_a_stream_without_labels_has_all_objects_and_shows_no_target(half_labelled):

@@ -6,12 +6,12 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from e2e.data import parquet
+from e2e.data import balance, parquet
 from e2e.data.scores import read_scores
 from e2e.data.split import PARTS, part
 from e2e.errors import E2EError
 from e2e.files import read_json
-from e2e.learning import balance, batches
+from e2e.learning import batches
 from e2e.learning.attribution import integrated_gradients
 from e2e.learning.classification import (
     CURVE,

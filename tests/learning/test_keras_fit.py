@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 import torch
 
+from e2e.data import balance
 from e2e.errors import E2EError
-from e2e.learning import balance, batches
+from e2e.learning import batches
 from e2e.learning.keras_fit import adamw, learning_rates, stepper
 from e2e.learning.loop import CLIP, Settings, Stopwatch, one_cycle
 from e2e.learning.methods.supervised import Supervised

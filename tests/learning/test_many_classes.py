@@ -10,7 +10,8 @@ import torch
 from scipy.special import softmax
 from sklearn.metrics import log_loss, roc_auc_score
 
-from e2e.learning import balance, classification
+from e2e.data import balance
+from e2e.learning import classification
 from e2e.learning.calibration import temperature
 from e2e.learning.measures import ManyClasses, TwoClasses, measures
 from e2e.learning.objectives import objective

@@ -36,21 +36,19 @@ def part(objects: int, seed: int) -> tuple[SimpleNamespace, pd.DataFrame]:
     mass = np.where(generator.random(objects) < 0.1, np.nan, generator.normal(5 + 2 * target, 1))
     kinematics = {"jetPt": generator.exponential(30, objects), "jetEta": 0.0, "jetM": mass}
     shapes = pd.DataFrame({"multiplicity": generator.integers(0, 9, objects).astype(float)})
-    return SimpleNamespace(objects=pd.DataFrame({"target": target, **kinematics}), target=target), shapes
+    objects_of_it = pd.DataFrame({"target": target, **kinematics})
+    return SimpleNamespace(objects=objects_of_it, target=target, weight=np.ones(objects)), shapes
 
 
 def test_trees_with_the_reconstructed_jet_see_its_mass():
     made = {name: part(2000, seed) for seed, name in enumerate(("train", "validation", "test"))}
     parts, tables = ({name: pair[i] for name, pair in made.items()} for i in (0, 1))
 
-    def weighting(objects):
-        return np.ones(len(objects), np.float32)
-
     def auc(answers):
         return Roc(answers, parts["test"].target).auc(np.ones((1, len(answers))))[0]
 
-    assert auc(_with_reconstruction(parts, tables, TAU, weighting, seed=1)) > 0.85
-    trees = _fit(parts, tables, TAU, weighting, seed=1)
+    assert auc(_with_reconstruction(parts, tables, TAU, seed=1)) > 0.85
+    trees = _fit(parts, tables, TAU, seed=1)
     assert abs(auc(trees.decision_function(tables["test"])) - 0.5) < 0.05
     assert list(tables["test"]) == ["multiplicity"]
 
@@ -58,7 +56,10 @@ def test_trees_with_the_reconstructed_jet_see_its_mass():
 def labelled(target: np.ndarray, **features: np.ndarray) -> tuple[SimpleNamespace, pd.DataFrame]:
     """Objects of these targets and features."""
     target = target.astype(np.float32)
-    return SimpleNamespace(objects=pd.DataFrame({"target": target}), target=target), pd.DataFrame(features)
+    objects = pd.DataFrame({"target": target})
+    return SimpleNamespace(objects=objects, target=target, weight=np.ones(len(target))), pd.DataFrame(
+        features
+    )
 
 
 def split_up(made: dict[str, tuple[SimpleNamespace, pd.DataFrame]]) -> tuple[dict, dict]:
@@ -71,7 +72,8 @@ def test_trees_are_trained_with_weights():
     parts, tables = split_up(
         dict.fromkeys(("train", "validation", "test"), labelled(target, nothing=np.zeros(len(target))))
     )
-    trees = _fit(parts, tables, TAU, lambda objects: np.where(objects["target"] == 1, 5.0, 1.0), seed=1)
+    parts["train"].weight = np.where(target, 5.0, 1.0)
+    trees = _fit(parts, tables, TAU, seed=1)
     assert np.exp(trees.decision_function(tables["test"])) == pytest.approx(5 / 3, rel=1e-3)
 
 
@@ -85,13 +87,10 @@ def test_trees_stop_by_the_weights_of_the_validation_part(few_trees):
         "validation": labelled(np.where(agrees, value > 0, value < 0), value=value),
     }
     parts, tables = split_up(made | {"test": made["train"]})
-    parts["validation"].objects["agrees"] = agrees
 
     def trained(counted: bool) -> int:
-        def weighting(objects: pd.DataFrame) -> np.ndarray:
-            return np.where(objects["agrees"] == counted, 1.0, 1e-6) if "agrees" in objects else np.ones(4000)
-
-        return _fit(parts, tables, TAU, weighting, seed=1).n_iter_
+        parts["validation"].weight = np.where(agrees == counted, 1.0, 1e-6)
+        return _fit(parts, tables, TAU, seed=1).n_iter_
 
     assert trained(True) > 2 * trained(False)
 
@@ -104,7 +103,7 @@ def test_trees_stop_on_the_validation_part(few_trees):
     stopped = {}
     for name, validation, test in (("right", right, wrong), ("wrong", wrong, right)):
         parts, tables = split_up({"train": right, "validation": validation, "test": test})
-        stopped[name] = _fit(parts, tables, TAU, lambda objects: np.ones(len(objects)), seed=1).n_iter_
+        stopped[name] = _fit(parts, tables, TAU, seed=1).n_iter_
     assert stopped["right"] > 2 * stopped["wrong"]
 
 

@@ -12,7 +12,7 @@ from e2e.data import split, store
 from e2e.data.scores import read_scores
 from e2e.data.split import PARTS
 from e2e.data.store import Samples
-from e2e.learning import balance, batches, reference
+from e2e.learning import batches, reference
 from e2e.learning.evaluation import evaluate
 from e2e.learning.train import train
 from e2e.tasks import Task, task
@@ -73,12 +73,7 @@ def make(call, monkeypatch):
     for module in ("classification", "regression"):
         monkeypatch.setattr(f"e2e.learning.{module}.REPLICAS", 20)
     seen: dict[str, list] = {}
-    balanced, grown = balance.fit, reference._fit
-
-    def balancing(objects, of):
-        weighting = balanced(objects, of)
-        seen["weights"].append(weighting(seen["objects"]))
-        return weighting
+    grown = reference._fit
 
     def growing(parts, tables, of, *arguments):
         trees = grown(parts, tables, of, *arguments)
@@ -86,11 +81,10 @@ def make(call, monkeypatch):
         seen["trees"] += [trees.n_iter_, *(answer(tables[part]) for part in PARTS[:2])]
         return trees
 
-    monkeypatch.setattr(balance, "fit", balancing)
     monkeypatch.setattr(reference, "_fit", growing)
 
     def run(toy, folder: Path, of: Task, architecture: str) -> tuple[dict, dict]:
-        seen.update(weights=[], trees=[], objects=batches.stream(toy.stores, toy.split, "train", of).objects)
+        seen["trees"] = []
         outputs, arguments = call(toy, folder, epochs=6, patience=1, learning_rate=0.1)
         network = {"architecture": architecture, "network": SMALL[architecture]}
         info = train(*outputs, **arguments | {"task": of} | network)
@@ -106,7 +100,9 @@ def make(call, monkeypatch):
         made = {
             "network": outputs[2].read_bytes(),
             "history": outputs[3].read_bytes(),
-            "weights": np.stack(seen["weights"]),
+            "weights": np.concatenate(
+                [batches.stream(toy.stores, toy.split, p, of).weight for p in PARTS[:2]]
+            ),
             "trees": np.hstack(seen["trees"]),
             "said": [{key: m[key] for key in MADE if key in m} for m in metrics.values()],
         }

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 import torch
 
+from e2e.data import balance
 from e2e.data.split import PARTS
 from e2e.errors import E2EError
-from e2e.learning import balance, batches
+from e2e.learning import batches
 from e2e.learning.calibration import temperature
 from e2e.learning.loop import Stopwatch
 from e2e.learning.train import train

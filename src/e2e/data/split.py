@@ -1,58 +1,28 @@
-"""Division of events into training, validation and test parts by a hash of their identity.
+"""The split: of each object its part, and the weight that gives the classes equal kinematics.
 
-The part of an event depends on (sample, run, lumi, event) and on nothing else: not on the order or
-number of files, on other events, or on the machine. All objects of an event fall into one part.
-A file that says of itself that it is of one part stays in that part as a whole.
+The part is that of its event (``parts.part``); a file that says of itself that it is of one part stays in
+that part as a whole. Weights are fitted on the training part, once for all who train and measure.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
+from e2e import tasks
 from e2e.data import parquet
+from e2e.data.parts import EVENT, FRACTIONS, PARTS, part
 from e2e.data.store import IDENTITY, Metadata, StoreFile
 from e2e.errors import E2EError
 from e2e.files import write_json
 
-PARTS = ("train", "validation", "test")
-FRACTIONS = (0.7, 0.1, 0.2)
 REMEDY = "make the split anew"
-EVENT = ["sample", "run", "lumi", "event"]
-COLUMNS = [*IDENTITY, "file", "row", "part", "target"]
-
-
-def _mix(x: np.ndarray) -> np.ndarray:
-    """One step of splitmix64: its increment and finaliser, on uint64 (modulo 2^64).
-
-    Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (OOPSLA 2014), with
-    the constants of Vigna's reference implementation.
-    """
-    x = x + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
-
-
-def part(sample: np.ndarray, run: np.ndarray, lumi: np.ndarray, event: np.ndarray) -> np.ndarray:
-    """Part of each event, as uint8 positions in ``PARTS``; all arguments are arrays [N].
-
-    The hash starts from the first 8 bytes (little endian) of BLAKE2b of the sample's name, takes in
-    run, lumi and event by splitmix64 one after the other, and its top 53 bits are a fraction in
-    [0, 1) that is compared with the cumulative ``FRACTIONS``.
-    """
-    names, name = np.unique(np.asarray(sample, str), return_inverse=True)
-    digests = [hashlib.blake2b(n.encode(), digest_size=8).digest() for n in names.tolist()]
-    state = np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)[name]
-    for number in (run, lumi, event):
-        state = _mix(state ^ np.asarray(number, np.uint64))
-    fraction = (state >> np.uint64(11)) * 2.0**-53
-    return np.searchsorted(np.cumsum(FRACTIONS)[:-1], fraction, side="right").astype(np.uint8)
+COLUMNS = [*IDENTITY, "file", "row", "part", "target", "weight"]
 
 
 def _parts(objects: pd.DataFrame, metadata: Metadata) -> np.ndarray:
@@ -68,13 +38,14 @@ def _parts(objects: pd.DataFrame, metadata: Metadata) -> np.ndarray:
 
 
 def write_split(paths: Sequence[str | Path], output: str | Path, summary: str | Path) -> None:
-    """Write the part of every object of the store files ``paths``.
+    """Write the part and the weight of every object of the store files ``paths``.
 
     ``output`` (parquet) has one row an object: sample, run, lumi, event, object, file (base name of
-    the store), row (position in it), part, target. ``summary`` (JSON) counts objects per part and
-    class (if the task has any), and events per part. Hits are not read. Raises E2EError when an object
-    occurs twice, since copies of an event under one identity are a fault of the input, and for files of other
-    classes.
+    the store), row (position in it), part, target, weight (see ``balance.fit``; null without truth, and for
+    all where the training part lacks a class). ``summary`` (JSON) counts objects per part and class (if the
+    task has any), and events per part. Hits are not read. Raises E2EError when an object occurs twice, since
+    copies of an event under one identity are a fault of the input, for files of other classes, and where the
+    kinematics of the classes have nothing in common.
     """
     names = [Path(path).name for path in paths]
     if len(set(names)) < len(names):
@@ -90,8 +61,7 @@ def write_split(paths: Sequence[str | Path], output: str | Path, summary: str | 
     for file, name in zip(files, names, strict=True):
         objects = file.objects()
         place = {"file": name, "row": np.arange(len(objects), dtype=np.uint32)}
-        own = {"part": _parts(objects, file.metadata), "target": objects["target"]}
-        tables.append(objects[list(IDENTITY)].assign(**place, **own))
+        tables.append(objects.assign(**place, part=_parts(objects, file.metadata)))
     table = pd.concat(tables, ignore_index=True)
 
     twice = table[table.duplicated(list(IDENTITY), keep=False)].sort_values(list(IDENTITY), kind="stable")
@@ -104,6 +74,7 @@ def write_split(paths: Sequence[str | Path], output: str | Path, summary: str | 
             "simulated file its own run number, or leave one of the files out"
         )
 
+    table["weight"] = _weights(table, tasks.task(files[0].metadata.task))
     schema = pa.schema(
         [
             *(
@@ -114,11 +85,24 @@ def write_split(paths: Sequence[str | Path], output: str | Path, summary: str | 
             ("row", pa.uint32()),
             ("part", pa.string()),
             ("target", pa.float32()),
+            ("weight", pa.float32()),
         ]
     )
-    arrow = pa.Table.from_pandas(table, schema, preserve_index=False).replace_schema_metadata()
+    arrow = pa.Table.from_pandas(table[COLUMNS], schema, preserve_index=False).replace_schema_metadata()
     parquet.write_table(output, arrow)
     write_json(summary, _summary(table, files[0].metadata.classes))
+
+
+def _weights(table: pd.DataFrame, task: tasks.Task) -> NDArray[np.float32]:
+    """Weights [N] of objects, NaN where there is no truth, or no class to weight one against."""
+    from e2e.data import balance  # brings scikit-learn, which readers do not need
+
+    weight = np.full(len(table), np.nan, np.float32)
+    known = table.target.notna().to_numpy()
+    train = table[known & (table.part == "train").to_numpy()]
+    if train.target.nunique() >= len(task.classes):
+        weight[known] = balance.fit(train, task)(table[known])
+    return weight
 
 
 def _summary(table: pd.DataFrame, classes: Sequence[str]) -> dict:
@@ -145,8 +129,8 @@ def read_part(
     """The store files of a split, and of each the objects of one part (``PARTS``).
 
     With ``labelled`` only those with truth. ``paths`` are the files the split was made from. A table has the
-    columns of ``StoreFile.objects``; its index is the row in the file. Raises E2EError when ``split`` does
-    not belong to the files.
+    columns of ``StoreFile.objects`` and the ``weight``; its index is the row in the file. Raises E2EError
+    when ``split`` does not belong to the files.
     """
     if name not in PARTS:
         raise E2EError(f"no part {name!r}; choose one of: {', '.join(PARTS)}")
@@ -161,5 +145,6 @@ def read_part(
         objects = file.objects()
         if not objects[list(IDENTITY)].equals(rows[list(IDENTITY)].reset_index(drop=True)):
             raise E2EError(f"{split}: objects of {file.path} have changed since; {REMEDY}")
+        objects["weight"] = rows.weight.to_numpy()
         chosen = (rows.part == name).to_numpy()
         yield file, objects[chosen & objects.target.notna() if labelled else chosen]

@@ -27,7 +27,8 @@ HIT = 8  # bytes: a uint32 and a float32
 class Stream:
     """The objects of one part of store files, by position 0 to N - 1; those with truth if ``labelled``.
 
-    ``objects`` is a table of their identity, target and kinematics (NaN where unknown); positions go
+    ``objects`` is a table of their identity, target and kinematics (NaN where unknown), ``weight`` [N] what
+    each counts in training and measuring (NaN without truth); positions go
     through the files in the order of the split, and within a file by row. ``shape`` is (C, H, W).
     A stream may be sent to another process, which then holds hits of its own.
     """
@@ -49,6 +50,7 @@ class Stream:
         files, tables = zip(*split.read_part(stores, split_path, part, labelled), strict=True)
         self._nothing = Samples.concatenate([file.metadata.nothing() for file in files])
         self.objects = pd.concat(tables, ignore_index=True)
+        self.weight = self.objects.pop("weight").to_numpy(np.float32)
         if not len(self.objects):
             wanted = "object with truth" if labelled else "object"
             raise E2EError(f"{split_path}: no {wanted} in part {part!r}; convert more events")

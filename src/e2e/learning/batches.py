@@ -106,15 +106,11 @@ def identity(stores: Sequence[str | Path], objects: int) -> dict[str, Any]:
 class Objects(Dataset):
     """Batches of a stream: an item is the batch of the objects at the given positions.
 
-    ``weights`` [N] are those of all objects (default: 1). Of a stream without labels, a batch has no targets
-    and no weights.
+    Of a stream without labels, a batch has no targets and no weights.
     """
 
-    def __init__(self, stream: Stream, weights: NDArray[np.float32] | None = None):
+    def __init__(self, stream: Stream):
         self.stream = stream
-        self.weights = weights
-        if weights is None and stream.labelled:
-            self.weights = np.ones(len(stream), np.float32)
 
     def __len__(self) -> int:
         return len(self.stream)
@@ -123,9 +119,10 @@ class Objects(Dataset):
         samples = self.stream.samples(positions)
         index = samples.index.view(np.int32)  # frames have fewer cells; CUDA counts in signed numbers
         hits = torch.from_numpy(samples.offsets), torch.from_numpy(index), torch.from_numpy(samples.value)
-        if self.weights is None:
+        if not self.stream.labelled:
             return Packed(*hits, None, None)
-        return Packed(*hits, torch.from_numpy(samples.target), torch.from_numpy(self.weights[positions]))
+        weight = torch.from_numpy(self.stream.weight[positions])
+        return Packed(*hits, torch.from_numpy(samples.target), weight)
 
 
 def frames(offsets: Tensor, cell: Tensor, value: Tensor, shape: tuple[int, int, int]) -> Tensor:

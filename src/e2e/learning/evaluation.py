@@ -13,7 +13,7 @@ from e2e.data.scores import write_scores
 from e2e.data.split import PARTS
 from e2e.errors import E2EError
 from e2e.files import whole, write_json
-from e2e.learning import balance, batches
+from e2e.learning import batches
 from e2e.learning.measures import measures
 from e2e.models import saved
 
@@ -36,7 +36,7 @@ def evaluate(
     ``metrics`` (JSON: figures of merit as ``measures`` of the goal say, and
     ``versus`` each reference the paired difference) and ``explained`` (.npz: of a few objects what their
     cells add to the output, see ``classification.explained``; empty for a regression). Objects of classes
-    are weighted as in the training (``balance.fit``); logits are divided by their temperature. The network
+    are weighted as in the training (see ``split``); logits are divided by their temperature. The network
     runs on the CPU in float32, whatever it was trained on, since its scores are what other frameworks must
     agree with. Raises E2EError where the test part is not that of the reference, or the network's outputs
     are not finite.
@@ -54,7 +54,6 @@ def evaluate(
         raise E2EError(f"{model_pt}: outputs of the test part are not all finite; train it again")
     known = measures(task)
     others = known.references(reference, test.objects)
-    weight = balance.fit(streams["train"].objects, task)(test.objects)
     content = {
         "model": info["architecture"],
         "seed": info["trainer"]["seed"],
@@ -65,9 +64,9 @@ def evaluate(
     }
     if "temperature" in info:
         content["temperature"] = info["temperature"]
-    content |= known.beside(test, prediction, weight, others, info["architecture"])
+    content |= known.beside(test, prediction, test.weight, others, info["architecture"])
     shown = known.explained(network, test, prediction, info.get("temperature", 1.0))
-    write_scores(scores, test.objects, **known.columns(prediction, weight))
+    write_scores(scores, test.objects, **known.columns(prediction, test.weight))
     write_json(metrics, content)
     with whole(explained) as scratch, scratch.open("wb") as file:
         np.savez_compressed(file, **shown)

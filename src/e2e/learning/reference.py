@@ -18,7 +18,7 @@ from e2e.data.scores import write_scores
 from e2e.data.split import PARTS
 from e2e.data.stream import Stream
 from e2e.files import write_json
-from e2e.learning import balance, batches
+from e2e.learning import batches
 from e2e.learning.measures import CHUNK, Trees, measures
 from e2e.tasks import Task
 
@@ -51,10 +51,9 @@ def reference(
     task = tasks.task(metadata.task, len(metadata.channels))
     parts = {part: batches.stream(stores, split, part, task) for part in PARTS}
     tables = {part: _table(stream, task) for part, stream in parts.items()}
-    weighting = balance.fit(parts["train"].objects, task)
     known, test = measures(task), parts["test"]
     with threadpool_limits(threads):
-        trees = _fit(parts, tables, task, weighting, seed)
+        trees = _fit(parts, tables, task, seed)
         content = {
             "model": f"HistGradientBoosting on {task.features}",
             "seed": seed,
@@ -63,16 +62,18 @@ def reference(
             "training_data": batches.identity(stores, len(parts["train"])),
             "objects": {part: len(stream) for part, stream in parts.items()},
         }
-        prediction, weight = known.of_trees(trees, tables["test"]), weighting(test.objects)
+        prediction = known.of_trees(trees, tables["test"])
         simpler = known.simpler(parts)
-        content |= known.measure(test, prediction, weight)
-        content |= _control(parts, task, weighting, seed)
+        content |= known.measure(test, prediction, test.weight)
+        content |= _control(parts, task, seed)
         if set(RECONSTRUCTED) <= set(test.objects):
-            informed = _with_reconstruction(parts, tables, task, weighting, seed)
-            content["with_reconstruction"] = known.merit(test, informed, weight)
+            informed = _with_reconstruction(parts, tables, task, seed)
+            content["with_reconstruction"] = known.merit(test, informed, test.weight)
         if simpler:
-            content["simpler"] = {name: known.measure(test, each, weight) for name, each in simpler.items()}
-        outputs = known.columns(prediction.astype(np.float32), weight)
+            content["simpler"] = {
+                name: known.measure(test, each, test.weight) for name, each in simpler.items()
+            }
+        outputs = known.columns(prediction.astype(np.float32), test.weight)
         outputs |= {name: each.astype(np.float32) for name, each in simpler.items()}
         write_scores(scores, test.objects, **outputs)
     write_json(metrics, content)
@@ -89,7 +90,6 @@ def _fit(
     parts: dict[str, Stream],
     tables: dict[str, pd.DataFrame],
     task: Task,
-    weighting: balance.Weighting,
     seed: int,
 ) -> Trees:
     """Trees for what the measures of the task say they learn: the class, or the logarithm of the mass."""
@@ -108,14 +108,14 @@ def _fit(
     return trees.fit(
         tables["train"],
         target["train"],
-        sample_weight=weighting(parts["train"].objects),
+        sample_weight=parts["train"].weight,
         X_val=tables["validation"],
         y_val=target["validation"],
-        sample_weight_val=weighting(parts["validation"].objects),
+        sample_weight_val=parts["validation"].weight,
     )
 
 
-def _control(parts: dict[str, Stream], task: Task, weighting: balance.Weighting, seed: int) -> dict[str, Any]:
+def _control(parts: dict[str, Stream], task: Task, seed: int) -> dict[str, Any]:
     """What trees find in the kinematics alone, which the weights are meant to make equal.
 
     Nothing where the task balances none, or the source knows none.
@@ -128,16 +128,15 @@ def _control(parts: dict[str, Stream], task: Task, weighting: balance.Weighting,
         part: pd.DataFrame({"pt": stream.objects[pt], "eta": np.abs(stream.objects[eta])}).fillna(MISSING)
         for part, stream in parts.items()
     }
-    known, trees = measures(task), _fit(parts, tables, task, weighting, seed)
+    known, trees = measures(task), _fit(parts, tables, task, seed)
     prediction = known.of_trees(trees, tables["test"])
-    return {"kinematics_alone": known.merit(parts["test"], prediction, weighting(parts["test"].objects))}
+    return {"kinematics_alone": known.merit(parts["test"], prediction, parts["test"].weight)}
 
 
 def _with_reconstruction(
     parts: dict[str, Stream],
     tables: dict[str, pd.DataFrame],
     task: Task,
-    weighting: balance.Weighting,
     seed: int,
 ) -> NDArray[np.float64]:
     """Prediction for the test part by trees that see what is known of the reconstructed jet, too."""
@@ -145,4 +144,4 @@ def _with_reconstruction(
         part: table.assign(**parts[part].objects[list(RECONSTRUCTED)].fillna(MISSING))
         for part, table in tables.items()
     }
-    return measures(task).of_trees(_fit(parts, tables, task, weighting, seed), tables["test"])
+    return measures(task).of_trees(_fit(parts, tables, task, seed), tables["test"])

@@ -1,4 +1,4 @@
-"""Training of a network: data, weights of the objects, method, loop, and the file that is kept."""
+"""Training of a network: data, method, loop, and the file that is kept."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from torch import nn
 from e2e import models
 from e2e.data.split import PARTS
 from e2e.errors import E2EError
-from e2e.learning import balance, batches, methods
+from e2e.learning import batches, methods
 from e2e.learning.loop import Job, Report, Settings, Stopwatch
 from e2e.models import saved
 from e2e.tasks import Task
@@ -62,8 +62,8 @@ def train(
     that exists while training does: after a kill, the same call goes on from the last finished epoch, and on
     a CPU ends with the weights of an uninterrupted run; a checkpoint of other settings, data or ``code`` (any
     text that changes with the library) is left aside. Equal settings, data, seed and ``threads`` (CPU threads
-    a device) give equal weights on a CPU. Where a method learns from targets, objects are weighted as
-    ``balance.fit`` says, and its file says what ``Method.conclude`` found, too.
+    a device) give equal weights on a CPU. Where a method learns from targets, objects are weighted as the
+    ``split`` says, and its file says what ``Method.conclude`` found, too.
 
     ``report`` is called after each epoch with its number (from 1) and its validation loss; what it raises
     ends the training.
@@ -127,9 +127,5 @@ def _network(entry: Entry, task: Task) -> tuple[nn.Module, dict[str, Any] | None
 def _objects(
     stores: Sequence[str | Path], split: str | Path, task: Task, labelled: bool
 ) -> list[batches.Objects]:
-    """Training and validation part; with targets, their weights are those of the training part."""
-    streams = [batches.stream(stores, split, part, task, labelled) for part in PARTS[:2]]
-    if not labelled:
-        return [batches.Objects(stream) for stream in streams]
-    weighting = balance.fit(streams[0].objects, task)
-    return [batches.Objects(stream, weighting(stream.objects)) for stream in streams]
+    """Training and validation part."""
+    return [batches.Objects(batches.stream(stores, split, part, task, labelled)) for part in PARTS[:2]]

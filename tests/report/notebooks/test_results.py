@@ -80,8 +80,9 @@ def test_differences_are_between_models_and_with_references(electrons, masses):
     ]
     first = found.iloc[0]
     test, answers = electrons.part("test"), electrons.predictions()
-    weight = electrons.weighting(test.objects)
-    bad, good = (roc_auc_score(test.target, answers[name], sample_weight=weight) for name in ("bad", "good"))
+    bad, good = (
+        roc_auc_score(test.target, answers[name], sample_weight=test.weight) for name in ("bad", "good")
+    )
     assert first["difference"] == pytest.approx(bad - good, abs=1e-6)
     assert first["low"] < first["difference"] < first["high"] < 0
     assert first["significant"]
@@ -173,12 +174,12 @@ def test_architectures_are_described_by_their_files(masses):
 
 def test_figures_are_drawn(electrons, masses, tmp_path):
     for results in (electrons, masses):
-        training, examples, origin = results.part("train").objects, results.examples(), results.origin
+        training, examples, origin = results.part("train"), results.examples(), results.origin
         figures = [
             samples.crop(examples, 0, origin),
             samples.average(examples, "all", origin),
             samples.hits(examples, origin),
-            samples.kinematics(training, results.weighting(training), results.task, origin),
+            samples.kinematics(training.objects, training.weight, results.task, origin),
             side_by_side.histories(results.histories(), results.training_seconds(), origin),
         ]
         assert all(isinstance(figure, Figure) for figure in figures)

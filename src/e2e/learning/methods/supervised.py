@@ -51,7 +51,7 @@ class Supervised(Method):
         if not self.objective.calibrated:
             return {}
         logit = saved.predictions(self.network.eval(), validation.stream.chunks(settings.batch_size))
-        return {"temperature": temperature(logit, validation.stream.target, validation.weights)}
+        return {"temperature": temperature(logit, validation.stream.target, validation.stream.weight)}
 
 
 def build(network: nn.Module, training: Objects, task: Task) -> Supervised:

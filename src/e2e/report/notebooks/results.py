@@ -7,7 +7,7 @@ results.models, results.metrics("particlenet"), results.part("test").objects
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ from e2e.data.store import Samples
 from e2e.data.stream import Stream
 from e2e.errors import E2EError
 from e2e.files import read_csv, read_json
-from e2e.learning import balance
 from e2e.learning.measures import measures
 from e2e.tasks import Task
 
@@ -84,11 +83,6 @@ class Results:
         positions = np.unique(first[:, None] + np.arange(BLOCK))
         return training.samples(positions[positions < len(training)])
 
-    @cached_property
-    def weighting(self) -> balance.Weighting:
-        """Function from a table of objects to the weights with which networks are trained and measured."""
-        return balance.fit(self.part("train").objects, self.task)
-
     def split(self) -> pd.DataFrame:
         """Events and objects by class in each part."""
         return pd.DataFrame(read_json(self.folder / "split.json")["parts"]).T.loc[list(PARTS)]
@@ -120,8 +114,8 @@ class Results:
 
     def compare(self, one: NDArray, other: NDArray) -> dict[str, Any]:
         """Difference of two ``predictions`` in the AUC, or the mean absolute error, by a paired bootstrap."""
-        objects = self.part("test").objects
-        return measures(self.task).compare(objects, one, other, self.weighting(objects))
+        test = self.part("test")
+        return measures(self.task).compare(test.objects, one, other, test.weight)
 
     def training_seconds(self) -> dict[str, float]:
         """Wall time of the training of each model."""

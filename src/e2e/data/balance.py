@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline, make_union
 from sklearn.preprocessing import PolynomialFeatures, QuantileTransformer, SplineTransformer, StandardScaler
+from threadpoolctl import threadpool_limits
 
 from e2e.errors import E2EError
 from e2e.tasks import Task
@@ -35,7 +36,8 @@ def fit(objects: pd.DataFrame, task: Task) -> Weighting:
         return lambda objects: np.ones(len(objects), np.float32)
     target = _target(objects)
     _check_overlap(_known(objects, task), target, task)
-    shares = _regression(len(objects)).fit(_balanced(objects, task), target)
+    with threadpool_limits(1):  # the same weights on any machine's cores
+        shares = _regression(len(objects)).fit(_balanced(objects, task), target)
 
     def overlap(objects: pd.DataFrame) -> NDArray[np.float64]:
         """Harmonic mean of the shares of all classes over that of its own [N], at an object's kinematics."""
@@ -77,7 +79,7 @@ def _check_overlap(quantities: NDArray, target: NDArray, task: Task) -> None:
 
 def _known(objects: pd.DataFrame, task: Task) -> NDArray[np.float64]:
     """Transverse momentum and |eta| [N, 2]; NaN where unknown."""
-    quantities = np.abs(objects[list(task.balance)].to_numpy(np.float64))
+    quantities = np.abs(objects.reindex(columns=list(task.balance)).to_numpy(np.float64))
     return np.where(np.isfinite(quantities), quantities, np.nan)
 
 

@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from e2e.data import balance
 from e2e.errors import E2EError
-from e2e.learning import balance
 from e2e.learning.calibration import temperature
 from e2e.learning.reference import _control
 from e2e.learning.statistics import Roc
@@ -66,7 +66,9 @@ def test_trees_on_kinematics_alone_find_little_with_the_weights():
     test["event"] = np.arange(len(test)) // 2
 
     def control(weighting):
-        return _control(parts, QUARK_GLUON, weighting, seed=1)["kinematics_alone"]
+        for part in parts.values():
+            part.weight = weighting(part.objects)
+        return _control(parts, QUARK_GLUON, seed=1)["kinematics_alone"]
 
     weighted = control(balance.fit(parts["train"].objects, QUARK_GLUON))
     assert abs(weighted["value"] - 0.5) < 3 * weighted["standard_error"]

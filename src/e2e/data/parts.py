@@ -1,0 +1,43 @@
+"""Training, validation and test part of events by a hash of their identity.
+
+The part of an event depends on (sample, run, lumi, event) and on nothing else: not on the order or number of
+files, on other events, or on the machine. All objects of an event fall into one part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+PARTS = ("train", "validation", "test")
+FRACTIONS = (0.7, 0.1, 0.2)
+EVENT = ["sample", "run", "lumi", "event"]
+
+
+def _mix(x: np.ndarray) -> np.ndarray:
+    """One step of splitmix64: its increment and finaliser, on uint64 (modulo 2^64).
+
+    Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (OOPSLA 2014), with
+    the constants of Vigna's reference implementation.
+    """
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def part(sample: np.ndarray, run: np.ndarray, lumi: np.ndarray, event: np.ndarray) -> np.ndarray:
+    """Part of each event, as uint8 positions in ``PARTS``; all arguments are arrays [N].
+
+    The hash starts from the first 8 bytes (little endian) of BLAKE2b of the sample's name, takes in
+    run, lumi and event by splitmix64 one after the other, and its top 53 bits are a fraction in
+    [0, 1) that is compared with the cumulative ``FRACTIONS``.
+    """
+    names, name = np.unique(np.asarray(sample, str), return_inverse=True)
+    digests = [hashlib.blake2b(n.encode(), digest_size=8).digest() for n in names.tolist()]
+    state = np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)[name]
+    for number in (run, lumi, event):
+        state = _mix(state ^ np.asarray(number, np.uint64))
+    fraction = (state >> np.uint64(11)) * 2.0**-53
+    return np.searchsorted(np.cumsum(FRACTIONS)[:-1], fraction, side="right").astype(np.uint8)
