@@ -25,7 +25,8 @@ from e2e.simulation.shower import (
     RADIATION_LENGTH,
     RADIUS_FACTOR,
     ROWS,
-    TILT,
+    TILT_ETA,
+    TILT_PHI,
     incomplete_gamma,
     mean_profile,
     radial_profile,
@@ -109,7 +110,7 @@ _OFFSETS, _REACH = 8, 3
 def _shares(radii: NDArray, weights: NDArray, shifts: NDArray, pitch: float) -> NDArray[np.float64]:
     """Table of the sum of profiles of ``radii`` (cm) with ``weights``, in cells of ``pitch`` cm.
 
-    The axis of each profile lies ``shifts`` cm off the hit, along both directions.
+    The axis of each profile lies ``shifts`` [n, 2] cm off the hit, along rows and columns.
     """
     table = np.zeros((_OFFSETS, _OFFSETS, 2 * _REACH + 1, 2 * _REACH + 1))
     edges = np.arange(-_REACH, _REACH + 2)
@@ -118,7 +119,7 @@ def _shares(radii: NDArray, weights: NDArray, shifts: NDArray, pitch: float) -> 
             x, y = ((edges - (k + 0.5) / _OFFSETS) * pitch for k in (i, j))
             for radius, weight, shift in zip(radii, weights, shifts, strict=True):
                 corners = np.array(
-                    [[quadrant(a, b) for b in (y - shift) / radius] for a in (x - shift) / radius]
+                    [[quadrant(a, b) for b in (y - shift[1]) / radius] for a in (x - shift[0]) / radius]
                 )
                 table[i, j] += weight * np.diff(np.diff(corners, axis=0), axis=1)
     return table
@@ -127,7 +128,8 @@ def _shares(radii: NDArray, weights: NDArray, shifts: NDArray, pitch: float) -> 
 def _photon_shares(pitch: float) -> NDArray[np.float64]:
     """Shares of an electromagnetic shower of 10 GeV, after hep-ex/0001020, summed over its depth.
 
-    A photon's shower begins 9/7 X0 deep on average, and its axis crosses the tilted crystals.
+    A photon's shower begins 9/7 X0 deep on average, and its axis crosses the tilted crystals, here towards
+    larger rows and columns.
     """
     energy, step = 10.0, 1.0
     alpha, maximum = mean_profile(energy)
@@ -135,9 +137,9 @@ def _photon_shares(pitch: float) -> NDArray[np.float64]:
     edges = np.arange(0.0, CRYSTAL_DEPTH / RADIATION_LENGTH - 9.0 / 7.0, step)
     shares = np.diff([incomplete_gamma(alpha, beta * t) for t in edges])
     middle = edges[:-1] + 0.5 * step
-    off_axis = TILT * RADIATION_LENGTH * (middle - np.average(middle, weights=shares))
+    behind = RADIATION_LENGTH * (middle - np.average(middle, weights=shares))
     radii, weights, shifts = [], [], []
-    for t, share, shift in zip(middle, shares, off_axis, strict=True):
+    for t, share, shift in zip(middle, shares, np.outer(behind, (TILT_ETA, TILT_PHI)), strict=True):
         core, tail, weight = radial_profile(energy, t / maximum)
         radii += [core, tail]
         weights += [share * weight, share * (1.0 - weight)]
@@ -148,7 +150,7 @@ def _photon_shares(pitch: float) -> NDArray[np.float64]:
 
 
 def _hadron_shares(pitch: float) -> NDArray[np.float64]:
-    shares = _shares(np.array([HADRON_RADIUS * INTERACTION_LENGTH]), np.ones(1), np.zeros(1), pitch)
+    shares = _shares(np.array([HADRON_RADIUS * INTERACTION_LENGTH]), np.ones(1), np.zeros((1, 2)), pitch)
     return shares / shares.sum(axis=(2, 3), keepdims=True)
 
 
@@ -201,10 +203,24 @@ def hcal_response(energy: float) -> float:
 
 
 @compiled
-def _spread(cells: NDArray, table: NDArray, i: float, j: float, energy: float, wrap: bool) -> None:
-    """Share ``energy`` among the cells around (i, j), after ``table``; columns wrap around, or end."""
+def _spread(
+    cells: NDArray,
+    table: NDArray,
+    i: float,
+    j: float,
+    energy: float,
+    wrap: bool,
+    leaning: tuple[float, float],
+) -> None:
+    """Share ``energy`` among the cells around (i, j), after ``table``; columns wrap around, or end.
+
+    Deep inside, a shower is ``leaning`` towards larger (1) or smaller (-1) rows and columns.
+    """
     row, column = math.floor(i), math.floor(j)
-    share = table[int((i - row) * _OFFSETS), int((j - column) * _OFFSETS)]
+    down, along = leaning
+    i, j = i - row if down > 0.0 else row + 1.0 - i, j - column if along > 0.0 else column + 1.0 - j
+    # From a lower edge the distance to it is 1: the last offset.
+    share = table[min(int(i * _OFFSETS), _OFFSETS - 1), min(int(j * _OFFSETS), _OFFSETS - 1)]
     rows, columns = cells.shape
     for a in range(max(-_REACH, -row), min(_REACH + 1, rows - row)):
         for b in range(-_REACH, _REACH + 1):
@@ -213,28 +229,30 @@ def _spread(cells: NDArray, table: NDArray, i: float, j: float, energy: float, w
                 k %= columns
             elif not 0 <= k < columns:
                 continue
-            cells[row + a, k] += energy * share[a + _REACH, b + _REACH]
+            cells[row + a, k] += energy * share[int(down * a) + _REACH, int(along * b) + _REACH]
 
 
 @compiled
 def deposit_ecal(
     calorimeters: Calorimeters, x: float, y: float, z: float, energy: float, hadron: bool
 ) -> None:
-    """Shower of ``energy`` GeV in the crystals behind the point (x, y, z) of the ECAL's face."""
+    """Shower of ``energy`` GeV in the crystals behind the point (x, y, z) of the ECAL's face.
+
+    Crystals of the barrel lean as ``shower.cell`` says, those of the endcaps towards the beam.
+    """
     if abs(z) < ENDCAP_FACE - 1.0:
         row = math.asinh(z / math.hypot(x, y)) / CELL_ETA + ROWS / 2
         column = ((math.atan2(y, x) - FIRST_PHI) / CELL_PHI) % COLUMNS
         if 0.0 <= row < ROWS:
-            _spread(
-                calorimeters.barrel, _BARREL_HADRON if hadron else _BARREL_PHOTON, row, column, energy, True
-            )
+            end = math.copysign(1.0, z)
+            table = _BARREL_HADRON if hadron else _BARREL_PHOTON
+            _spread(calorimeters.barrel, table, row, column, energy, True, (end, -end))
     else:
         i, j = x / ENDCAP_PITCH + ENDCAP_CRYSTALS / 2, y / ENDCAP_PITCH + ENDCAP_CRYSTALS / 2
         if 0.0 <= i < ENDCAP_CRYSTALS and 0.0 <= j < ENDCAP_CRYSTALS:
-            side = 1 if z > 0 else 0
-            _spread(
-                calorimeters.endcaps[side], _ENDCAP_HADRON if hadron else _ENDCAP_PHOTON, i, j, energy, False
-            )
+            cells = calorimeters.endcaps[1 if z > 0 else 0]
+            table = _ENDCAP_HADRON if hadron else _ENDCAP_PHOTON
+            _spread(cells, table, i, j, energy, False, (math.copysign(1.0, x), math.copysign(1.0, y)))
 
 
 @compiled

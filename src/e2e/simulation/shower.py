@@ -26,11 +26,14 @@ CRYSTAL_DEPTH = 23.0  # cm, JINST 3 S08004
 # By this CMS widens the profiles: CMSSW, FastSimulation/Calorimetry, RadiusFactorEB.
 RADIUS_FACTOR = 1.096
 
-# Crystals cover 0.0174 x 1 degree and are tilted by 3 degrees out of the direction from the nominal vertex;
-# EB iphi 1 starts at -10 degrees: JINST 3 S08004.
+# Crystals cover 0.0174 x 1 degree; EB iphi 1 starts at -10 degrees: JINST 3 S08004.
 CELL_ETA = 0.0174
 CELL_PHI = CELL
-TILT = math.tan(math.radians(3.0))
+# Their axes are tilted out of the direction from the nominal vertex: in theta by 3 degrees, towards the
+# middle of the barrel, in phi by 2.93 degrees, towards larger phi at z > 0 and towards smaller phi at z < 0;
+# JINST 3 S08004 has 3 degrees for both, CMS's geometry the signs (docs/simulation.md).
+TILT_ETA = math.tan(math.radians(3.0))
+TILT_PHI = math.tan(math.radians(2.93))
 
 # Softer electrons and photons are no showers yet: their energy stays in the crystal that they enter.
 SHOWER_MINIMUM = 0.1  # GeV
@@ -112,12 +115,13 @@ def radial_profile(energy: float, tau: float) -> tuple[float, float, float]:
 def cell(eta: float, phi: float, depth: float) -> tuple[float, float]:
     """(row, column) in units of crystals, of a point ``depth`` cm (radially) behind the front face.
 
-    The tilt moves the axis of a crystal towards larger |eta| and phi the deeper it goes.
+    The tilt moves the axis of a crystal towards smaller |eta| the deeper it goes, and in phi the other way
+    at either end: only eta -> -eta together with phi -> -phi brings the crystals onto themselves.
     """
+    end = math.copysign(1.0, eta)
     share = depth / (ECAL_RADIUS + depth)
-    shift = math.copysign(TILT * share * math.cosh(eta), eta)
-    row = (eta - shift) / CELL_ETA + ROWS / 2
-    column = (phi - TILT * share - FIRST_PHI) / CELL_PHI
+    row = (eta + end * TILT_ETA * share * math.cosh(eta)) / CELL_ETA + ROWS / 2
+    column = (phi - end * TILT_PHI * share - FIRST_PHI) / CELL_PHI
     return row, column % COLUMNS
 
 
