@@ -200,6 +200,12 @@ def file_objects(wildcards):
     )
 
 
+def pileup(wildcards):
+    """The pool of collisions that jets take their pileup from."""
+    pooled = tasks.task(wildcards.task).simulation.pooled
+    return f"results/{RUN}/pileup.npz" if pooled else []
+
+
 def simulated_tracks(wildcards):
     """Where tracks of simulated jets lie."""
     return settings_of(wildcards.task)["simulation"].get("tracks", "direction")

@@ -1,4 +1,26 @@
+rule pileup:
+    output:
+        "results/{run}/pileup.npz",
+    log:
+        "results/{run}/logs/pileup.log",
+    benchmark:
+        "results/{run}/resources/pileup.tsv"
+    conda:
+        "../envs/e2e.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+    params:
+        code=library("simulation/pool.py"),
+        collisions=config["pileup"]["collisions"],
+        seed=config["pileup"]["seed"],
+    script:
+        "../workflow/scripts/pileup.py"
+
+
 rule simulate:
+    input:
+        pileup=pileup,
     output:
         "results/{run}/{task}/ntuples/{sample}_{index}.root",
     log:

@@ -76,6 +76,7 @@ def _simulate(arguments: argparse.Namespace) -> None:
         arguments.objects,
         arguments.seed,
         tracks=arguments.tracks,
+        pileup=arguments.pileup,
     )
 
 
@@ -217,6 +218,13 @@ def _parser() -> argparse.ArgumentParser:
         default="direction",
         help="of jets: at their momentum's direction on the ECAL's face, as MLAnalyzer writes them, or at "
         "the point where they meet it",
+    )
+    command.add_argument(
+        "--pileup",
+        type=local_path,
+        metavar="POOL.npz",
+        help="of jets: a pool of collisions that files share, as the workflow makes it; by default it is made "
+        "for each file again, in about a minute",
     )
     command.add_argument("output", type=local_path, metavar="OUT.root")
     command.set_defaults(run=_simulate)

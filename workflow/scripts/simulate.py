@@ -11,4 +11,5 @@ with logged(snakemake.log[0]):
         params.objects,
         params.seed,
         tracks=params.tracks,
+        pileup=snakemake.input.pileup or None,
     )

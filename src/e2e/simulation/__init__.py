@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from e2e import tasks
 from e2e.errors import E2EError
@@ -18,13 +19,16 @@ def simulate(
     seed: int,
     progress: bool = True,
     tracks: str = "direction",
+    pileup: str | Path | None = None,
 ) -> None:
     """Write an RHTree ntuple of about ``objects`` objects of a task's ``sample`` to the ROOT file ``path``.
 
     ``tracks`` of jets lie at the ``direction`` of their momentum on the ECAL's face, or at the ``point``
-    where they meet it. The file's run number is ``seed``; the same arguments give the same bytes.
-    Raises E2EError for a sample that the task does not have, no objects, a seed that is no run number, and
-    where ``path`` is no place for an ntuple.
+    where they meet it. ``pileup`` of jets is taken from the pool of collisions in this file (``pool.write``),
+    by default from one that is made for this ntuple alone, always the same one. The file's run number is
+    ``seed``; the same arguments give the same bytes.
+    Raises E2EError for a sample that the task does not have, no objects, a seed that is no run number, a
+    pool that is none or not used, and where ``path`` is no place for an ntuple.
     """
     if objects < 1 or not 1 <= seed < 2**32:
         raise E2EError(
@@ -40,5 +44,13 @@ def simulate(
     from e2e.data.ntuple import SIMULATED
 
     output_path(path, kind=SIMULATED)
+    options: dict[str, Any] = {"progress": progress, "tracks": tracks}
+    if made.pooled:
+        from e2e.simulation import pool
+
+        collisions = pool.read(pileup) if pileup else pool.generate(progress=progress)
+        options["pileup"] = pool.Pileup(collisions, sample)
+    elif pileup:
+        raise E2EError(f"{path}: pileup of task {task!r} is made anew for each event; name no pool for it")
     module = import_module(f"{__name__}.{made.module}")
-    module.simulate(path, asked, made.samples[sample], objects, seed, progress, tracks)
+    module.simulate(path, asked, made.samples[sample], objects, seed, **options)

@@ -98,7 +98,7 @@ def simulate_crossing(
 ) -> int:
     """Fill ``frames`` and ``tracks`` [TRACKS, 11] from ``particles`` of a collision; the number of tracks.
 
-    Pileup is taken from the ``pool`` of inelastic collisions with their ``offsets``, each turned around the
+    Pileup is taken from the collisions in ``pool`` that start at ``offsets``, each turned around the
     beam and half of them mirrored along it. Impact parameters are counted from the vertex of the collision.
     A track is drawn ``at_direction`` of its momentum on the ECAL's face, or else where it meets that face.
     """

@@ -6,7 +6,7 @@ Particles fly until they decay or leave the tracker.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -68,10 +68,18 @@ def tau_collisions(seed: int, settings: Sequence[str]) -> Iterator[Collision]:
         yield Collision(visible(record), visible_taus(record))
 
 
-def minimum_bias(seed: int, events: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Particles [n, 9] of ``events`` inelastic collisions, and the offset of each in them [events + 1]."""
+def minimum_bias(
+    seed: int, events: int, advance: Callable[[], object] = lambda: None
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Particles [n, 9] of ``events`` inelastic collisions, and the offset of each in them [events + 1].
+
+    ``advance`` is called after each.
+    """
     records = _records(seed, ("SoftQCD:inelastic = on",))
-    found = [visible(next(records)) for _ in range(events)]
+    found = []
+    for _ in range(events):
+        found.append(visible(next(records)))
+        advance()
     return np.concatenate(found), np.cumsum([0, *map(len, found)])
 
 

@@ -30,7 +30,6 @@ from e2e.simulation.generator import (
     PRONGS,
     PT,
     Collision,
-    minimum_bias,
     parton_collisions,
     tau_collisions,
 )
@@ -48,6 +47,7 @@ from e2e.simulation.particle_flow import (
     find_jets,
     particle_jets,
 )
+from e2e.simulation.pool import Pileup
 
 MATCHING_RADIUS = 0.4  # MLAnalyzer
 # Branches of the jets of generated particles, for validation, and the least momentum (GeV) of one.
@@ -60,7 +60,6 @@ PARTICLE_JETS = {
 }
 TRUE_MINIMUM = 5.0
 NO_PARTON = -99.0  # MLAnalyzer
-POOL = 500  # inelastic collisions of which a file's pileup is made
 
 # Ranges of the phase space are filled nearly evenly; weights of Pythia are not kept.
 _QCD = (
@@ -187,13 +186,14 @@ def simulate(
     generator: str,
     objects: int,
     seed: int,
+    pileup: Pileup,
     progress: bool = True,
     tracks: str = DIRECTION,
 ) -> None:
     """Write events of a ``generator`` for ``task`` to the ROOT file ``path``, until they have ``objects``.
 
-    Tracks lie at the ``direction`` of their momentum on the ECAL's face, as MLAnalyzer writes them, or at the
-    ``point`` where they meet it.
+    Bunch crossings have ``pileup``. Tracks lie at the ``direction`` of their momentum on the ECAL's face, as
+    MLAnalyzer writes them, or at the ``point`` where they meet it.
 
     The file's run number is ``seed``, its lumi section 1, its events count from 1; the same arguments give
     the same bytes, in any directory, under the same file name. The last event may bring more jets than are
@@ -207,19 +207,24 @@ def simulate(
     if objects < 0 or not 0 <= seed < 2**32:
         raise E2EError(f"{path}: {objects} jets with seed {seed}; give jets >= 0 and 0 <= seed < 2^32")
     with tqdm(total=objects, desc=Path(path).name, unit="jet", disable=not progress) as bar:
-        events = _events(task, GENERATORS[generator], objects, seed, bar, tracks == DIRECTION)
+        events = _events(task, GENERATORS[generator], objects, seed, pileup, bar, tracks == DIRECTION)
         write_ntuple(path, events, task=task, tracks=tracks)
 
 
 def _events(
-    task: tasks.Task, sample: Sample, objects: int, seed: int, bar: tqdm, at_direction: bool
+    task: tasks.Task,
+    sample: Sample,
+    objects: int,
+    seed: int,
+    pileup: Pileup,
+    bar: tqdm,
+    at_direction: bool,
 ) -> Iterator[Event]:
     """Events until they hold ``objects`` jets; collisions without jets are left out and not counted."""
     if objects == 0:
         return
-    detector, hard, soft = np.random.SeedSequence(seed).spawn(3)
+    detector, hard = np.random.SeedSequence(seed).spawn(2)
     rng = np.random.default_rng(detector)
-    pool, offsets = minimum_bias(int(soft.generate_state(1)[0]), POOL)
     frames, tracks = empty_frames(), np.empty((TRACKS, TRACK_COLUMNS))
     number, count, flat = 0, 0, _Flat(sample)
     for collision in sample.collisions(int(hard.generate_state(1)[0])):
@@ -227,8 +232,9 @@ def _events(
         if not len(generated):
             continue
         particles = collision.particles
+        pool, offsets = pileup.of(seed, 1, number + 1)
         if sample.underlying:
-            chosen = rng.integers(POOL)
+            chosen = rng.integers(len(offsets) - 1)
             particles = np.concatenate([particles, pool[offsets[chosen] : offsets[chosen + 1]]])
         found = simulate_crossing(rng, particles, pool, offsets, frames, tracks, at_direction)
         jets = find_jets(frames, tracks[:found], sample.radius, sample.minimum)

@@ -50,6 +50,7 @@ TASK = jet_task(
     },
     simulation=Simulation(
         module="jets",
+        pooled=True,
         samples={"qcd": "qcd"},
         validation="jet_validation",
         expectations=EXPECTATIONS,

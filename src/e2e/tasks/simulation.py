@@ -50,7 +50,8 @@ class Simulation:
     ``samples`` maps the name of each to that of its generator in ``e2e.simulation.<module>``; a run has all
     of them or, if they are ``alternatives``, the one that its configuration chooses, by default the first.
     ``e2e.simulation.<validation>`` compares them with ``expectations`` of what it finds in them, which
-    ``e2e.report.<validation>`` draws as ``distributions``.
+    ``e2e.report.<validation>`` draws as ``distributions``. Pileup is ``pooled`` where it comes from one pool
+    of collisions for all files, and is else made anew for each event.
     """
 
     module: str
@@ -59,6 +60,7 @@ class Simulation:
     expectations: tuple[Expectation, ...]
     distributions: tuple[Distribution, ...] = ()
     alternatives: bool = False
+    pooled: bool = False
 
 
 def converted(depth: float) -> float:

@@ -58,6 +58,7 @@ TASK = jet_task(
     fewest=4,
     simulation=Simulation(
         module="jets",
+        pooled=True,
         samples={"tau": "tau", "qcd": "soft_qcd"},
         validation="jet_validation",
         expectations=EXPECTATIONS,

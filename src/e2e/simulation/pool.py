@@ -1,0 +1,90 @@
+"""The inelastic collisions that bunch crossings take their pileup from: one pool for all files of all classes.
+
+A collision meets many crossings, each time turned and mirrored anew. Were each file to have collisions of its
+own, a network could tell files, and so classes, by them; were a collision to meet events of two parts of the
+split, what is learned of it would be seen again in the test. So the pool is shared, and divided as the split.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from e2e.data.split import FRACTIONS, PARTS, part
+from e2e.errors import E2EError
+from e2e.files import Kind, local_path, output_path, whole
+from e2e.simulation.generator import minimum_bias
+
+COLLISIONS, SEED = 20_000, 1
+POOL = Kind("a pool of collisions", (".npz",), zipfile.is_zipfile)
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """``particles`` [n, 9] (see ``generator``) of collisions, each from one of ``offsets`` to the next."""
+
+    particles: NDArray[np.float64]
+    offsets: NDArray[np.int64]
+
+    def share(self, place: int) -> NDArray[np.int64]:
+        """The offsets of the collisions for a part of the split, by its position in ``PARTS``."""
+        edges = np.round(np.cumsum([0.0, *FRACTIONS]) * (len(self.offsets) - 1)).astype(int)
+        return self.offsets[edges[place] : edges[place + 1] + 1]
+
+
+@dataclass(frozen=True, eq=False)
+class Pileup:
+    """What events of ``sample`` may take from a ``pool``: the collisions for the parts that they fall into.
+
+    They do so by their names, so stores of these events have to keep the sample's.
+    """
+
+    pool: Pool
+    sample: str
+
+    def of(self, run: int, lumi: int, event: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Particles and offsets of the collisions that an event may have."""
+        (place,) = part(np.array([self.sample]), *(np.array([number]) for number in (run, lumi, event)))
+        return self.pool.particles, self.pool.share(int(place))
+
+
+def generate(collisions: int = COLLISIONS, seed: int = SEED, progress: bool = True) -> Pool:
+    """A pool by Pythia; raises E2EError for too few collisions to divide, or a seed out of range."""
+    if round(min(FRACTIONS) * collisions) < 1 or not 0 <= seed < 2**32:
+        raise E2EError(
+            f"a pool of {collisions} collisions with seed {seed}: give at least 10 collisions, some for each of "
+            f"{', '.join(PARTS)}, and 0 <= seed < 2^32"
+        )
+    with tqdm(total=collisions, desc="Pileup", unit="collision", disable=not progress) as bar:
+        particles, offsets = minimum_bias(seed, collisions, bar.update)
+    return Pool(particles.astype(np.float32).astype(np.float64), offsets)  # what a file holds of it
+
+
+def write(path: str | Path, collisions: int, seed: int, progress: bool = True) -> None:
+    """Generate a pool into the file ``path`` (.npz); the same arguments give the same bytes."""
+    output_path(path, kind=POOL)
+    pool = generate(collisions, seed, progress)
+    with whole(path) as scratch, open(scratch, "wb") as file:
+        np.savez(file, particles=pool.particles.astype(np.float32), offsets=pool.offsets)
+
+
+def read(path: str | Path) -> Pool:
+    """The pool in a file of ``write``; raises E2EError for any other file."""
+    path = local_path(path)
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            particles, offsets = found["particles"].astype(np.float64), found["offsets"]
+        starts = offsets.ndim == 1 and len(offsets) > 1 and (np.diff(offsets) >= 0).all() and offsets[0] == 0
+        if not starts or particles.shape != (offsets[-1], 9) or not np.isfinite(particles).all():
+            raise ValueError("its arrays do not fit")
+    except FileNotFoundError:
+        raise E2EError(f"{path}: there is no such file") from None
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        reason = " ".join(str(error).split())
+        raise E2EError(f"{path}: no pool of collisions ({reason}); remove it, and it is made anew") from None
+    return Pool(particles, offsets.astype(np.int64))
