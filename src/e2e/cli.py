@@ -223,8 +223,8 @@ def _parser() -> argparse.ArgumentParser:
         "--pileup",
         type=local_path,
         metavar="POOL.npz",
-        help="of jets: a pool of collisions that files share, as the workflow makes it; by default it is made "
-        "for each file again, in about a minute",
+        help="of jets: a pool of collisions that files share, as the workflow makes it; by default the same "
+        "one is made for each file again, in about a minute",
     )
     command.add_argument("output", type=local_path, metavar="OUT.root")
     command.set_defaults(run=_simulate)

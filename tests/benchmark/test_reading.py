@@ -13,6 +13,7 @@ from e2e.data import ntuple, store
 from e2e.errors import E2EError
 from e2e.report.reading import draw
 from e2e.simulation import simulate
+from e2e.simulation.pool import write
 from e2e.tasks.quark_gluon import TASK as QUARK_GLUON
 
 SIZES = Sizes(jets=10, objects=4, slow_jets=4, slow_events=2, repeats=2)
@@ -79,7 +80,8 @@ def test_record_says_what_was_measured_on_what(made):
 @pytest.fixture(scope="module")
 def jet_ntuple(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("ntuple") / "qcd.root"
-    simulate(path, "quark_gluon", "qcd", 8, 1, progress=False)
+    write(path.with_suffix(".npz"), 20, 1, progress=False)
+    simulate(path, "quark_gluon", "qcd", 8, 1, progress=False, pileup=path.with_suffix(".npz"))
     return path
 
 

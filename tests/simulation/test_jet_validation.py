@@ -11,6 +11,7 @@ from e2e.errors import E2EError
 from e2e.report.jet_validation import draw
 from e2e.simulation import jet_validation
 from e2e.simulation.jets import simulate
+from e2e.simulation.pool import Pileup, read
 from e2e.simulation.validation import compare
 from e2e.tasks.quark_gluon import TASK
 
@@ -18,9 +19,9 @@ FIGURES = {"jets", "hadrons", "resolution"}
 
 
 @pytest.fixture(scope="module")
-def ntuple(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def ntuple(tmp_path_factory: pytest.TempPathFactory, collisions: Path) -> Path:
     path = tmp_path_factory.mktemp("jets") / "jets.root"
-    simulate(path, TASK, "qcd", 60, 3, progress=False)
+    simulate(path, TASK, "qcd", 60, 3, Pileup(read(collisions), "qcd"), progress=False)
     return path
 
 

@@ -14,6 +14,7 @@ from e2e.simulation.guns import DITAU_MASS, DITAU_PT, TOP_MASS, TOP_PT
 from e2e.simulation.jets import GENERATORS
 from e2e.simulation.jets import simulate as simulate_jets
 from e2e.simulation.particle_flow import SEED_PADDING, find_seed
+from e2e.simulation.pool import Pileup, read
 
 JETS, SEED = 12, 7
 ALL = [
@@ -30,9 +31,9 @@ def pair(request: pytest.FixtureRequest) -> tuple[str, str]:
 
 
 @pytest.fixture(scope="module")
-def ntuple(tmp_path_factory: pytest.TempPathFactory, pair: tuple[str, str]) -> Path:
+def ntuple(tmp_path_factory: pytest.TempPathFactory, pair: tuple[str, str], collisions: Path) -> Path:
     path = tmp_path_factory.mktemp("jets") / "jets.root"
-    simulate(path, *pair, JETS, SEED, progress=False)
+    simulate(path, *pair, JETS, SEED, progress=False, pileup=collisions)
     return path
 
 
@@ -43,16 +44,20 @@ def arrays(ntuple: Path) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("pair", [("quark_gluon", "qcd"), ("mass_regression", "top")], indirect=True)
-def test_same_bytes_in_two_directories(tmp_path: Path, ntuple: Path, pair: tuple[str, str]) -> None:
+def test_same_bytes_in_two_directories(
+    tmp_path: Path, ntuple: Path, pair: tuple[str, str], collisions: Path
+) -> None:
     # One sample of collisions and one of a gun.
-    simulate(tmp_path / ntuple.name, *pair, JETS, SEED, progress=False)
+    simulate(tmp_path / ntuple.name, *pair, JETS, SEED, progress=False, pileup=collisions)
     assert (tmp_path / ntuple.name).read_bytes() == ntuple.read_bytes()
 
 
-def test_another_seed_gives_other_events(tmp_path: Path) -> None:
+def test_another_seed_gives_other_events(tmp_path: Path, collisions: Path) -> None:
     energies = []
     for seed in (1, 2):
-        simulate(tmp_path / "jets.root", "mass_regression", "a_tautau", 1, seed, progress=False)
+        simulate(
+            tmp_path / "jets.root", "mass_regression", "a_tautau", 1, seed, progress=False, pileup=collisions
+        )
         with uproot.open(tmp_path / "jets.root") as file:
             energies.append(file["fevt/RHTree/ECAL_energy"].array(library="np")[0])
     assert (energies[0] != energies[1]).any()
@@ -108,8 +113,9 @@ def test_errors(tmp_path: Path, task: str, sample: str, jets: int, seed: int, me
     assert list(tmp_path.iterdir()) == []
 
 
-def test_no_jets(tmp_path: Path) -> None:
-    simulate_jets(tmp_path / "jets.root", tasks.task("quark_gluon"), "qcd", 0, 1, progress=False)
+def test_no_jets(tmp_path: Path, collisions: Path) -> None:
+    pileup = Pileup(read(collisions), "qcd")
+    simulate_jets(tmp_path / "jets.root", tasks.task("quark_gluon"), "qcd", 0, 1, pileup, progress=False)
     assert check(tmp_path / "jets.root", tasks.task("quark_gluon")).entries == 0
 
 

@@ -36,13 +36,14 @@ from e2e.data.stream import Stream
 from e2e.files import temporary_folder
 from e2e.geometry import middle
 from e2e.learning import batches
-from e2e.simulation import simulate
+from e2e.simulation import pool, simulate
 from e2e.tasks import Channel, Task
 from e2e.version import git_revision
 
 BATCH = 64  # jets
 PHOTONS, JETS = "electron_photon", "quark_gluon"  # tasks whose objects are measured
 OCCUPANCIES = (0.01, 0.1)
+COLLISIONS = 500  # of the pileup: nobody learns from these events
 LOADER_OCCUPANCY = 0.05  # as electrons have; jets have less
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -472,10 +473,13 @@ def occupancy(path: Path) -> dict[str, Any]:
 
 def simulated(folder: Path, objects: int) -> Iterator[tuple[str, Task, Path]]:
     """Sample, task and ntuple of ``objects`` electrons and quark/gluon jets, and a tenth of each other."""
+    pileup = folder / "pileup.npz"
+    pool.write(pileup, COLLISIONS, pool.SEED, progress=False)
     for name, sample in samples():
         path = folder / f"{name}_{sample}.root"
         number = objects if name in (PHOTONS, JETS) else -(-objects // 10)
-        simulate(path, name, sample, number, 1, progress=False)
+        pooled = tasks.task(name).simulation.pooled
+        simulate(path, name, sample, number, 1, progress=False, pileup=pileup if pooled else None)
         yield f"simulated {name}, {sample}", tasks.task(name), path
 
 

@@ -1,4 +1,4 @@
-"""The inelastic collisions that bunch crossings take their pileup from: one pool for all files of all classes.
+"""The collisions that bunch crossings take their pileup from: one pool for all files of all classes.
 
 A collision meets many crossings, each time turned and mirrored anew. Were each file to have collisions of its
 own, a network could tell files, and so classes, by them; were a collision to meet events of two parts of the
@@ -57,7 +57,7 @@ def generate(collisions: int = COLLISIONS, seed: int = SEED, progress: bool = Tr
     """A pool by Pythia; raises E2EError for too few collisions to divide, or a seed out of range."""
     if round(min(FRACTIONS) * collisions) < 1 or not 0 <= seed < 2**32:
         raise E2EError(
-            f"a pool of {collisions} collisions with seed {seed}: give at least 10 collisions, some for each of "
+            f"a pool of {collisions} collisions with seed {seed}: give at least 10, some for each of "
             f"{', '.join(PARTS)}, and 0 <= seed < 2^32"
         )
     with tqdm(total=collisions, desc="Pileup", unit="collision", disable=not progress) as bar:
