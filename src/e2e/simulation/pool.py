@@ -21,6 +21,7 @@ from e2e.files import Kind, local_path, output_path, whole
 from e2e.simulation.generator import minimum_bias
 
 COLLISIONS, SEED = 20_000, 1
+FEWEST = 10  # so that each part has some
 POOL = Kind("a pool of collisions", (".npz",), zipfile.is_zipfile)
 
 
@@ -55,9 +56,9 @@ class Pileup:
 
 def generate(collisions: int = COLLISIONS, seed: int = SEED, progress: bool = True) -> Pool:
     """A pool by Pythia; raises E2EError for too few collisions to divide, or a seed out of range."""
-    if round(min(FRACTIONS) * collisions) < 1 or not 0 <= seed < 2**32:
+    if collisions < FEWEST or not 0 <= seed < 2**32:
         raise E2EError(
-            f"a pool of {collisions} collisions with seed {seed}: give at least 10, some for each of "
+            f"a pool of {collisions} collisions with seed {seed}: give at least {FEWEST}, some for each of "
             f"{', '.join(PARTS)}, and 0 <= seed < 2^32"
         )
     with tqdm(total=collisions, desc="Pileup", unit="collision", disable=not progress) as bar:
