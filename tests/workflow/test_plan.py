@@ -82,6 +82,7 @@ def test_metrics_need_neither_export_nor_cmssw(tmp_path):
 def test_all_plans_the_whole_chain_of_the_default_configuration(tmp_path):
     jobs = planned(snakemake(tmp_path))
     assert jobs["simulate"] == jobs["convert"] == 20 + 8 + 4 + 8  # files of the tasks
+    assert jobs["pileup"] == 1  # for all files of jets
     assert {"train", "evaluate", "export", "cmsrun", "agreement", "benchmark"} <= set(jobs)
 
 
@@ -90,6 +91,7 @@ def test_repeats_train_other_seeds_on_one_split_and_export_once(tmp_path):
     process = snakemake(tmp_path, target, *CI, "--config", "repeats=3")
     jobs = planned(process)
     assert jobs == {
+        "pileup": 1,
         "simulate": 2,
         "convert": 2,
         "split": 1,
@@ -176,13 +178,13 @@ def test_a_trunk_of_a_file_that_is_missing_is_said(tmp_path):
 
 def test_a_search_trains_by_itself_and_only_where_asked_for(tmp_path):
     jobs = planned(snakemake(tmp_path, "results/ci/tau/particlenet/search/best.yaml", *CI))
-    assert jobs == {"simulate": 2, "convert": 2, "split": 1, "search": 1}
+    assert jobs == {"pileup": 1, "simulate": 2, "convert": 2, "split": 1, "search": 1}
     assert "search" not in planned(snakemake(tmp_path, *CI))
 
 
 def test_data_makes_no_model(tmp_path):
     jobs = planned(snakemake(tmp_path, "data", *CI))
-    assert {"simulate", "validate_simulation", "convert", "split", "displays", "data"} == set(jobs)
+    assert {"pileup", "simulate", "validate_simulation", "convert", "split", "displays", "data"} == set(jobs)
     assert jobs["convert"] == jobs["simulate"]
 
 
