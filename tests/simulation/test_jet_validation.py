@@ -21,7 +21,7 @@ FIGURES = {"jets", "hadrons", "resolution"}
 @pytest.fixture(scope="module")
 def ntuple(tmp_path_factory: pytest.TempPathFactory, collisions: Path) -> Path:
     path = tmp_path_factory.mktemp("jets") / "jets.root"
-    simulate(path, TASK, "qcd", 60, 3, Pileup(read(collisions), "qcd"), progress=False)
+    simulate(path, TASK, "qcd", 60, 3, Pileup(read(collisions), "qcd", 1), progress=False)
     return path
 
 

@@ -10,10 +10,11 @@ from e2e import tasks
 from e2e.data.ntuple import check
 from e2e.errors import E2EError
 from e2e.simulation import simulate
+from e2e.simulation.calorimeters import tower_column, tower_row
 from e2e.simulation.guns import DITAU_MASS, DITAU_PT, TOP_MASS, TOP_PT
 from e2e.simulation.jets import GENERATORS
 from e2e.simulation.jets import simulate as simulate_jets
-from e2e.simulation.particle_flow import SEED_PADDING, find_seed
+from e2e.simulation.particle_flow import SEED_PADDING, SEED_REACH, find_seed
 from e2e.simulation.pool import Pileup, read
 
 JETS, SEED = 12, 7
@@ -93,8 +94,12 @@ def test_seeds_are_hottest_and_follow_from_the_energies_alone(arrays: dict[str, 
         for row, column, eta, phi in zip(rows.astype(int), columns.astype(int), etas, phis, strict=True):
             assert find_seed(towers, eta, phi) == (row, column)
             assert SEED_PADDING <= row < 56 - SEED_PADDING
-            around = towers[row - 1 : row + 2][:, np.arange(column - 1, column + 2) % 72]
-            assert towers[row, column] >= around.max() or around.max() == 0
+            middle, at = tower_row(eta), tower_column(phi)
+            rows_around, columns_around = (range(i - SEED_REACH, i + SEED_REACH + 1) for i in (middle, at))
+            assert row in rows_around
+            assert (column - at + 36) % 72 - 36 in range(-SEED_REACH, SEED_REACH + 1)
+            around = towers[np.clip(rows_around, 0, 55)][:, np.array(columns_around) % 72]
+            assert towers[row, column] == around.max()
 
 
 @pytest.mark.parametrize(
@@ -114,7 +119,7 @@ def test_errors(tmp_path: Path, task: str, sample: str, jets: int, seed: int, me
 
 
 def test_no_jets(tmp_path: Path, collisions: Path) -> None:
-    pileup = Pileup(read(collisions), "qcd")
+    pileup = Pileup(read(collisions), "qcd", 1)
     simulate_jets(tmp_path / "jets.root", tasks.task("quark_gluon"), "qcd", 0, 1, pileup, progress=False)
     assert check(tmp_path / "jets.root", tasks.task("quark_gluon")).entries == 0
 

@@ -49,7 +49,7 @@ def simulate(
         from e2e.simulation import pool
 
         collisions = pool.read(pileup) if pileup else pool.generate(progress=progress)
-        options["pileup"] = pool.Pileup(collisions, sample)
+        options["pileup"] = pool.Pileup(collisions, sample, seed)
     elif pileup:
         raise E2EError(f"{path}: pileup of task {task!r} is made anew for each event; name no pool for it")
     module = import_module(f"{__name__}.{made.module}")

@@ -43,7 +43,7 @@ from e2e.simulation.generator import (
     Y,
     Z,
 )
-from e2e.simulation.pileup import INTERACTIONS, MIP_ENERGY, VERTEX_SIGMA
+from e2e.simulation.pileup import MIP_ENERGY, VERTEX_SIGMA
 from e2e.simulation.shower import COLUMNS
 from e2e.simulation.tracker import ECAL_RADIUS
 from e2e.simulation.tracks import (
@@ -91,15 +91,16 @@ def simulate_crossing(
     rng: np.random.Generator,
     particles: NDArray,
     pool: NDArray,
-    offsets: NDArray,
+    soft: NDArray,
     frames: Frames,
     tracks: NDArray,
     at_direction: bool,
 ) -> int:
     """Fill ``frames`` and ``tracks`` [TRACKS, 11] from ``particles`` of a collision; the number of tracks.
 
-    Pileup is taken from the collisions in ``pool`` that start at ``offsets``, each turned around the
-    beam and half of them mirrored along it. Impact parameters are counted from the vertex of the collision.
+    Pileup are collisions of the ``pool`` [n, 9], each of its rows from the first to before the second number
+    in ``soft`` [k, 2], turned around the beam and half of them mirrored along it. Impact parameters are
+    counted from the vertex of the collision.
     A track is drawn ``at_direction`` of its momentum on the ECAL's face, or else where it meets that face.
     """
     for image in (frames.tracks, frames.track_pt, frames.track_d0, frames.track_dz):
@@ -115,13 +116,12 @@ def simulate_crossing(
     count = 0
     for i in range(len(particles)):
         count = _simulate_particle(rng, particles[i], 1.0, 0.0, 1.0, vertex, vertex, frames, tracks, count)
-    for _ in range(rng.poisson(INTERACTIONS)):
-        chosen = rng.integers(0, len(offsets) - 1)
+    for collision in range(len(soft)):
         turn = 2.0 * math.pi * rng.random()
         mirror = 1.0 if rng.random() < 0.5 else -1.0
         z = VERTEX_SIGMA * rng.standard_normal()
         cosine, sine = math.cos(turn), math.sin(turn)
-        for i in range(offsets[chosen], offsets[chosen + 1]):
+        for i in range(soft[collision, 0], soft[collision, 1]):
             count = _simulate_particle(rng, pool[i], cosine, sine, mirror, z, vertex, frames, tracks, count)
     for i in range(count):
         track = tracks[i]

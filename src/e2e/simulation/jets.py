@@ -47,6 +47,7 @@ from e2e.simulation.particle_flow import (
     find_jets,
     particle_jets,
 )
+from e2e.simulation.pileup import INTERACTIONS
 from e2e.simulation.pool import Pileup
 
 MATCHING_RADIUS = 0.4  # MLAnalyzer
@@ -225,18 +226,18 @@ def _events(
         return
     detector, hard = np.random.SeedSequence(seed).spawn(2)
     rng = np.random.default_rng(detector)
-    frames, tracks = empty_frames(), np.empty((TRACKS, TRACK_COLUMNS))
+    frames, tracks, pool = empty_frames(), np.empty((TRACKS, TRACK_COLUMNS)), pileup.pool.particles
     number, count, flat = 0, 0, _Flat(sample)
     for collision in sample.collisions(int(hard.generate_state(1)[0])):
         generated = collision.objects[np.abs(collision.objects[:, ETA]) < _REACH]
         if not len(generated):
             continue
         particles = collision.particles
-        pool, offsets = pileup.of(seed, 1, number + 1)
+        deck = pileup.deck(seed, 1, number + 1)
         if sample.underlying:
-            chosen = rng.integers(len(offsets) - 1)
-            particles = np.concatenate([particles, pool[offsets[chosen] : offsets[chosen + 1]]])
-        found = simulate_crossing(rng, particles, pool, offsets, frames, tracks, at_direction)
+            particles = np.concatenate([particles, *(pool[slice(*rows)] for rows in deck.deal(1))])
+        soft = deck.deal(rng.poisson(INTERACTIONS))
+        found = simulate_crossing(rng, particles, pool, soft, frames, tracks, at_direction)
         jets = find_jets(frames, tracks[:found], sample.radius, sample.minimum)
         jets = jets[jets[:, JET_PT] < sample.maximum]
         if not len(jets):

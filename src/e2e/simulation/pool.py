@@ -1,7 +1,7 @@
 """The collisions that bunch crossings take their pileup from: one pool for all files of all classes.
 
-A collision meets many crossings, each time turned and mirrored anew. Were each file to have collisions of its
-own, a network could tell files, and so classes, by them; were a collision to meet events of two parts of the
+A collision meets many crossings, each time turned and mirrored anew. Had each file collisions of its own, a
+network could tell files, and so classes, by them; were a collision to meet events of two parts of the
 split, what is learned of it would be seen again in the test. So the pool is shared, and divided as the split.
 """
 
@@ -38,20 +38,40 @@ class Pool:
         return self.offsets[edges[place] : edges[place + 1] + 1]
 
 
-@dataclass(frozen=True, eq=False)
-class Pileup:
-    """What events of ``sample`` may take from a ``pool``: the collisions for the parts that they fall into.
+class Deck:
+    """Collisions that are dealt in a random order, all of them once before any comes again.
 
-    They do so by their names, so stores of these events have to keep the sample's.
+    Drawn at random, some would be met often in one file and never in another, and tell it.
     """
 
-    pool: Pool
-    sample: str
+    def __init__(self, offsets: NDArray[np.int64], rng: np.random.Generator):
+        self._collisions = np.stack([offsets[:-1], offsets[1:]], axis=1)
+        self._rng = rng
+        self._left = self._collisions[:0]
 
-    def of(self, run: int, lumi: int, event: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Particles and offsets of the collisions that an event may have."""
-        (place,) = part(np.array([self.sample]), *(np.array([number]) for number in (run, lumi, event)))
-        return self.pool.particles, self.pool.share(int(place))
+    def deal(self, number: int) -> NDArray[np.int64]:
+        """First row of the pool's particles, and that after the last, of so many collisions [number, 2]."""
+        while len(self._left) < number:
+            self._left = np.concatenate([self._left, self._rng.permutation(self._collisions)])
+        dealt, self._left = self._left[:number], self._left[number:]
+        return dealt
+
+
+class Pileup:
+    """The collisions of a ``pool`` for a file's events of ``sample``: those of the parts they fall into.
+
+    They do so by their names, so stores of these events have to keep the sample's. Their order follows from
+    ``seed``.
+    """
+
+    def __init__(self, pool: Pool, sample: str, seed: int):
+        self.pool, self._sample = pool, sample
+        self._decks = [Deck(pool.share(i), np.random.default_rng((seed, i + 1))) for i in range(len(PARTS))]
+
+    def deck(self, run: int, lumi: int, event: int) -> Deck:
+        """That of an event's part."""
+        (place,) = part(np.array([self._sample]), *(np.array([number]) for number in (run, lumi, event)))
+        return self._decks[place]
 
 
 def generate(collisions: int = COLLISIONS, seed: int = SEED, progress: bool = True) -> Pool:
