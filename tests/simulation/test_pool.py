@@ -137,13 +137,14 @@ def both(*found: tuple[float, float]) -> tuple[float, float]:
 def test_pileup_tells_nothing() -> None:
     """Trees that learn from crossings of one class, file or part find nothing in others that tells it.
 
-    Classes and files are told in the part that networks are tested on, and parts in crossings of another pool:
-    a collision that has been seen is of a known part. With a pool for each file, not divided, files are known.
+    Classes and files are told in the part that networks are tested on, and parts in crossings of another
+    pool: a collision that has been seen is of a known part. With a pool for each file, undivided, files are
+    known.
     """
     pools = [generate(number, seed, progress=False) for number, seed in ((20_000, 1), (6_000, 2))]
     taus = [crops(pools[0], "tau", run, 1600) for run in (1, 2)]
     others = [crops(pools[0], "qcd", run, 1600) for run in (3, 4)]
-    elsewhere = [crops(pools[1], "qcd", run, 1200) for run in (5, 6, 7)]
+    elsewhere = [crops(pools[1], "qcd", run, 1300) for run in (5, 6, 7)]
 
     def of_part(files: list[dict[int, np.ndarray]], place: int) -> np.ndarray:
         return np.concatenate([file[place] for file in files])
