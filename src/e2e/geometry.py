@@ -29,21 +29,33 @@ JET_RADIUS = 0.4  # of the jets, anti-kT
 DIRECTION, POINT, VERTEX = "direction", "point", "vertex"
 CONVENTIONS = (DIRECTION, POINT, VERTEX)
 MIXED = "mixed"  # what several sources do not have in common
+OUTWARD = "outward"  # orientation of crops whose rows run outwards; None: as in the detector
 
 
 @dataclass(frozen=True)
 class Crop:
-    """A window of ``rows`` x ``columns`` cells with the seed at (``seed_row``, ``seed_column``)."""
+    """A window of ``rows`` x ``columns`` cells with the seed at (``seed_row``, ``seed_column``).
+
+    Where it looks ``outward``, its rows run away from the middle of the detector: the crop of a seed in the
+    first half of the rows (z < 0) is turned by 180 degrees about the seed, eta -> -eta with phi -> -phi,
+    which brings the crystals of one end of the barrel onto those of the other.
+    """
 
     rows: int
     columns: int
     seed_row: int
     seed_column: int
+    outward: bool = False
 
     @property
     def seed(self) -> tuple[int, int]:
         """Place of the seed, along eta and along phi."""
         return self.seed_row, self.seed_column
+
+    @property
+    def orientation(self) -> str | None:
+        """As files name it."""
+        return OUTWARD if self.outward else None
 
 
 def middle(seed: NDArray[np.integer] | int, cell: int) -> NDArray[np.integer] | int:

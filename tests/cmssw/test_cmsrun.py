@@ -27,6 +27,7 @@ from e2e.deploy.contract import Contract, outputs
 from e2e.deploy.predict import predict
 from e2e.errors import E2EError
 from e2e.files import sha256, write_json
+from e2e.geometry import Crop
 from e2e.tasks import Task
 from e2e.tasks.electron_photon import TASK as ELECTRON_PHOTON
 
@@ -37,9 +38,9 @@ JETS = [tasks.task("quark_gluon"), tasks.task("mass_regression"), tasks.task("ta
 
 # Seeds (row, column) of each event of an ntuple: both ends in phi and in eta, and events without objects.
 SEEDS = [
-    [(80, 0), (80, 359), (15, 14), (153, 345)],
+    [(80, 0), (80, 359), (16, 14), (153, 345)],
     [],
-    [(14, 100), (100, 100), (154, 100), (0, 0), (169, 359)],
+    [(15, 100), (100, 100), (154, 100), (0, 0), (169, 359)],
     [(60, 7)],
     [(100, 300), (100, 301)],
 ]
@@ -255,8 +256,9 @@ def test_a_misspelt_option_is_an_error(ntuples, model, cmsrun):
     assert "modle" in job.stdout
 
 
-def test_the_contract_sets_channels_and_crop(ntuples, scores, tmp_path):
-    crop = replace(ELECTRON_PHOTON.crop, rows=25, columns=41, seed_row=3, seed_column=40)
+@pytest.mark.parametrize("outward", [True, False])
+def test_the_contract_sets_channels_and_crop(outward, ntuples, scores, tmp_path):
+    crop = Crop(rows=25, columns=41, seed_row=3, seed_column=40, outward=outward)
     task = replace(ELECTRON_PHOTON, channels=ELECTRON_PHOTON.channels[::-1], crop=crop)
     model = save_model(tmp_path / "model.onnx", task)
     assert_agree(scores(ntuples, f"model={model}"), expected(ntuples, model, tmp_path, task))
@@ -547,7 +549,7 @@ def test_a_model_without_its_contract_ends_the_job(ntuples, cmsrun, tmp_path, ma
         ),
         (
             "process.objectFrames.seedRow = 16",
-            "the frames are 32 x 32 cells with the seed at row 16, column 15, but",
+            "the frames are 32 x 32 cells with the seed at row 16, column 15, turned to look outward, but",
         ),
     ],
 )

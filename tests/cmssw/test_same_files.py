@@ -17,7 +17,7 @@ from e2e.errors import E2EError
 from e2e.tasks import Task
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "data"))  # pytest does not, in its import mode
-from ntuple_cases import CASES, Case
+from ntuple_cases import CASES, Case, as_in_the_detector
 
 CFG = """
 import FWCore.ParameterSet.Config as cms
@@ -34,6 +34,7 @@ process.objectFrames.rows = {crop.rows}
 process.objectFrames.columns = {crop.columns}
 process.objectFrames.seedRow = {crop.seed_row}
 process.objectFrames.seedColumn = {crop.seed_column}
+process.objectFrames.outward = {crop.outward}
 process.dumper = cms.EDAnalyzer("ObjectFrameDumper", file=cms.string("frames"))
 process.path = cms.Path(process.detectorFrame + process.objectFrames + process.dumper)
 """
@@ -177,7 +178,8 @@ def test_cmsrun_finds_the_pixels_that_genuine_files_hold(shared, frames_of, tmp_
             objects, frames = found
             assert objects[:, 1:].tolist() == [[each[key] for key in OBJECT[1:]] for each in wanted]
             place = {channel.name: i for i, channel in enumerate(task.channels)}
-            for each, frame in zip(wanted, frames, strict=True):
+            for each, crop in zip(wanted, frames, strict=True):
+                frame = as_in_the_detector(crop, task, each["seed"][0])
                 for branch, hits in each["hits"].items():
                     if (quantity := BRANCHES[branch]) in place:
                         values = [frame[place[quantity], row, column] for row, column, _ in hits]

@@ -42,7 +42,7 @@ def event(number: int, seeds, pdg_id=None, hits: int = 600, run: int = 7) -> Eve
 def events() -> list[Event]:
     """Events with truth: seeds at the first and last rows of the barrel, and on both sides of phi = 0."""
     return [
-        event(1, [(60, 100), (15, 359)], [11, -11]),
+        event(1, [(60, 100), (16, 359)], [11, -11]),
         event(2, [], []),
         event(3, [(14, 10), (153, 0), (154, 20), (80, 344)], [22, 22, 11, 13]),
         event(4, [(0, 0)], [22]),

@@ -18,11 +18,13 @@ from typing import Any
 import numpy as np
 import rhtree
 
+from e2e.tasks import Task
+
 TREE = "fevt/RHTree"
 ENERGY = 40.0
 
 # Seeds of three events: crystals of the barrel, towers around it, both ends of phi among them.
-CRYSTALS = [[(60, 100), (15, 359)], [(80, 0)], [(153, 14), (100, 343)]]
+CRYSTALS = [[(60, 100), (16, 359)], [(80, 0)], [(153, 14), (100, 343)]]
 TOWERS = [[(31, 7), (18, 44)], [(39, 0), (26, 70)], [(14, 37), (30, 20)]]
 PHOTON_IMAGES = {"EB_energy": (170, 360), "EB_time": (170, 360)}
 JET_IMAGES = {
@@ -211,6 +213,16 @@ def cell(name: str, entry: int, row: int, column: int, columns: int, value: floa
         branches[name][entry][row * columns + column] = value
 
     return change
+
+
+def as_in_the_detector(crop: np.ndarray, task: Task, seed_row: int) -> np.ndarray:
+    """A crop [C, H, W] with rows and columns as in the detector; what is only there is that of the other end.
+
+    For photons, whose seed has 15 cells on one side and 16 on the other.
+    """
+    if not task.crop.outward or seed_row >= task.detector[0] // 2:
+        return crop
+    return np.roll(crop[:, ::-1, ::-1], (-1, -1), (1, 2))
 
 
 def kept(events: list) -> tuple[tuple[int, int], ...]:
@@ -642,7 +654,7 @@ VALUES = [
     Case(
         "crops beyond the end",
         "electron_photon",
-        tree(photons([[(14, 9), (154, 9)], [(15, 9)], []])),
+        tree(photons([[(14, 9), (154, 9)], [(16, 9)], []])),
         ((102, 0),),
     ),
     Case("jet listed twice", "tau", tree(TAU, twice), ((101, 0), (101, 2), *JETS[2:]), channels=5),

@@ -21,7 +21,7 @@ from e2e.tasks.tau import TASK as TAU
 
 sys.path.insert(0, str(Path(__file__).parent))  # pytest does not, in its import mode
 import rhtree
-from ntuple_cases import FORKS, JET_MODES
+from ntuple_cases import FORKS, JET_MODES, as_in_the_detector
 from ntuple_cases import jets as ntuple_jets
 
 NAMES = {way["branch"]: name for name, ways in layouts.TABLE["images"].items() for way in ways}
@@ -54,6 +54,7 @@ def test_expected_objects_and_pixels(shared, tmp_path, name):
         assert list(identity) == [tuple(of[key] for key in keys) for of in expected]
         channels = [channel.name for channel in task.channels]
         for i, (image, of) in enumerate(zip(samples.images(), expected, strict=True)):
+            image = as_in_the_detector(image, task, of["seed"][0])
             for branch, pixels in of["hits"].items():
                 if NAMES[branch] in channels:
                     for row, column, value in pixels:

@@ -133,7 +133,8 @@ ENDLESS = np.full(10, 2**60)  # room for the hits of each crop
 def cut(task, channel, values: np.ndarray, top, left) -> np.ndarray:
     """Crops [N, H, W] of frames [events, rows, columns]: the first N // events from the first, and so on."""
     entries = np.arange(len(top)) * len(values) // len(top)
-    cutter = crops.Cutter(task, channel, entries, np.asarray(top), np.asarray(left), ENDLESS)
+    windows = np.asarray(top), np.asarray(left), np.zeros(len(top), bool)
+    cutter = crops.Cutter(task, channel, entries, *windows, ENDLESS)
     assert cutter.cut(crops.to_records(values.reshape(len(values), -1)), 0, len(top))
     index, value = cutter.hits()
     images = np.zeros((len(top), task.crop.rows * task.crop.columns), np.float32)
@@ -188,7 +189,8 @@ def test_a_negative_zero_is_no_hit():
     values = np.zeros((1, ROWS, COLUMNS), np.float32)
     values[0, 100, 100:120] = -0.0
     values[0, 100, 105] = -3
-    cutter = crops.Cutter(QUARK_GLUON, ECAL, np.zeros(1, int), np.array([60]), np.array([60]), ENDLESS)
+    windows = np.array([60]), np.array([60]), np.zeros(1, bool)
+    cutter = crops.Cutter(QUARK_GLUON, ECAL, np.zeros(1, int), *windows, ENDLESS)
     cutter.cut(crops.to_records(values.reshape(1, -1)), 0, 1)
     assert cutter.counts.tolist() == [1]
 
@@ -198,7 +200,8 @@ def test_a_share_that_is_too_small_for_a_float_is_no_hit():
     towers[0, 20, 20:22] = np.float32(1e-45), 25
     image = cut(QUARK_GLUON, HCAL, towers, [100 - 62], [110 - 62])[0]
     assert np.unique(image, return_counts=True)[1].tolist() == [125 * 125 - 25, 25]
-    cutter = crops.Cutter(QUARK_GLUON, HCAL, np.zeros(1, int), np.array([38]), np.array([48]), ENDLESS)
+    windows = np.array([38]), np.array([48]), np.zeros(1, bool)
+    cutter = crops.Cutter(QUARK_GLUON, HCAL, np.zeros(1, int), *windows, ENDLESS)
     cutter.cut(crops.to_records(towers.reshape(1, -1)), 0, 1)
     assert cutter.hits()[1].tolist() == [1] * 25
 

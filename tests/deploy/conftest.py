@@ -36,7 +36,13 @@ def trained(tmp_path_factory) -> Path:
         "channels": len(TASK.channels),
         "architecture": "resnet",
         "hyperparameters": hyperparameters,
-        "training_data": {"sha256": "0" * 64, "objects": 40, "origin": "e2e simulation", "tracks": None},
+        "training_data": {
+            "sha256": "0" * 64,
+            "objects": 40,
+            "origin": "e2e simulation",
+            "tracks": None,
+            "orientation": "outward",
+        },
     }
     save(path, network, info)
     return path

@@ -223,6 +223,8 @@ def test_another_opset_or_ir_version_than_the_json_says_is_refused(model, tmp_pa
             {"training_data": {"tracks": "banana", "origin": "unknown"}},
             "tracks lie at .banana.; known are dir",
         ),
+        ({"orientation": "inward"}, "orientation is .inward.; known are null and outward"),
+        ({"orientation": ["outward"]}, "orientation is .*; known are null and outward"),
         ({"opset": 10**400}, "too large"),
         ({"crop": {"rows": 2**32 + 32, "columns": 32, "seed_row": 15, "seed_column": 15}}, "crop.rows is"),
         ({"task": ["electron_photon"]}, "task is .*, not a text"),

@@ -160,6 +160,7 @@ def test_contract_reads_back(model):
     assert contract.to_json() == written
     assert written["input"]["shape"] == ["N", 2, 32, 32]
     assert written["crop"] == {"rows": 32, "columns": 32, "seed_row": 15, "seed_column": 15}
+    assert written["orientation"] == "outward"
     assert written["seeds"] == {"object": "photon", "cell": 1}
     assert written["outputs"] == [{"name": name, "unit": "1", "shape": ["N"]} for name in ("score", "logit")]
     assert written["calibration"] == {"temperature": 1.0}

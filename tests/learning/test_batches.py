@@ -38,6 +38,26 @@ def test_other_classes_are_an_error(make_toy, classes):
         batches.stream(toy.stores, toy.split, "train", TASK)
 
 
+def test_crops_of_two_orientations_are_not_mixed(make_toy):
+    """One class turned and the other not would be told apart by the side to which crystals lean."""
+    toy = make_toy(20)
+    metadata = store.read_metadata(toy.stores[0])
+    assert batches.identity(toy.stores, 7)["orientation"] is None
+    store.write(toy.stores[0], [store.read(toy.stores[0])], replace(metadata, orientation="outward"))
+    with pytest.raises(
+        E2EError, match=r"photon\.parquet: rows of its crops run as in the detector, those of .*elec"
+    ):
+        batches.stream(toy.stores, toy.split, "train", TASK)
+
+
+def test_the_orientation_of_the_data_belongs_to_their_identity(make_toy):
+    toy = make_toy(20)
+    for path in toy.stores:
+        metadata = replace(store.read_metadata(path), orientation="outward")
+        store.write(path, [store.read(path)], metadata)
+    assert batches.identity(toy.stores, 7)["orientation"] == "outward"
+
+
 def test_identity_of_the_data_does_not_depend_on_order(toy):
     identity = batches.identity(toy.stores, 7)
     assert batches.identity(toy.stores[::-1], 7) == identity

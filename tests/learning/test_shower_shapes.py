@@ -80,14 +80,25 @@ def test_times_of_known_hits():
 
 @pytest.mark.parametrize(("eta", "phi"), [(-1, 1), (1, -1), (-1, -1)])
 def test_reflections_change_nothing(toy_frames, eta, phi):
-    """Within the 31 x 31 cells around the seed, no shape knows the sign of eta or the charge."""
+    """Within the 31 x 31 cells around the seed, only signed shapes know the signs of eta and phi."""
     frames = toy_frames("electron", 20, 3)
     frames[:, :, 31], frames[:, :, :, 31] = 0, 0
     mirrored = frames.copy()
     mirrored[:, :, :31, :31] = frames[:, :, :31, :31][:, :, ::eta, ::phi]
     plain, turned = shower_shapes(frames, TASK.crop), shower_shapes(mirrored, TASK.crop)
+    signs = {"signed_asymmetry_eta": eta, "signed_sigma_ieta_iphi": eta * phi}
     for name in plain:
-        np.testing.assert_allclose(turned[name], plain[name], rtol=1e-6, atol=1e-9, err_msg=name)
+        sign = signs.get(name, phi) if name.startswith("signed_") else 1
+        np.testing.assert_allclose(turned[name], sign * plain[name], rtol=1e-6, atol=1e-9, err_msg=name)
+
+
+def test_signed_shapes_tell_the_sides_apart():
+    found = shapes((0, 0, 6, 0), (1, 0, 3, 0), (0, -1, 1, 0))
+    assert found["signed_asymmetry_eta"] == pytest.approx(0.3)
+    assert found["signed_asymmetry_phi"] == pytest.approx(-0.1)
+    assert found["signed_road_phi_mean"] == pytest.approx(-0.1)
+    assert found["signed_sigma_ieta_iphi"] > 0  # outwards and along phi go together here
+    assert found["asymmetry_phi"] == pytest.approx(0.1)
 
 
 def test_empty_frame_has_no_shapes_and_no_warning(recwarn):

@@ -10,7 +10,7 @@ from e2e.report.validation import draw
 from e2e.simulation import validation
 from e2e.tasks.electron_photon import TASK
 
-FIGURES = {"shapes", "material", "energy", "time"}
+FIGURES = {"shapes", "material", "energy", "time", "symmetry"}
 
 
 def test_record_and_figures(simulated: dict[str, Path]) -> None:

@@ -66,7 +66,8 @@ def samples(
     """What the ntuple ``source`` holds for a task, and its objects, read chunk after chunk when asked for.
 
     An object is kept when its crop lies inside the detector along the rows (ieta); the others are
-    counted in the metadata. Columns (iphi) wrap around. A hit is a value that is not 0.
+    counted in the metadata. Columns (iphi) wrap around. Crops are turned as the task's ``Crop`` says. A hit
+    is a value that is not 0.
     Targets come from the truth of the mode that the ntuple was written in, or are all ``label``, the name of
     a class, for a sample that is a class; null where there is none, as are kinematics that a source lacks.
     ``sample`` defaults to the name of ``source`` without suffix. ``quarter_endcaps`` gives the ECAL endcaps
@@ -101,6 +102,7 @@ def samples(
         source_sha256=sha256(source),
         origin=checked.origin,
         tracks=checked.layout.tracks,
+        orientation=task.crop.orientation,
         rejected={
             EDGE: int(np.count_nonzero(~_inside(task, found.row))),
             **({objects.TWICE: found.twice} if found.twice else {}),
@@ -348,9 +350,8 @@ class CropCutter(processor.ProcessorABC):
         """Cut the objects whose crop lies in the detector out of one channel, as long as there is room."""
         task, image = self.task, self.layout.images[channel.name]
         kept = objects.kept
-        top = first_cells(task, objects.row[kept], 0).astype(np.int64)
-        left = first_cells(task, objects.column[kept], 1).astype(np.int64)
-        cutter = crops.Cutter(task, channel, objects.entry[kept], top, left, room, image.shift)
+        top, left, turned = windows(task, objects.row[kept], objects.column[kept])
+        cutter = crops.Cutter(task, channel, objects.entry[kept], top, left, turned, room, image.shift)
         hottest = image.branch == self.layout.hottest
         entries = objects.entry if hottest else cutter.entries  # every seed is looked at
         before = np.concatenate([[0], np.cumsum(kept)]) if hottest else np.arange(len(entries) + 1)
@@ -367,7 +368,8 @@ class CropCutter(processor.ProcessorABC):
         if not np.isfinite(value).all():
             bad = np.flatnonzero(~np.isfinite(value))[0]
             number = np.searchsorted(np.cumsum(cutter.counts), bad, side="right")
-            i, j = divmod(int(index[bad]), task.crop.columns)
+            place = task.crop.rows * task.crop.columns - 1 - index[bad] if turned[number] else index[bad]
+            i, j = divmod(int(place), task.crop.columns)
             row = (top[number] + i) // channel.cell
             column = ((left[number] + j) // channel.cell - image.shift) % cutter.frame[1]
             message = (
@@ -430,12 +432,23 @@ class _Crops:
         return _Crops(range(self.events.start, int(self.entry[stop]) + 1), *columns)
 
 
-def first_cells(task: Task, seeds: np.ndarray, axis: int) -> np.ndarray:
-    """First row (``axis`` 0) or column (1) of the crops around seeds, in cells; negative ones wrap around."""
-    return middle(np.asarray(seeds), task.seed_cell) - task.crop.seed[axis]
+def windows(
+    task: Task, seed_rows: np.ndarray, seed_columns: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """First row and first column (int64 [N], in cells) of the windows around seeds, and which are turned.
+
+    Negative columns wrap around. A window is shifted where it is turned, so that the seed then is where it
+    always is.
+    """
+    crop = task.crop
+    row, column = (middle(np.asarray(seeds), task.seed_cell) for seeds in (seed_rows, seed_columns))
+    turned = (row < task.detector[0] // 2) & crop.outward
+    top = row - np.where(turned, crop.rows - 1 - crop.seed_row, crop.seed_row)
+    left = column - np.where(turned, crop.columns - 1 - crop.seed_column, crop.seed_column)
+    return top.astype(np.int64), left.astype(np.int64), turned
 
 
 def _inside(task: Task, seed_rows: np.ndarray) -> np.ndarray:
     """Whether the crops around seeds in these rows lie in the detector."""
-    top = first_cells(task, seed_rows, 0)
+    top, _, _ = windows(task, seed_rows, np.zeros_like(seed_rows))
     return (top >= 0) & (top + task.crop.rows <= task.detector[0])

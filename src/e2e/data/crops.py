@@ -5,7 +5,8 @@ detector frame, the share of one cell in the value at
 
     row (top + i) // n, column ((left + j) mod columns) // n
 
-which is that value over n * n. Rows end, columns wrap around.
+which is that value over n * n. Rows end, columns wrap around. A crop that is turned shows there what cell
+(rows - 1 - i, columns - 1 - j) of the others does.
 
 Frames are looked at as they lie in the file, in "records": uint8 [events, ...], of each event some header
 and then its values, big-endian. Only the hits, few of them, are turned around.
@@ -61,8 +62,9 @@ def _quartered(endcap: np.ndarray) -> np.ndarray:
 class Cutter:
     """Collects the hits in one channel of N crops, cut one after the other as their frames come along.
 
-    Crop k starts at cell (``top[k]``, ``left[k]``) of the frame of entry ``entries[k]``. Values lie ``shift``
-    columns of theirs to the left of the frame's. Where those before crop k have ``room[k]`` hits or more, it
+    Crop k covers the cells from (``top[k]``, ``left[k]``) on of the frame of entry ``entries[k]``, and is
+    turned by 180 degrees where ``turned[k]``. Values lie ``shift`` columns of theirs to the left of the
+    frame's. Where those before crop k have ``room[k]`` hits or more, it
     and all after it are left; ``done`` counts those that were cut.
     """
 
@@ -73,6 +75,7 @@ class Cutter:
         entries: np.ndarray,
         top: np.ndarray,
         left: np.ndarray,
+        turned: np.ndarray,
         room: np.ndarray,
         shift: int = 0,
     ) -> None:
@@ -80,8 +83,7 @@ class Cutter:
         self.frame = task.frame_shape(channel)
         self.crop = task.crop.rows, task.crop.columns
         self.entries = entries
-        self.top = top
-        self.left = (left - shift * channel.cell) % task.detector[1]
+        self.windows = top, (left - shift * channel.cell) % task.detector[1], turned
         self.room = room
         self.done = 0
         self.counts = np.zeros(len(top), np.int64)
@@ -90,7 +92,7 @@ class Cutter:
 
     def cut(self, records: np.ndarray, first: int, stop: int) -> bool:
         """Cut the next until ``stop`` out of the records from entry ``first`` on; whether all had room."""
-        crops = self.entries, first, self.top, self.left, self.crop, self.done, stop, self.room
+        crops = self.entries, first, self.windows, self.crop, self.done, stop, self.room
         hits = self.counts, self._index, self._word, self._used
         self._index, self._word, self._used, self.done = _cut(
             records, self.frame, self.channel.cell, *crops, *hits
@@ -140,9 +142,10 @@ def _place(index, value, counts, starts, first, all_index, all_value):
 
 
 @numba.njit(cache=True)
-def _cut(records, frame, cell, entries, first, top, left, crop, start, stop, room, counts, index, word, used):
+def _cut(records, frame, cell, entries, first, windows, crop, start, stop, room, counts, index, word, used):
     """Cut crops and add their hits to ``index`` and ``word`` (a value as in the records) from ``used`` on."""
     rows, columns = crop
+    top, left, turned = windows
     scratch = np.empty(frame[1], np.int64)
     column = np.empty(frame[1], np.int64)  # of the crop, of the hits of a row
     hit = np.empty(frame[1], np.uint32)
@@ -175,6 +178,9 @@ def _cut(records, frame, cell, entries, first, top, left, crop, start, stop, roo
                         word[used] = hit[n]
                         used += 1
             line = after
+        if turned[k]:
+            index[before:used] = rows * columns - 1 - index[before:used][::-1]
+            word[before:used] = word[before:used][::-1].copy()
         counts[k] = used - before
     return index, word, used, stop
 

@@ -1,7 +1,9 @@
 """Shower shapes of a crop: what an electron/photon analysis computes by hand, as input of the reference.
 
 Energies are in GeV, lengths in crystals counted from the seed, times in ns. "Left" and "right" sides of
-phi (and of eta) are given as larger and smaller of the two, since either charge may come.
+phi (and of eta) are given as larger and smaller of the two, since either charge may come. What is called
+signed tells them apart: where crops look outward (``Crop``), all crystals lean to one side, so that it
+measures how deep a shower lies.
 """
 
 from __future__ import annotations
@@ -82,6 +84,8 @@ def _energies(energy: NDArray, eta: NDArray, phi: NDArray) -> dict[str, NDArray]
         "E2x5phi/E25": np.maximum(left, right) / e25,
         "asymmetry_eta": np.abs(up - down) / e25,
         "asymmetry_phi": np.abs(right - left) / e25,
+        "signed_asymmetry_eta": (up - down) / e25,
+        "signed_asymmetry_phi": (right - left) / e25,
         "E1x5/E25": _sum(energy, (eta == 0) * (np.abs(phi) <= 2)) / e25,
         "E5x1/E25": _sum(energy, (np.abs(eta) <= 2) * (phi == 0)) / e25,
         **{f"hits>{cut}GeV": (energy > cut).sum(axis=(1, 2)).astype(np.float64) for cut in HIT_GEV},
@@ -118,6 +122,7 @@ def _moments(energy: NDArray, eta: NDArray, phi: NDArray) -> dict[str, NDArray]:
         "sigma_ieta_ieta": np.sqrt(ee),
         "sigma_iphi_iphi": np.sqrt(pp),
         "|sigma_ieta_iphi|": np.abs(ep),
+        "signed_sigma_ieta_iphi": ep,
         "major": np.sqrt((ee + pp) / 2 + root),
         "minor": np.sqrt(np.maximum((ee + pp) / 2 - root, 0.0)),
         "eta_width": np.sqrt(wide_eta),
@@ -125,7 +130,9 @@ def _moments(energy: NDArray, eta: NDArray, phi: NDArray) -> dict[str, NDArray]:
         "|eta_phi_covariance|": np.abs(wide_both),
         "road_phi_width": np.sqrt(road_phi),
         "|road_phi_mean|": np.abs(mean),
+        "signed_road_phi_mean": mean,
         "|road_phi_skew|": np.abs(third) / road_phi**1.5,
+        "signed_road_phi_skew": third / road_phi**1.5,
     }
 
 
@@ -144,6 +151,7 @@ def _wings(energy: NDArray, eta: NDArray, phi: NDArray) -> dict[str, NDArray]:
     right, left = np.sum(signed, axis=0)
     features["brem/E"] = right + left
     features["brem_imbalance"] = np.abs(right - left) / (right + left)
+    features["signed_brem_imbalance"] = (right - left) / (right + left)
     features["outside_road/E"] = _sum(energy, (np.abs(eta) > 2) * np.ones_like(phi)) / total
     return features
 

@@ -23,7 +23,7 @@ import pyarrow as pa
 from e2e.data import images, parquet
 from e2e.errors import E2EError
 from e2e.files import Kind
-from e2e.geometry import CONVENTIONS, MIXED
+from e2e.geometry import CONVENTIONS, MIXED, OUTWARD
 from e2e.tasks import Channel, Quantity
 from e2e.typed import build, parse, shown
 
@@ -56,8 +56,10 @@ class Metadata:
     ``e2e simulation`` (this project's), ``simulation``, ``detector data`` and ``unknown``. ``tracks`` tells
     where a track lies in the channels of tracks: ``direction`` of its momentum on the ECAL's face (as
     MLAnalyzer writes them), ``point`` where it meets that face, direction at the ``vertex``; None without
-    such channels. ``rejected`` counts the objects left out, by reason. ``part`` is the part of the split that
-    all objects belong to, where the source says so. ``notes`` says what was found out about the source.
+    such channels. ``orientation`` is that of the crops: ``outward`` (see ``Crop``), or None where rows and
+    columns run as in the detector. ``rejected`` counts the objects left out, by reason. ``part`` is the part
+    of the split that all objects belong to, where the source says so. ``notes`` says what was found out about
+    the source.
     """
 
     task: str
@@ -72,6 +74,7 @@ class Metadata:
     origin: str
     rejected: dict[str, int]
     tracks: str | None = None
+    orientation: str | None = None
     part: str | None = None
     notes: dict[str, str] = field(default_factory=dict)
 
@@ -108,6 +111,8 @@ class Metadata:
             raise ValueError(f"crops of {metadata.shape} (channels, rows, columns)")
         if metadata.tracks not in (None, MIXED, *CONVENTIONS):
             raise ValueError(f"tracks at {shown(metadata.tracks)}; known are {', '.join(CONVENTIONS)}")
+        if metadata.orientation not in (None, OUTWARD):
+            raise ValueError(f"orientation {shown(metadata.orientation)}; known are null and {OUTWARD}")
         return metadata
 
 

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from e2e import tasks
 from e2e.errors import E2EError, remedy
-from e2e.geometry import CONVENTIONS, MIXED
+from e2e.geometry import CONVENTIONS, MIXED, OUTWARD
 from e2e.tasks import Classification, Regression, Task
 from e2e.typed import build, parse, shown
 
@@ -25,7 +25,7 @@ FORMAT = 2
 INPUT = "frames"
 # Places in model.json for what no model has yet. One that had any of it could not be run by what reads format
 # 2 now.
-UNFILLED = ("scalars", "orientation", "domain", "working_points")
+UNFILLED = ("scalars", "domain", "working_points")
 # A weight kept in another file names it by an entry with the key "location" (onnx.proto, TensorProto): field
 # 1, of 8 bytes. A protocol buffer may have more bytes for either number than it takes, and the value first.
 EXTERNAL = re.compile(rb"(\n|\x8a\x80*\x00)(\x08|\x88\x80*\x00)location")
@@ -114,7 +114,8 @@ def numbers_of(table: Iterable[str]) -> tuple[Output, ...]:
 class Contract:
     """The promises of one model: what goes in, what comes out, and where it came from.
 
-    The input ``frames`` is float32 [N, C, H, W] in the units of the task's channels, the outputs
+    The input ``frames`` is float32 [N, C, H, W] in the units of the task's channels, turned as its ``crop``
+    says, which is how they were in training; the outputs
     (``outputs(task)``) are float32 [N]: of a classifier ``score``, the probability of ``classes[1]``, and
     its ``logit``, which is that of the network divided by ``temperature``; of a regression the ``mass``. Of
     more than two classes ``score`` and ``logit`` are [N, K], a number for each class.
@@ -177,6 +178,7 @@ class Contract:
                 "tracks": self.tracks,
             },
             **dict.fromkeys(UNFILLED),
+            "orientation": self.task.crop.orientation,
             "outputs": [
                 {"name": output.name, "unit": output.unit, "shape": ["N", *output.shape]}
                 for output in self.outputs
@@ -184,7 +186,7 @@ class Contract:
             "classes": list(self.task.classes),
             **calibration,
             "near_ties": self.near_ties,
-            "crop": asdict(self.task.crop),
+            "crop": {name: value for name, value in asdict(self.task.crop).items() if name != "outward"},
             "seeds": {"object": self.task.objects, "cell": self.task.seed_cell},
             "detector": {"rows": rows, "columns": columns},
             "training_data": self.training_data,
@@ -197,8 +199,11 @@ class Contract:
         """Raises KeyError, TypeError, ValueError or E2EError where it is not what ``to_json`` writes."""
         kinds = get_type_hints(cls)
         names = ("model", "sha256", "opset", "ir_version", "training_data", "git_revision", "versions")
+        task = tasks.task(build(str, content["task"], "task"), len(content["input"]["channels"]))
+        if content["orientation"] not in (None, OUTWARD):
+            raise ValueError(f"orientation is {shown(content['orientation'])}; known are null and {OUTWARD}")
         contract = cls(
-            tasks.task(build(str, content["task"], "task"), len(content["input"]["channels"])),
+            task.oriented(content["orientation"]),
             **{name: build(kinds[name], content[name], name) for name in (*names, "near_ties")},
         )
         if contract.calibrated:

@@ -44,5 +44,5 @@ def deployed(model_pt: str | Path) -> tuple[Deployed, dict[str, Any]]:
     Raises E2EError for a file that is not such a model.
     """
     network, info = load(model_pt)
-    task = tasks.task(info["task"], info["channels"])
+    task = tasks.task(info["task"], info["channels"]).oriented(info["training_data"].get("orientation"))
     return Deployed(network, task, info.get("temperature", 1.0)).cpu().eval(), info

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from e2e.data import convert, parquet
-from e2e.data.store import Samples, StoreFile
+from e2e.data.store import Metadata, Samples, StoreFile
 from e2e.deploy.contract import LOGIT, SCORE, Contract, columns, load_contract
 from e2e.deploy.runtime import inconsistent, load, run
 from e2e.errors import E2EError
@@ -76,7 +76,7 @@ def predict(
 
     The ``attrs`` of the table that is returned hold ``rejected``, the objects without a row by reason, too.
     ``own_columns``: see ``convert``. Says on standard error where tracks lie elsewhere than the model has
-    learned.
+    learned, or crops of a store are turned otherwise.
 
     Raises:
         E2EError: the model, the source or their combination cannot be used; no output is left.
@@ -92,20 +92,27 @@ def predict(
             contract.task, source, sample=source.stem, progress=False, own_columns=own_columns
         )
     if metadata.channels == contract.task.channels:  # of another task: refused below, whatever its tracks
-        _compare_tracks(contract, source, metadata.tracks)
+        _compare(contract, source, metadata)
     # A chunk without objects tells what they are, where there is no other.
     table = scores(model_onnx, chain([metadata.nothing()], chunks), output)
     table.attrs["rejected"] = metadata.rejected
     return table
 
 
-def _compare_tracks(contract: Contract, source: Path, tracks: str | None) -> None:
-    if tracks != contract.tracks:
-        print(
-            f"e2e: warning: {source}: tracks lie at {tracks}, but model {contract.model} was trained on "
-            f"tracks at {contract.tracks}; expect worse scores",
-            file=sys.stderr,
+def _compare(contract: Contract, source: Path, metadata: Metadata) -> None:
+    trained = f"model {contract.model} was trained on"
+    if metadata.tracks != contract.tracks:
+        _warn(source, f"tracks lie at {metadata.tracks}, but {trained} tracks at {contract.tracks}")
+    if metadata.orientation != contract.task.crop.orientation:
+        here, there = (
+            "turned to run outwards" if orientation else "as in the detector"
+            for orientation in (metadata.orientation, contract.task.crop.orientation)
         )
+        _warn(source, f"rows of crops are {here}, but {trained} crops with rows {there}")
+
+
+def _warn(source: Path, difference: str) -> None:
+    print(f"e2e: warning: {source}: {difference}; expect worse scores", file=sys.stderr)
 
 
 def _check_consistent(model_onnx: str | Path, samples: Samples, given: dict[str, np.ndarray]) -> None:

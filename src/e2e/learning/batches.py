@@ -57,7 +57,8 @@ def stream(
 ) -> Stream:
     """One part of the stores: objects with truth, or all of them if not ``labelled``.
 
-    Raises E2EError if it is of another task, or lacks a class.
+    Raises E2EError if it is of another task, lacks a class, or if some crops are turned and others are not,
+    which would tell them apart.
     """
     for path in stores:
         found = store.read_metadata(path)
@@ -75,6 +76,7 @@ def stream(
                 f"{path}: its targets count {', '.join(found.classes) or 'no classes'}, those of the task"
                 f" {', '.join(task.classes) or 'no classes'}; convert the ntuples anew"
             )
+    orientation(stores)
     objects = Stream(stores, split_path, part, labelled=labelled)
     for target, name in enumerate(objects.classes if labelled else ()):
         if not np.any(objects.target == target):
@@ -82,13 +84,28 @@ def stream(
     return objects
 
 
-def identity(stores: Sequence[str | Path], objects: int) -> dict[str, Any]:
-    """What a model was trained on: ``sha256``, number of ``objects``, ``origin`` and ``tracks``.
+def orientation(stores: Sequence[str | Path]) -> str | None:
+    """That of the crops in all of the stores (see ``store.Metadata``); raises E2EError where they differ."""
+    found = {path: store.read_metadata(path).orientation for path in stores}
+    (first, own), *others = found.items()
+    for path, its in others:
+        if its != own:
+            turned, plain = (first, path) if own else (path, first)
+            raise E2EError(
+                f"{plain}: rows of its crops run as in the detector, those of {turned} outwards, which would"
+                " tell them apart; convert the ntuples anew, and do not mix them with public crops, of which"
+                " nobody knows at which end of the detector they were"
+            )
+    return own
 
-    ``origin`` is that of its events, and ``tracks`` where they lie in its channels (see
-    ``store.Metadata``; ``mixed`` where these differ). The checksum covers the sorted checksums of the
-    ntuples behind the stores, the part that a file keeps to, and the rule of the split, so it does not
-    depend on names, order or place of the files.
+
+def identity(stores: Sequence[str | Path], objects: int) -> dict[str, Any]:
+    """What a model was trained on: ``sha256``, ``objects``, ``origin``, ``tracks`` and ``orientation``.
+
+    ``objects`` is their number, ``origin`` that of its events, ``tracks`` tells where they lie in its
+    channels (``mixed`` where these differ), ``orientation`` is that of its crops (see ``store.Metadata``).
+    The checksum covers the sorted checksums of the ntuples behind the stores, the part that a file keeps to,
+    and the rule of the split, so it does not depend on names, order or place of the files.
     """
     metadata = [store.read_metadata(path) for path in stores]
     content = {
@@ -100,6 +117,7 @@ def identity(stores: Sequence[str | Path], objects: int) -> dict[str, Any]:
         "objects": objects,
         "origin": store.common(entry.origin for entry in metadata),
         "tracks": store.common(entry.tracks for entry in metadata),
+        "orientation": orientation(stores),
     }
 
 

@@ -80,6 +80,7 @@ def train(
     if threads:
         torch.set_num_threads(threads)
     name, hyperparameters = given.method["name"], {k: v for k, v in given.method.items() if k != "name"}
+    task = task.oriented(batches.orientation(stores))
     training, validation = _objects(stores, split, task, methods.labelled(name))
     torch.manual_seed(settings.seed)
     network, origin = _network(given, task)

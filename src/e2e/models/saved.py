@@ -44,9 +44,9 @@ def load(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     """The network of a file written by ``save``, on the CPU and in evaluation mode, and its ``info``.
 
     ``info`` has task, channels (their number), architecture, hyperparameters, method, init (see
-    ``take_trunk``; None from scratch), freeze, training_data (sha256, objects, origin, tracks), trainer (with
-    the seed), epoch, validation_loss, of a classifier temperature, and versions. Raises E2EError for a file
-    that is not such a model, and for one of a trunk alone.
+    ``take_trunk``; None from scratch), freeze, training_data (sha256, objects, origin, tracks,
+    orientation), trainer (with the seed), epoch, validation_loss, of a classifier temperature, and versions.
+    Raises E2EError for a file that is not such a model, and for one of a trunk alone.
     """
     weights, about, info = _read(path)
     if weights and all(name.startswith(TRUNK) for name in weights):
@@ -90,7 +90,7 @@ def take_trunk(
 def _facts(of: Task, architecture: str, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
     """What makes a trunk what it is, by name."""
     channels = ", ".join(f"{channel.name} [{channel.unit}]" for channel in of.channels)
-    facts = {"architecture": architecture, "channels": channels, "crop": of.crop}
+    facts = {"architecture": architecture, "channels": channels, "crop": of.oriented(None).crop}
     return facts | models.of_trunk(architecture, hyperparameters)
 
 

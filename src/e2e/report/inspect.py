@@ -129,7 +129,9 @@ def _objects(
         **({"tracks at": metadata.tracks} if metadata.tracks else {}),
         "objects": f"{len(samples)} in {len(events)} events: {', '.join(counts)}{which}",
         "rejected": ", ".join(f"{count} {reason}" for reason, count in metadata.rejected.items()) or "none",
-        "crop": " x ".join(map(str, metadata.shape)) + " (channels x ieta x iphi)",
+        "crop": " x ".join(map(str, metadata.shape))
+        + " (channels x ieta x iphi)"
+        + (", turned so that rows run outwards" if metadata.orientation else ""),
         **({"part": f"{metadata.part}, all of it"} if metadata.part else {}),
         **metadata.notes,
     }

@@ -30,6 +30,7 @@ def draw(task: Task, found: validation.Findings) -> dict[str, Figure]:
         "material": _material(found.objects),
         "energy": _energy(found.objects, checks),
         "time": _time(found.hits),
+        "symmetry": _symmetry(found.objects),
     }
 
 
@@ -167,6 +168,34 @@ def _energy(objects: pd.DataFrame, checks: Sequence[dict[str, object]]) -> Figur
     axes[1].set_xlabel("energy in 32 x 32 crystals [GeV]")
     axes[1].legend(fontsize="x-small")
     for axis in axes:
+        style.label(axis, style.SIMULATION, GUN)
+    return figure
+
+
+def _symmetry(objects: pd.DataFrame) -> Figure:
+    """Signed asymmetry in phi against eta, as the crystals lie, and of crops that look outward."""
+    figure, axes = style.figure(1, 2)
+    edges = np.linspace(-1.4, 1.4, 15)
+    for axis, column, text in (
+        (axes[0], "asymmetry_phi", "as in the detector"),
+        (axes[1], "outward_asymmetry_phi", "turned to look outward"),
+    ):
+        for particle, shift in (("photon", -0.02), ("electron", 0.02)):
+            chosen = objects[objects.particle == particle]
+            grouped = chosen[column].groupby(pd.cut(chosen.eta, edges), observed=False)
+            axis.errorbar(
+                0.5 * (edges[1:] + edges[:-1]) + shift,
+                grouped.mean(),
+                grouped.std() / np.sqrt(grouped.size()),
+                fmt="o",
+                markersize=5,
+                color=style.COLOURS[particle],
+                label=f"simulated {particle}s",
+            )
+        axis.axhline(0.0, color="0.7", linewidth=1)
+        axis.set_xlabel(r"$\eta$")
+        axis.set_ylabel(rf"$(E_{{\phi>}} - E_{{\phi<}})/E_{{25}}$, {text}")
+        axis.legend(fontsize="x-small")
         style.label(axis, style.SIMULATION, GUN)
     return figure
 

@@ -136,7 +136,9 @@ def read(task: Task, ntuples: Sequence[str | Path]) -> tuple[pd.DataFrame, pd.Da
     Objects have the columns particle, eta (generated), conversion (radius in cm, or 0), is_converted, brem,
     response (reconstructed over generated energy), e1_e25, e9_e25, r9, offset (of the impact from the middle
     of the seed crystal, in crystals, the larger of both directions), sigma_ieta_ieta, phi_width (rad) and
-    crop_energy (GeV in 32 x 32; NaN where the crop crosses the end of the barrel). Hits, the eight around
+    crop_energy (GeV in 32 x 32; NaN where the crop crosses the end of the barrel), end (-1 or 1, the sign of
+    z), asymmetry_phi (energy at larger less that at smaller phi than the seed's, over that of 5 x 5) and
+    outward_asymmetry_phi (the same in crops that look outward). Hits, the eight around
     each seed, have energy, seed_energy (GeV) and difference (of their times, ns).
     """
     objects, hits = [], []
@@ -176,6 +178,7 @@ def _measure(task: Task, arrays: dict[str, NDArray]) -> tuple[pd.DataFrame, pd.D
 
     frames = np.stack([cut(channel.name) for channel in task.channels], axis=1)
     shape = shower_shapes(frames, crop)
+    end = np.where(branch["SC_ieta"] < rows / 2, -1, 1)
     truth = branch["gen_pt"] * np.cosh(branch["gen_eta"])
     # The reconstructed position, in crystals from the middle of the seed.
     across = branch["pho_eta"] / CELL_ETA + rows / 2 - (branch["SC_ieta"] + 0.5)
@@ -194,6 +197,9 @@ def _measure(task: Task, arrays: dict[str, NDArray]) -> tuple[pd.DataFrame, pd.D
             "offset": np.maximum(abs(across), abs(along)),
             "sigma_ieta_ieta": shape["sigma_ieta_ieta"] * CELL_ETA,
             "phi_width": shape["road_phi_width"] * CELL_PHI,
+            "end": end,
+            "asymmetry_phi": shape["signed_asymmetry_phi"],
+            "outward_asymmetry_phi": end * shape["signed_asymmetry_phi"],
             "crop_energy": np.where(inside.all(1), shape["E [GeV]"], np.nan),
         }
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from e2e.geometry import Crop
+from e2e.geometry import OUTWARD, Crop
 from e2e.tasks.goals import Goal
 from e2e.tasks.quantities import Channel, Quantity
 from e2e.tasks.simulation import Simulation
@@ -16,9 +16,10 @@ class Task:
     """Static description of a task.
 
     ``detector`` is the (rows, columns) of the whole-detector frame: rows run along ieta and end,
-    columns run along iphi and wrap around. ``objects`` is the kind of object that is looked at,
-    ``photon`` or ``jet``; its seed counts squares of ``seed_cell`` cells, of which the middle one is
-    meant. ``kinematics`` are its reconstructed quantities, and generated ones to compare with, null
+    columns run along iphi and wrap around. The ``crop`` is what is cut out of an ntuple; crops that come
+    without their detector may be turned otherwise (``oriented``). ``objects`` is the kind of object that is
+    looked at, ``photon`` or ``jet``; its seed counts squares of ``seed_cell`` cells, of which the middle one
+    is meant. ``kinematics`` are its reconstructed quantities, and generated ones to compare with, null
     where a source has none. ``goal`` is what is asked of an object, and what its target means.
     ``balance`` names the transverse momentum and the eta whose distributions the classes are given in
     common, by weights, when a network is trained and measured. ``features`` names what boosted trees are
@@ -59,6 +60,10 @@ class Task:
         known = {quantity.name for quantity in self.kinematics}
         if len(self.balance) not in (0, 2) or not known.issuperset(self.balance):
             return f"balance is {self.balance}; name a momentum and an eta of its kinematics, or nothing"
+        if self.crop.outward and (signed := [c.name for c in self.channels if c.unit == "cm"]):
+            return (
+                f"crop is outward, but turning would change the sign of {signed[0]}; leave crops as they are"
+            )
         if self.fewest is not None and not 1 <= self.fewest <= len(self.channels):
             return f"fewest is {self.fewest}; it has {len(self.channels)} channels"
         return self.goal.fault()
@@ -77,6 +82,10 @@ class Task:
     def shape(self) -> tuple[int, int, int]:
         """(C, H, W) of an object's frame."""
         return (len(self.channels), self.crop.rows, self.crop.columns)
+
+    def oriented(self, orientation: str | None) -> Task:
+        """The same, with crops of ``orientation``, as a store or a contract says: ``outward``, or None."""
+        return replace(self, crop=replace(self.crop, outward=orientation == OUTWARD))
 
     def frame_shape(self, channel: Channel) -> tuple[int, int]:
         """(rows, columns) of a whole-detector frame of a channel."""

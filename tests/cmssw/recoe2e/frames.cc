@@ -246,6 +246,55 @@ TEST_CASE("a jet's crop of 125 x 125 cells around its seed at 62") {
   CHECK(frames.data().back() == label(1, 169, 67));
 }
 
+namespace {
+  /// Every cell of a crop around (row, column) of z < 0 that looks outward is where it should be.
+  void checkTurned(e2e::ObjectFrames const& frames, std::size_t object, int row, int column) {
+    int wrong = 0;
+    for (int channel = 0; channel < 2; ++channel)
+      for (int r = 0; r < 32; ++r)
+        for (int c = 0; c < 32; ++c) {
+          auto const expected = label(channel, row + 15 - r, (column + 15 - c + 360) % 360);
+          wrong += frames.data()[((object * 2 + channel) * 32 + r) * 32 + c] != expected;
+        }
+    CHECK(wrong == 0);
+  }
+}  // namespace
+
+TEST_CASE("crops that look outward are turned at z < 0 alone, about the seed, over the seam in phi") {
+  e2e::FrameCropper const cropper({32, 32, 15, 15, true});
+  auto const frames = cropper.cut(labelled(), {{0, 84, 350}, {1, 85, 350}, {2, 16, 3}, {3, 153, 3}});
+  CHECK(frames.object() == std::vector<std::uint32_t>{0, 1, 2, 3});
+  CHECK(frames.crop().outward);
+  checkTurned(frames, 0, 84, 350);
+  checkCrop(frames, 1, 85, 350);
+  checkTurned(frames, 2, 16, 3);
+  checkCrop(frames, 3, 153, 3);
+  // The same by hand: the seed, the cell before it, the first and the last one.
+  auto const at = [&](int object, int r, int c) { return frames.data()[(object * 64 + r) * 32 + c]; };
+  CHECK(at(2, 15, 15) == label(0, 16, 3));
+  CHECK(at(2, 14, 15) == label(0, 17, 3));
+  CHECK(at(2, 15, 14) == label(0, 16, 4));
+  CHECK(at(2, 0, 0) == label(0, 31, 18));
+  CHECK(at(2, 31, 31) == label(0, 0, 347));
+  CHECK(at(3, 0, 0) == label(0, 138, 348));
+  CHECK(at(3, 31, 31) == label(0, 169, 19));
+}
+
+TEST_CASE("crops that look outward end as far from the middle at either end of the detector") {
+  e2e::FrameCropper const cropper({32, 32, 15, 15, true});
+  auto const frames = cropper.cut(labelled(), {{0, 15, 3}, {1, 16, 3}, {2, 153, 3}, {3, 154, 3}});
+  CHECK(frames.object() == std::vector<std::uint32_t>{1, 2});
+  CHECK(frames.rejected() == 2);
+}
+
+TEST_CASE("a value that is not finite in a crop that is turned is named where it lies") {
+  std::vector<float> energy(kCells, 0.f), time(kCells, 0.f);
+  time[20 * 360 + 7] = std::nanf("");
+  auto const frame = barrel().build({energy, time});
+  CHECK(message([&] { e2e::FrameCropper({32, 32, 15, 15, true}).cut(frame, {{0, 30, 352}}); }) ==
+        "EB_time is nan at row 20, column 7; a cell without a hit is 0");
+}
+
 TEST_CASE("a crop as wide as the detector holds every column once") {
   auto const frames = e2e::FrameCropper({2, 360, 0, 0}).cut(labelled(), {{0, 10, 359}});
   CHECK(frames.data()[0] == label(0, 10, 359));

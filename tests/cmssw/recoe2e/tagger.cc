@@ -56,6 +56,10 @@ TEST_CASE("the contract gives names, channels and crop of the model") {
   CHECK(contract.tracks.empty());
   CHECK(contract.crop == e2e::Crop{32, 32, 15, 15});
   CHECK(contract.outputs == std::vector<std::string>{"score", "logit"});
+  LinearModel turned;
+  turned.crop.outward = true;
+  turned.save(folder / "turned.onnx");
+  CHECK(ModelContract::read(folder / "turned.onnx").crop == e2e::Crop{32, 32, 15, 15, true});
   LinearModel tracks;
   tracks.tracks = "direction";
   tracks.save(folder / "tracks.onnx");
@@ -91,7 +95,7 @@ TEST_CASE("a model without a valid contract is refused, naming the file") {
     CHECK(contains(failure(), "tracks lie at " + std::string(tracks) + "; known are direction, point, vertex"));
   }
   testing::write(json, replaced(R"("orientation": null)", R"("orientation": "along phi")"));
-  CHECK(contains(failure(), R"(orientation is "along phi"; this release)"));
+  CHECK(contains(failure(), R"(orientation is "along phi"; this release knows null and outward)"));
   testing::write(json, replaced(R"(["N", 2, 32, 32])", R"(["N", 32, 32, 2])"));
   CHECK(contains(failure(), R"(the shape of the input is ["N",32,32,2])"));
   testing::write(json,
@@ -157,6 +161,8 @@ TEST_CASE("frames of other channels, another order of them, or another crop are 
   CHECK(contains(failure({{"EB_energy"}}, {32, 32, 15, 15}), "but the model takes EB_energy, EB_time"));
   CHECK(contains(failure({{"EB_energy"}, {"EB_time"}}, {16, 32, 15, 15}), "the frames are 16 x 32 cells"));
   CHECK(contains(failure({{"EB_energy"}, {"EB_time"}}, {32, 32, 16, 15}), "seed at row 16, column 15"));
+  CHECK(contains(failure({{"EB_energy"}, {"EB_time"}}, {32, 32, 15, 15, true}),
+                 "column 15, turned to look outward, but the model takes 32 x 32 cells with the seed at row 15"));
 }
 
 TEST_CASE("frames of another layout are refused, though names and crop are the same") {

@@ -117,7 +117,8 @@ namespace testing {
       text << (i ? ", " : "") << R"({"name": ")" << channels[i].name << R"(", "unit": "GeV", "cell": )"
            << channels[i].cell << "}";
     text << R"(], "tracks": )" << (tracks.empty() ? "null" : '"' + tracks + '"')
-         << R"(}, "scalars": null, "orientation": null, "domain": null, "working_points": null)"
+         << R"(}, "scalars": null, "orientation": )" << (crop.outward ? R"("outward")" : "null")
+         << R"(, "domain": null, "working_points": null)"
          << R"(, "detector": {"rows": 170, "columns": 360}, "crop": {"rows": )" << crop.rows << R"(, "columns": )"
          << crop.columns << R"(, "seed_row": )" << crop.seedRow << R"(, "seed_column": )" << crop.seedColumn
          << R"(}, "outputs": [)";

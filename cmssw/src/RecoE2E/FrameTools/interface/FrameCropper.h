@@ -15,8 +15,8 @@ namespace e2e {
     explicit FrameCropper(Crop const& crop);
 
     /**
-     * The frames of all seeds, in their order. Columns wrap around the detector; an object whose crop would cross the
-     * first or last row is rejected and counted.
+     * The frames of all seeds, in their order, turned where the crop looks outward. Columns wrap around the detector;
+     * an object whose crop would cross the first or last row is rejected and counted.
      *
      * Throws std::invalid_argument for a crop larger than the detector, and for a hit outside it; std::runtime_error,
      * naming branch, row and column, for a hit in a crop that is not finite.

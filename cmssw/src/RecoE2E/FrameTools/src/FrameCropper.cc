@@ -34,10 +34,24 @@ namespace e2e {
       return first;
     }
 
-    /// Detector column of the crop's first one.
-    std::uint32_t firstColumnOf(Crop const& crop, Seed const& seed, std::uint32_t columns) {
-      auto const remainder = (std::int64_t(seed.column) - crop.seedColumn) % columns;
-      return static_cast<std::uint32_t>(remainder < 0 ? remainder + columns : remainder);
+    /// The part of the detector that a crop shows.
+    struct Window {
+      std::uint32_t object;
+      std::int64_t row;      // the first one
+      std::uint32_t column;  // the first one
+      bool turned;           // by 180 degrees
+    };
+
+    /// A window that is turned is shifted, so that the seed then is where it always is.
+    Window windowOf(Crop const& crop, Seed const& seed, std::uint32_t rows, std::uint32_t columns) {
+      bool const turned = crop.outward and seed.row < std::int64_t(rows / 2);
+      auto const row = turned ? crop.rows - 1 - crop.seedRow : crop.seedRow;
+      auto const column = turned ? crop.columns - 1 - crop.seedColumn : crop.seedColumn;
+      auto const remainder = (std::int64_t(seed.column) - column) % columns;
+      return {seed.object,
+              std::int64_t(seed.row) - row,
+              static_cast<std::uint32_t>(remainder < 0 ? remainder + columns : remainder),
+              turned};
     }
 
     /// Says where a hit that is not finite lies: in the numbering of the branch that it comes from, where there is one.
@@ -68,35 +82,37 @@ namespace e2e {
       throw std::invalid_argument("a crop of " + size(crop_.rows, crop_.columns) +
                                   " cells is larger than the detector frame of " + size(frame.rows(), frame.columns()));
 
-    std::vector<Seed const*> accepted;
+    std::vector<Window> accepted;
     accepted.reserve(seeds.size());
     for (auto const& seed : seeds) {
-      auto const firstRow = std::int64_t(seed.row) - crop_.seedRow;
-      if (firstRow >= 0 && firstRow + crop_.rows <= frame.rows())
-        accepted.push_back(&seed);
+      auto const window = windowOf(crop_, seed, frame.rows(), frame.columns());
+      if (window.row >= 0 && window.row + crop_.rows <= frame.rows())
+        accepted.push_back(window);
     }
 
     auto const first = firstHits(frame);
     auto const columns = frame.columns();
     auto const channels = frame.channels().size();
+    auto const cells = crop_.rows * crop_.columns;
     std::vector<std::uint32_t> object;
     object.reserve(accepted.size());
-    std::vector<float> data(accepted.size() * channels * crop_.rows * crop_.columns, 0.f);
-    auto row = data.begin();
-    for (auto const* seed : accepted) {
-      object.push_back(seed->object);
-      auto const firstColumn = firstColumnOf(crop_, *seed, columns);
-      for (std::size_t channel = 0; channel < channels; ++channel) {
-        auto detectorRow = channel * frame.rows() + (seed->row - crop_.seedRow);
-        for (std::uint32_t r = 0; r < crop_.rows; ++r, ++detectorRow, row += crop_.columns) {
+    std::vector<float> data(accepted.size() * channels * cells, 0.f);
+    auto image = data.begin();
+    for (auto const& window : accepted) {
+      object.push_back(window.object);
+      for (std::size_t channel = 0; channel < channels; ++channel, image += cells) {
+        auto detectorRow = channel * frame.rows() + window.row;
+        for (std::uint32_t row = 0; row < crop_.rows; ++row, ++detectorRow) {
           for (auto hit = first[detectorRow]; hit < first[detectorRow + 1]; ++hit) {
             auto const detectorColumn = frame.index()[hit] - static_cast<std::uint32_t>(detectorRow) * columns;
-            auto const column = detectorColumn - firstColumn + (detectorColumn < firstColumn ? columns : 0);
+            auto const column = detectorColumn - window.column + (detectorColumn < window.column ? columns : 0);
             if (column >= crop_.columns)
               continue;
-            row[column] = frame.value()[hit];
-            if (not std::isfinite(row[column]))
-              throwNotFinite(frame, hit, row[column]);
+            auto const value = frame.value()[hit];
+            if (not std::isfinite(value))
+              throwNotFinite(frame, hit, value);
+            auto const cell = row * crop_.columns + column;
+            image[window.turned ? cells - 1 - cell : cell] = value;
           }
         }
       }

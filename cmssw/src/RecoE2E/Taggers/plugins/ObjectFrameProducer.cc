@@ -62,7 +62,8 @@ ObjectFrameProducer::ObjectFrameProducer(edm::ParameterSet const& config)
         return e2e::FrameCropper(e2e::Crop{config.getParameter<std::uint32_t>("rows"),
                                            config.getParameter<std::uint32_t>("columns"),
                                            config.getParameter<std::uint32_t>("seedRow"),
-                                           config.getParameter<std::uint32_t>("seedColumn")});
+                                           config.getParameter<std::uint32_t>("seedColumn"),
+                                           config.getParameter<bool>("outward")});
       })) {}
 
 void ObjectFrameProducer::fillDescriptions(edm::ConfigurationDescriptions& descriptions) {
@@ -74,6 +75,8 @@ void ObjectFrameProducer::fillDescriptions(edm::ConfigurationDescriptions& descr
   desc.add<std::uint32_t>("columns", 32)->setComment("Columns (iphi) of an object's frame.");
   desc.add<std::uint32_t>("seedRow", 15)->setComment("Row of the seed in the object's frame, from 0.");
   desc.add<std::uint32_t>("seedColumn", 15)->setComment("Column of the seed in the object's frame, from 0.");
+  desc.add<bool>("outward", true)
+      ->setComment("Turn frames of the end at z < 0 so that rows run away from the middle of the detector.");
   descriptions.add("objectFrames", desc);
 }
 

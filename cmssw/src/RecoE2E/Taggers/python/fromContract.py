@@ -58,4 +58,5 @@ def crop(contract):
         "columns": cms.uint32(contract["crop"]["columns"]),
         "seedRow": cms.uint32(contract["crop"]["seed_row"]),
         "seedColumn": cms.uint32(contract["crop"]["seed_column"]),
+        "outward": cms.bool(contract["orientation"] is not None),
     }

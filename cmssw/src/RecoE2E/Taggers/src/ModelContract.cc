@@ -21,6 +21,7 @@ namespace e2e {
     constexpr std::uint32_t kLargest = 1000;  // rows or columns
     constexpr std::size_t kMostChannels = 16;
     constexpr std::uint32_t kMostClasses = 1000;
+    constexpr char const* kOutward = "outward";  // orientation of crops that look outward
     // Where tracks may lie; mixed in what several samples were made into.
     constexpr std::array<char const*, 4> kTracks{{"direction", "point", "vertex", "mixed"}};
     // Whether a number of one byte, written with as many bytes as a protocol buffer may take for it, ends at `end`,
@@ -59,7 +60,7 @@ namespace e2e {
 
     std::string text(Crop const& crop) {
       return cells(crop.rows, crop.columns) + " with the seed at row " + std::to_string(crop.seedRow) + ", column " +
-             std::to_string(crop.seedColumn);
+             std::to_string(crop.seedColumn) + (crop.outward ? ", turned to look outward" : "");
     }
 
     std::string text(std::vector<Channel> const& channels) {
@@ -99,15 +100,20 @@ namespace e2e {
         contract.tracks = tracks.get<std::string>();
       }
       // A model that needs more than its frames, or other ones, would give nonsense without them.
-      for (auto const* unknown : {"scalars", "orientation"})
-        if (not json.at(unknown).is_null())
-          throw std::runtime_error(std::string(unknown) + " is " + json.at(unknown).dump() +
-                                   "; this release runs models of frames alone");
+      if (auto const& scalars = json.at("scalars"); not scalars.is_null())
+        throw std::runtime_error("scalars is " + scalars.dump() + "; this release runs models of frames alone");
+      auto const& orientation = json.at("orientation");
+      if (not orientation.is_null() and orientation != kOutward)
+        throw std::runtime_error("orientation is " + orientation.dump() + "; this release knows null and " + kOutward);
       auto const& detector = json.at("detector");
       contract.rows = size(detector, "rows");
       contract.columns = size(detector, "columns");
       auto const& crop = json.at("crop");
-      contract.crop = {size(crop, "rows"), size(crop, "columns"), size(crop, "seed_row"), size(crop, "seed_column")};
+      contract.crop = {size(crop, "rows"),
+                       size(crop, "columns"),
+                       size(crop, "seed_row"),
+                       size(crop, "seed_column"),
+                       orientation == kOutward};
       if (contract.channels.size() > kMostChannels)
         throw std::runtime_error("it has " + std::to_string(contract.channels.size()) + " channels");
       nlohmann::json const shape{"N", contract.channels.size(), contract.crop.rows, contract.crop.columns};
