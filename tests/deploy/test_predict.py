@@ -48,6 +48,34 @@ def test_store_file_gets_the_scores_of_its_ntuple(model, ntuple, tmp_path):
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
 
 
+def test_crops_that_are_turned_otherwise_than_in_training_are_said(model, ntuple, tmp_path, capsys):
+    """As those of the public files, which are not turned."""
+    path = tmp_path / "showers.parquet"
+    metadata = convert(TASK, ntuple, path, progress=False)
+    assert metadata.orientation == "outward"
+    predict(model, path, tmp_path / "a.parquet")
+    assert capsys.readouterr().err == ""
+    store.write(path, [store.read(path)], replace(metadata, orientation=None))
+    predict(model, path, tmp_path / "b.parquet")
+    assert "rows of crops are as in the detector, but model" in capsys.readouterr().err
+
+
+def test_a_model_of_crops_as_in_the_detector_gets_such_crops(model, ntuple, tmp_path):
+    """Its contract says so, whatever the task has now: those of z < 0 are not turned for it."""
+    shutil.copy(model, tmp_path / "model.onnx")
+    content = json.loads(model.with_suffix(".json").read_text()) | {"orientation": None}
+    (tmp_path / "model.json").write_text(json.dumps(content))
+    found = predict(tmp_path / "model.onnx", ntuple, tmp_path / "plain.parquet")
+    convert(TASK.oriented(None), ntuple, tmp_path / "showers.parquet", progress=False)
+    expected = scores(model, [store.read(tmp_path / "showers.parquet")], tmp_path / "expected.parquet")
+    key = ["event", "object"]
+    both = found.merge(expected, on=key)
+    assert len(both) == len(found) == len(expected)
+    np.testing.assert_allclose(both.logit_x, both.logit_y, rtol=0, atol=1e-5)
+    turned = found.merge(predict(model, ntuple, tmp_path / "turned.parquet"), on=key)
+    assert 0 < np.count_nonzero(abs(turned.logit_x - turned.logit_y) > 1e-3) < len(turned)
+
+
 def test_a_store_of_another_task_is_refused_without_a_warning_of_its_tracks(model, ntuple, tmp_path, capsys):
     """That its tracks lie elsewhere is no news of objects that the model does not take at all."""
     convert(TASK, ntuple, tmp_path / "showers.parquet", progress=False)

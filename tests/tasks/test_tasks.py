@@ -7,6 +7,7 @@ import pytest
 
 from e2e import tasks
 from e2e.errors import E2EError
+from e2e.geometry import Crop
 from e2e.imports import digest, imported
 from e2e.tasks import Classification, Quantity, Regression, every, supervised, task
 
@@ -75,6 +76,10 @@ def test_what_is_drawn_or_expected_of_a_task_repeats_no_training():
         ({"goal": Regression(Quantity("m", "GeV"))}, "truth jet_IsTau names no class 'jet'; it has: none"),
         ({"balance": ("jetPt",)}, "balance is .*name a momentum and an eta"),
         ({"balance": ("pt", "eta")}, "balance is "),
+        (
+            {"crop": Crop(125, 125, 62, 62, outward=True)},
+            "crop is outward, but turning would change the sign of track_dz",
+        ),
         ({"fewest": 9}, "fewest is 9; it has 8 channels"),
     ],
 )
