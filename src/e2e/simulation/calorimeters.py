@@ -1,7 +1,7 @@
 """What particles leave in the crystals and towers of barrel and endcaps, and what the calorimeters read out.
 
-Average lateral profiles from tables, sharing between ECAL and HCAL drawn for each hadron. Lengths in cm,
-energies in GeV; sources of the constants in docs/simulation-jets.md.
+Showers in the crystals are those of ``shower`` and ``hadrons``. Lengths in cm, energies in GeV; sources of the
+constants in docs/simulation-jets.md.
 """
 
 from __future__ import annotations
@@ -15,29 +15,22 @@ from numpy.typing import NDArray
 from e2e.geometry import DETECTOR, ENDCAP_ROWS, FIRST_PHI, FIRST_TOWER, TOWER, TOWERS
 from e2e.simulation.compile import compiled
 from e2e.simulation.ecal import INTERCALIBRATION, NOISE, PHOTOSTATISTICS
-from e2e.simulation.pileup import INTERACTION_LENGTH, MIP_ENERGY
+from e2e.simulation.hadrons import deposit_hadron, ionise
 from e2e.simulation.shower import (
+    BARREL_ETA,
     CELL_ETA,
     CELL_PHI,
+    COARSE,
     COLUMNS,
     CRYSTAL_DEPTH,
-    MOLIERE_RADIUS,
-    RADIATION_LENGTH,
-    RADIUS_FACTOR,
+    ENDCAP_CRYSTALS,
+    ENDCAP_DEPTH,
+    ENDCAP_FACE,
+    ENDCAP_PITCH,
+    MAXIMUM_ETA,
     ROWS,
-    TILT_ETA,
-    TILT_PHI,
-    incomplete_gamma,
-    mean_profile,
-    radial_profile,
+    deposit_particle,
 )
-from e2e.simulation.tracker import ECAL_RADIUS
-
-# Endcaps: the face at |z|; 100 x 100 crystals between |eta| 1.479 and 3: JINST 3 S08004.
-ENDCAP_FACE, BARREL_ETA, MAXIMUM_ETA = 315.4, 1.479, 3.0
-ENDCAP_CRYSTALS = 100
-ENDCAP_PITCH = 2.0 * ENDCAP_FACE / math.sinh(BARREL_ETA) / ENDCAP_CRYSTALS  # 3.0 cm
-BARREL_PITCH = ECAL_RADIUS * CELL_PHI
 
 # Edges in |eta| of the towers, and where their phi granularity halves: CMS HCAL TDR, CERN/LHCC 97-31.
 # fmt: off
@@ -61,14 +54,6 @@ ENDCAP_EDGES = np.interp(np.arange(ENDCAP_ROWS + 1) / float(TOWER), np.arange(le
 # Of the energy of a hadronic shower, 95 % lies within one interaction length of its axis:
 # Fabjan and Gianotti, Rev. Mod. Phys. 75 (2003) 1243. Of the profile 2 r R^2 / (r^2 + R^2)^2, R is then
 HADRON_RADIUS = math.sqrt(1.0 / 0.95 - 1.0)  # interaction lengths
-# Longitudinal profile of hadronic showers: Bock, Hansl-Kozanecka and Shah, NIM 186 (1981) 533.
-BOCK_A, BOCK_A_SLOPE, BOCK_B, BOCK_D, BOCK_D_SLOPE, BOCK_W = 0.6165, 0.3183, 0.2198, 0.9099, 0.0237, 0.4634
-# Non-compensation: pi/e = 1 - (1 - h/e) (E / E0)^(m - 1), Groom, NIM A 572 (2007) 633; e/h of ECAL and HCAL
-# from CERN/LHCC 97-31. Pions of 50 GeV set the scale of the HCAL: EPJ C 55 (2008) 159.
-GROOM_SCALE, GROOM_POWER = 1.0, -0.18
-ECAL_E_OVER_H, HCAL_E_OVER_H, CALIBRATION_ENERGY = 1.6, 1.4, 50.0
-# Resolution for hadrons: arXiv 1706.04965.
-HADRON_STOCHASTIC, HADRON_CONSTANT = 1.10, 0.09
 HCAL_MIP = 2.0  # GeV: a muon through the HCAL, EPJ C 60 (2009) 359
 
 # Noise: a crystal of the endcaps, a tower of the HCAL; and the energies from which on they are read out.
@@ -101,61 +86,6 @@ def quadrant(x: float, y: float) -> float:
     """Share of the profile R^2 / (pi (r^2 + R^2)^2) between 0 and (x, y), in units of R; odd in both."""
     a, b = math.sqrt(x * x + 1.0), math.sqrt(y * y + 1.0)
     return (x / a * math.atan(y / a) + y / b * math.atan(x / b)) / (2.0 * math.pi)
-
-
-# Tables [offsets, offsets, cells, cells]: the shares of the cells around one that is hit off its lower edges.
-_OFFSETS, _REACH = 8, 3
-
-
-def _shares(radii: NDArray, weights: NDArray, shifts: NDArray, pitch: float) -> NDArray[np.float64]:
-    """Table of the sum of profiles of ``radii`` (cm) with ``weights``, in cells of ``pitch`` cm.
-
-    The axis of each profile lies ``shifts`` [n, 2] cm off the hit, along rows and columns.
-    """
-    table = np.zeros((_OFFSETS, _OFFSETS, 2 * _REACH + 1, 2 * _REACH + 1))
-    edges = np.arange(-_REACH, _REACH + 2)
-    for i in range(_OFFSETS):
-        for j in range(_OFFSETS):
-            x, y = ((edges - (k + 0.5) / _OFFSETS) * pitch for k in (i, j))
-            for radius, weight, shift in zip(radii, weights, shifts, strict=True):
-                corners = np.array(
-                    [[quadrant(a, b) for b in (y - shift[1]) / radius] for a in (x - shift[0]) / radius]
-                )
-                table[i, j] += weight * np.diff(np.diff(corners, axis=0), axis=1)
-    return table
-
-
-def _photon_shares(pitch: float) -> NDArray[np.float64]:
-    """Shares of an electromagnetic shower of 10 GeV, after hep-ex/0001020, summed over its depth.
-
-    A photon's shower begins 9/7 X0 deep on average, and its axis crosses the tilted crystals, here towards
-    larger rows and columns.
-    """
-    energy, step = 10.0, 1.0
-    alpha, maximum = mean_profile(energy)
-    beta = (alpha - 1.0) / maximum
-    edges = np.arange(0.0, CRYSTAL_DEPTH / RADIATION_LENGTH - 9.0 / 7.0, step)
-    shares = np.diff([incomplete_gamma(alpha, beta * t) for t in edges])
-    middle = edges[:-1] + 0.5 * step
-    behind = RADIATION_LENGTH * (middle - np.average(middle, weights=shares))
-    radii, weights, shifts = [], [], []
-    for t, share, shift in zip(middle, shares, np.outer(behind, (TILT_ETA, TILT_PHI)), strict=True):
-        core, tail, weight = radial_profile(energy, t / maximum)
-        radii += [core, tail]
-        weights += [share * weight, share * (1.0 - weight)]
-        shifts += [shift, shift]
-    return _shares(
-        np.array(radii) * MOLIERE_RADIUS * RADIUS_FACTOR, np.array(weights), np.array(shifts), pitch
-    )
-
-
-def _hadron_shares(pitch: float) -> NDArray[np.float64]:
-    shares = _shares(np.array([HADRON_RADIUS * INTERACTION_LENGTH]), np.ones(1), np.zeros((1, 2)), pitch)
-    return shares / shares.sum(axis=(2, 3), keepdims=True)
-
-
-_BARREL_PHOTON, _BARREL_HADRON = _photon_shares(BARREL_PITCH), _hadron_shares(BARREL_PITCH)
-_ENDCAP_PHOTON, _ENDCAP_HADRON = _photon_shares(ENDCAP_PITCH), _hadron_shares(ENDCAP_PITCH)
 
 
 @compiled
@@ -191,84 +121,34 @@ def tower_column(phi: float) -> int:
 
 
 @compiled
-def pion_response(energy: float, e_over_h: float) -> float:
-    """Response to a hadron over that to an electron, of a calorimeter with ``e_over_h``."""
-    return 1.0 - (1.0 - 1.0 / e_over_h) * (max(energy, 1.0) / GROOM_SCALE) ** GROOM_POWER
-
-
-@compiled
-def hcal_response(energy: float) -> float:
-    """Mean energy that the HCAL gives for a hadron of 1 ``energy``, per energy."""
-    return pion_response(energy, HCAL_E_OVER_H) / pion_response(CALIBRATION_ENERGY, HCAL_E_OVER_H)
-
-
-@compiled
-def _spread(
-    cells: NDArray,
-    table: NDArray,
-    i: float,
-    j: float,
-    energy: float,
-    wrap: bool,
-    leaning: tuple[float, float],
-) -> None:
-    """Share ``energy`` among the cells around (i, j), after ``table``; columns wrap around, or end.
-
-    Deep inside, a shower is ``leaning`` towards larger (1) or smaller (-1) rows and columns.
-    """
-    row, column = math.floor(i), math.floor(j)
-    down, along = leaning
-    i, j = i - row if down > 0.0 else row + 1.0 - i, j - column if along > 0.0 else column + 1.0 - j
-    # From a lower edge the distance to it is 1: the last offset.
-    share = table[min(int(i * _OFFSETS), _OFFSETS - 1), min(int(j * _OFFSETS), _OFFSETS - 1)]
-    rows, columns = cells.shape
-    for a in range(max(-_REACH, -row), min(_REACH + 1, rows - row)):
-        for b in range(-_REACH, _REACH + 1):
-            k = column + b
-            if wrap:
-                k %= columns
-            elif not 0 <= k < columns:
-                continue
-            cells[row + a, k] += energy * share[int(down * a) + _REACH, int(along * b) + _REACH]
-
-
-@compiled
-def deposit_ecal(
-    calorimeters: Calorimeters, x: float, y: float, z: float, energy: float, hadron: bool
-) -> None:
-    """Shower of ``energy`` GeV in the crystals behind the point (x, y, z) of the ECAL's face.
-
-    Crystals of the barrel lean as ``shower.cell`` says, those of the endcaps towards the beam.
-    """
+def _crystals(calorimeters: Calorimeters, z: float) -> tuple[NDArray, bool]:
+    """The crystals [n] behind a point at ``z`` on the ECAL's face, and whether they are an endcap's."""
     if abs(z) < ENDCAP_FACE - 1.0:
-        row = math.asinh(z / math.hypot(x, y)) / CELL_ETA + ROWS / 2
-        column = ((math.atan2(y, x) - FIRST_PHI) / CELL_PHI) % COLUMNS
-        if 0.0 <= row < ROWS:
-            end = math.copysign(1.0, z)
-            table = _BARREL_HADRON if hadron else _BARREL_PHOTON
-            _spread(calorimeters.barrel, table, row, column, energy, True, (end, -end))
-    else:
-        i, j = x / ENDCAP_PITCH + ENDCAP_CRYSTALS / 2, y / ENDCAP_PITCH + ENDCAP_CRYSTALS / 2
-        if 0.0 <= i < ENDCAP_CRYSTALS and 0.0 <= j < ENDCAP_CRYSTALS:
-            cells = calorimeters.endcaps[1 if z > 0 else 0]
-            table = _ENDCAP_HADRON if hadron else _ENDCAP_PHOTON
-            _spread(cells, table, i, j, energy, False, (math.copysign(1.0, x), math.copysign(1.0, y)))
+        return calorimeters.barrel.ravel(), False
+    return calorimeters.endcaps[1 if z > 0 else 0].ravel(), True
 
 
 @compiled
-def deposit_cell(calorimeters: Calorimeters, x: float, y: float, z: float, energy: float) -> None:
-    """Ionisation of ``energy`` GeV in the one crystal behind the point (x, y, z) of the ECAL's face."""
-    if energy <= 0.0:
-        return
-    if abs(z) < ENDCAP_FACE - 1.0:
-        row = math.floor(math.asinh(z / math.hypot(x, y)) / CELL_ETA + ROWS / 2)
-        if 0 <= row < ROWS:
-            calorimeters.barrel[row, frame_column(math.atan2(y, x))] += energy
-    else:
-        i = math.floor(x / ENDCAP_PITCH + ENDCAP_CRYSTALS / 2)
-        j = math.floor(y / ENDCAP_PITCH + ENDCAP_CRYSTALS / 2)
-        if 0 <= i < ENDCAP_CRYSTALS and 0 <= j < ENDCAP_CRYSTALS:
-            calorimeters.endcaps[1 if z > 0 else 0, i, j] += energy
+def deposit_ecal(rng: np.random.Generator, calorimeters: Calorimeters, arrival: NDArray) -> None:
+    """Shower of an electron or photon at the ECAL's face (a row of ``transport``'s arrivals)."""
+    cells, endcap = _crystals(calorimeters, arrival[4])
+    deposit_particle(rng, cells, None, arrival, COARSE, endcap)
+
+
+@compiled
+def deposit_hadron_ecal(
+    rng: np.random.Generator, calorimeters: Calorimeters, arrival: NDArray, beta: float
+) -> tuple[float, float]:
+    """Hadron of velocity ``beta`` at the ECAL's face; the energies that ECAL and HCAL show of it."""
+    cells, endcap = _crystals(calorimeters, arrival[4])
+    return deposit_hadron(rng, cells, None, arrival, beta, endcap)
+
+
+@compiled
+def deposit_muon(rng: np.random.Generator, calorimeters: Calorimeters, arrival: NDArray, beta: float) -> None:
+    """Ionisation of a muon of velocity ``beta`` in the crystals that it crosses."""
+    cells, endcap = _crystals(calorimeters, arrival[4])
+    ionise(rng, cells, None, arrival, beta, ENDCAP_DEPTH if endcap else CRYSTAL_DEPTH, endcap)
 
 
 @compiled
@@ -309,35 +189,6 @@ def tower_edges(row: int) -> tuple[float, float]:
     if row >= TOWER_ROWS // 2:
         return TOWER_EDGES[row - TOWER_ROWS // 2], TOWER_EDGES[row - TOWER_ROWS // 2 + 1]
     return -TOWER_EDGES[TOWER_ROWS // 2 - row], -TOWER_EDGES[TOWER_ROWS // 2 - row - 1]
-
-
-@compiled
-def share_hadron(rng: np.random.Generator, energy: float, charged: bool) -> tuple[float, float, bool]:
-    """(energy that the ECAL shows, energy that the HCAL shows, whether it showered in the ECAL) of a hadron.
-
-    It interacts after an exponential depth; what of the shower then fits into the crystals follows the mean
-    profile of Bock et al., of which the electromagnetic part is drawn for each hadron (flat around its mean).
-    """
-    depth = -INTERACTION_LENGTH * math.log(1.0 - rng.random())
-    share, ionisation = 0.0, 0.0
-    showers = depth < CRYSTAL_DEPTH
-    if showers:
-        behind = CRYSTAL_DEPTH - depth
-        log_energy = math.log(max(energy, 1.0))
-        a = BOCK_A + BOCK_A_SLOPE * log_energy
-        electromagnetic = 2.0 * BOCK_W * rng.random()
-        share = electromagnetic * incomplete_gamma(a, BOCK_B * behind / RADIATION_LENGTH)
-        share += (1.0 - electromagnetic) * incomplete_gamma(
-            a, (BOCK_D - BOCK_D_SLOPE * log_energy) * behind / INTERACTION_LENGTH
-        )
-    elif charged:
-        ionisation = min(MIP_ENERGY, energy)
-    ecal = share * energy * pion_response(energy, ECAL_E_OVER_H)
-    hcal = (1.0 - share) * (energy - ionisation)
-    if hcal > 0.0:
-        width = math.hypot(HADRON_STOCHASTIC / math.sqrt(hcal), HADRON_CONSTANT)
-        hcal *= hcal_response(energy) * max(1.0 + width * rng.standard_normal(), 0.0)
-    return ecal + ionisation, hcal, showers
 
 
 @compiled

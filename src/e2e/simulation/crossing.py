@@ -18,14 +18,14 @@ from e2e.simulation.calorimeters import (
     HCAL_MIP,
     HCAL_RADIUS,
     Calorimeters,
-    deposit_cell,
     deposit_ecal,
+    deposit_hadron_ecal,
     deposit_hcal,
+    deposit_muon,
     empty,
     frame_column,
     frame_row,
     read_out,
-    share_hadron,
 )
 from e2e.simulation.compile import compiled
 from e2e.simulation.generator import (
@@ -34,7 +34,6 @@ from e2e.simulation.generator import (
     ENERGY,
     KIND,
     MUON,
-    NEUTRAL_HADRON,
     PHOTON,
     PX,
     PY,
@@ -43,7 +42,7 @@ from e2e.simulation.generator import (
     Y,
     Z,
 )
-from e2e.simulation.pileup import MIP_ENERGY, VERTEX_SIGMA
+from e2e.simulation.pileup import VERTEX_SIGMA
 from e2e.simulation.shower import COLUMNS
 from e2e.simulation.tracker import ECAL_RADIUS
 from e2e.simulation.tracks import (
@@ -179,8 +178,11 @@ def _simulate_particle(
         return count
     if charge != 0.0:
         _pixel_hits(rng, charge, pt, x, y, z, phi, sinh_eta, z_primary, frames.pixels)
+    # At the face, a chord has turned half as far as the momentum.
+    phi_ecal = phi if charge == 0.0 else 2.0 * math.atan2(y_ecal - y, x_ecal - x) - phi
+    arrival = np.array((charge, energy, x_ecal, y_ecal, z_ecal, phi_ecal, sinh_eta, 0.0))
     if kind in (PHOTON, ELECTRON):
-        deposit_ecal(frames.calorimeters, x_ecal, y_ecal, z_ecal, energy, False)
+        deposit_ecal(rng, frames.calorimeters, arrival)
         if kind == PHOTON:
             return count
     x_hcal, y_hcal, z_hcal = reach(charge, pt, x, y, z, phi, sinh_eta, HCAL_RADIUS, HCAL_FACE)
@@ -188,15 +190,12 @@ def _simulate_particle(
         x_hcal, y_hcal, z_hcal = x_ecal, y_ecal, z_ecal
     eta_hcal = math.asinh(z_hcal / math.hypot(x_hcal, y_hcal))
     phi_hcal = math.atan2(y_hcal, x_hcal)
+    beta = min(pt * math.sqrt(1.0 + sinh_eta * sinh_eta) / energy, 1.0)
     if kind == MUON:
-        deposit_cell(frames.calorimeters, x_ecal, y_ecal, z_ecal, MIP_ENERGY)
+        deposit_muon(rng, frames.calorimeters, arrival, beta)
         deposit_hcal(frames.calorimeters.towers, eta_hcal, phi_hcal, HCAL_MIP)
     elif kind != ELECTRON:
-        ecal, hcal, showers = share_hadron(rng, energy, kind != NEUTRAL_HADRON)
-        if showers:
-            deposit_ecal(frames.calorimeters, x_ecal, y_ecal, z_ecal, ecal, True)
-        else:
-            deposit_cell(frames.calorimeters, x_ecal, y_ecal, z_ecal, ecal)
+        _, hcal = deposit_hadron_ecal(rng, frames.calorimeters, arrival, beta)
         deposit_hcal(frames.calorimeters.towers, eta_hcal, phi_hcal, hcal)
     if charge == 0.0 or count == len(tracks):
         return count
@@ -215,9 +214,9 @@ def _simulate_particle(
     track[ECAL_PHI] = math.atan2(y_ecal, x_ecal)
     track[HCAL_ETA] = eta_hcal
     track[HCAL_PHI] = phi_hcal
-    # MLAnalyzer takes eta and phi of the momentum there. A chord turns half as far as its arc.
+    # MLAnalyzer takes eta and phi of the momentum there.
     track[IMAGE_ETA] = eta
-    track[IMAGE_PHI] = 2.0 * math.atan2(y_ecal - y, x_ecal - x) - phi
+    track[IMAGE_PHI] = phi_ecal
     return count + 1
 
 

@@ -21,8 +21,6 @@ from e2e.simulation.calorimeters import (
     TOWER_PHI,
     TOWER_ROWS,
     deposit_hcal,
-    hcal_response,
-    share_hadron,
     tower_column,
     tower_edges,
     tower_row,
@@ -40,7 +38,9 @@ from e2e.simulation.crossing import (
     Frames,
 )
 from e2e.simulation.generator import CHARGE, ENERGY, PX, PY, PZ
-from e2e.simulation.shower import COLUMNS
+from e2e.simulation.hadrons import deposit_hadron, hcal_response
+from e2e.simulation.shower import COLUMNS, ROWS
+from e2e.simulation.tracker import ECAL_RADIUS
 
 # Tracks further away along the beam belong to other vertices: charged-hadron subtraction, arXiv 1706.04965.
 VERTEX_DISTANCE = 0.2  # cm
@@ -221,13 +221,17 @@ def pileup_density(candidates: NDArray[np.float64]) -> float:
 def _mean_hadron() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Energies of charged hadrons [k], what they leave on average [k, 2], and the spread of its sum [k]."""
     energies = np.geomspace(0.5, 1000.0, 24)
-    shown = np.empty((len(energies), 4000, 2))
-    _draw_hadrons(np.random.default_rng(0), energies, shown)
+    shown = np.empty((len(energies), 1000, 2))
+    draw_hadrons(np.random.default_rng(0), energies, shown)
     return energies, shown.mean(axis=1), shown.sum(axis=2).std(axis=1)
 
 
 @compiled
-def _draw_hadrons(rng: np.random.Generator, energies: NDArray, shown: NDArray) -> None:
+def draw_hadrons(rng: np.random.Generator, energies: NDArray, shown: NDArray) -> None:
+    """Fill ``shown`` [k, n, 2] with what ECAL and HCAL show of charged hadrons of ``energies`` [k]."""
+    cells = np.zeros(ROWS * COLUMNS)
+    arrival = np.zeros(8)
     for i in range(len(energies)):
         for k in range(shown.shape[1]):
-            shown[i, k, 0], shown[i, k, 1], _ = share_hadron(rng, energies[i], True)
+            arrival[:3] = 1.0, energies[i], ECAL_RADIUS
+            shown[i, k] = deposit_hadron(rng, cells, None, arrival, 1.0)

@@ -1,4 +1,4 @@
-"""Electromagnetic showers in the crystals of the barrel, after Grindhammer and Peters (hep-ex/0001020).
+"""Electromagnetic showers in the crystals, after Grindhammer and Peters (hep-ex/0001020).
 
 Depths along a shower are in radiation lengths, radii in Molière radii; sources of the constants in
 docs/simulation.md.
@@ -17,14 +17,21 @@ from e2e.simulation.tracker import ECAL_RADIUS, LIGHT, split
 
 ROWS, COLUMNS = BARREL
 
-# Lead tungstate: PDG; effective Z and critical energy as in CMSSW, FastSimulation/Calorimetry.
+# Lead tungstate: radiation length of the PDG; Molière radius (the PDG's is 1.96 cm), effective Z and critical
+# energy of CMSSW, FastSimulation/Calorimetry.
 RADIATION_LENGTH = 0.89  # cm
 MOLIERE_RADIUS = 2.19  # cm
 CRITICAL_ENERGY = 0.00874  # GeV
 ATOMIC_NUMBER = 68.36
-CRYSTAL_DEPTH = 23.0  # cm, JINST 3 S08004
-# By this CMS widens the profiles: CMSSW, FastSimulation/Calorimetry, RadiusFactorEB.
-RADIUS_FACTOR = 1.096
+# By this CMS widens the profiles: CMSSW, FastSimulation/Calorimetry, RadiusFactorEB and RadiusFactorEE.
+RADIUS_FACTOR, ENDCAP_RADIUS_FACTOR = 1.096, 1.25
+# Lengths of the crystals of barrel and endcaps; the endcaps' 100 x 100 a side have their faces at |z|, between
+# |eta| 1.479 and 3, and point to a focus that far beyond the interaction point: JINST 3 S08004.
+CRYSTAL_DEPTH, ENDCAP_DEPTH = 23.0, 22.0  # cm
+ENDCAP_FACE, BARREL_ETA, MAXIMUM_ETA = 315.4, 1.479, 3.0
+ENDCAP_FOCUS = 130.0  # cm
+ENDCAP_CRYSTALS = 100
+ENDCAP_PITCH = 2.0 * ENDCAP_FACE / math.sinh(BARREL_ETA) / ENDCAP_CRYSTALS  # 3.0 cm
 
 # Crystals cover 0.0174 x 1 degree; EB iphi 1 starts at -10 degrees: JINST 3 S08004.
 CELL_ETA = 0.0174
@@ -126,20 +133,45 @@ def cell(eta: float, phi: float, depth: float) -> tuple[float, float]:
 
 
 @compiled
-def add(energy: NDArray, time: NDArray, row: float, column: float, deposit: float, delay: float) -> None:
+def place(endcap: bool, x: float, y: float, z: float) -> tuple[float, float]:
+    """(row, column) in units of crystals, of barrel or ``endcap`` (x, y), of a point in or before them."""
+    if endcap:
+        scale = (ENDCAP_FACE + ENDCAP_FOCUS) / (abs(z) + ENDCAP_FOCUS) / ENDCAP_PITCH
+        return x * scale + ENDCAP_CRYSTALS / 2, y * scale + ENDCAP_CRYSTALS / 2
+    rho = math.hypot(x, y)
+    return cell(math.asinh(z / rho), math.atan2(y, x), rho - ECAL_RADIUS)
+
+
+@compiled
+def add(
+    energy: NDArray, time: NDArray | None, endcap: bool, row: float, column: float, deposit: float, delay: float
+) -> None:
     """Add ``deposit`` GeV at ``delay`` ns to a crystal, if there is one; ``time`` sums energy x time."""
     i, j = math.floor(row), math.floor(column)
-    if 0 <= i < ROWS:
+    if endcap:
+        if not (0 <= i < ENDCAP_CRYSTALS and 0 <= j < ENDCAP_CRYSTALS):
+            return
+        index = i * ENDCAP_CRYSTALS + j
+    else:
+        if not 0 <= i < ROWS:
+            return
         index = i * COLUMNS + j % COLUMNS
-        energy[index] += deposit
+    energy[index] += deposit
+    if time is not None:
         time[index] += deposit * delay
+
+
+@compiled
+def _change(of: tuple[float, float], to: tuple[float, float]) -> tuple[float, float]:
+    """How far apart two places are, in rows and columns, which wrap around."""
+    return to[0] - of[0], (to[1] - of[1] + COLUMNS / 2) % COLUMNS - COLUMNS / 2
 
 
 @compiled
 def _develop(
     rng: np.random.Generator,
     energy: NDArray,
-    time: NDArray,
+    time: NDArray | None,
     deposit: float,
     start: float,
     x: float,
@@ -149,8 +181,12 @@ def _develop(
     sinh_eta: float,
     delay: float,
     detail: tuple[float, float],
-) -> None:
-    """Shower of an electron of ``deposit`` GeV that begins ``start`` X0 behind (x, y, z), spot by spot."""
+    endcap: bool,
+) -> float:
+    """Shower of an electron of ``deposit`` GeV that begins ``start`` X0 behind (x, y, z), spot by spot.
+
+    Returns what of it leaves the crystals behind.
+    """
     alpha, depth = sample_profile(rng, deposit)
     beta = (alpha - 1.0) / depth
     mean_alpha, mean_depth = mean_profile(deposit)
@@ -167,8 +203,8 @@ def _develop(
     # Unit vectors across the shower: along phi, and along theta.
     side = (-math.sin(phi), math.cos(phi))
     up = (-math.cos(phi) * sinh_eta / cosh_eta, -math.sin(phi) * sinh_eta / cosh_eta, 1.0 / cosh_eta)
-    length = CRYSTAL_DEPTH / RADIATION_LENGTH - start
-    scale = MOLIERE_RADIUS * RADIUS_FACTOR
+    length = (ENDCAP_DEPTH if endcap else CRYSTAL_DEPTH) / RADIATION_LENGTH - start
+    scale = MOLIERE_RADIUS * (ENDCAP_RADIUS_FACTOR if endcap else RADIUS_FACTOR)
     t, done, spots_done = 0.0, 0.0, 0.0
     while t < length:
         step = min(detail[0], length - t)
@@ -183,19 +219,9 @@ def _develop(
         # The axis of the shower at the middle of the step, and how row and column change across it.
         path = (start + middle) * RADIATION_LENGTH
         px, py, pz = x + path * direction[0], y + path * direction[1], z + path * direction[2]
-        rho = math.hypot(px, py)
-        eta = math.asinh(pz / rho)
-        row, column = cell(eta, math.atan2(py, px), rho - ECAL_RADIUS)
-        cos_phi, sin_phi = px / rho, py / rho
-        # d(eta) = (dz - sinh(eta) d(rho)) / (rho cosh(eta)), d(phi) = (dy cos(phi) - dx sin(phi)) / rho
-        slope = pz / rho
-        distance = math.hypot(rho, pz)
-        side_rho = side[0] * cos_phi + side[1] * sin_phi
-        up_rho = up[0] * cos_phi + up[1] * sin_phi
-        row_side = -slope * side_rho / distance / CELL_ETA
-        row_up = (up[2] - slope * up_rho) / distance / CELL_ETA
-        column_side = (side[1] * cos_phi - side[0] * sin_phi) / rho / CELL_PHI
-        column_up = (up[1] * cos_phi - up[0] * sin_phi) / rho / CELL_PHI
+        at = place(endcap, px, py, pz)
+        row_side, column_side = _change(at, place(endcap, px + side[0], py + side[1], pz))
+        row_up, column_up = _change(at, place(endcap, px + up[0], py + up[1], pz + up[2]))
         core, tail, weight = radial_profile(deposit, middle / tau_scale)
         for _ in range(number):
             # r = R sqrt(u / (1 - u)) has the density 2 r R^2 / (r^2 + R^2)^2; u and the direction come from
@@ -209,38 +235,52 @@ def _develop(
             add(
                 energy,
                 time,
-                row + a * row_side + b * row_up,
-                column + a * column_side + b * column_up,
+                endcap,
+                at[0] + a * row_side + b * row_up,
+                at[1] + a * column_side + b * column_up,
                 spot,
                 delay,
             )
+    return deposit * (1.0 - done)
 
 
 @compiled
 def deposit_particle(
-    rng: np.random.Generator, energy: NDArray, time: NDArray, arrival: NDArray, detail: tuple[float, float]
-) -> None:
-    """Shower of a particle at the front face (a row of ``transport``'s arrivals) in the barrel's crystals.
+    rng: np.random.Generator,
+    energy: NDArray,
+    time: NDArray | None,
+    arrival: NDArray,
+    detail: tuple[float, float],
+    endcap: bool = False,
+    depth: float = 0.0,
+) -> float:
+    """Shower of a particle at the front face (a row of ``transport``'s arrivals) in the crystals behind.
 
-    Adds to ``energy`` [170 * 360] (GeV) and ``time`` (GeV ns: energy times delay), where the delay is what
-    exceeds the flight of light from the nominal vertex, which CMS subtracts. A photon first converts, 9/7 X0
-    deep on average, into two electrons. What leaves the crystals behind or beside them is lost. ``detail`` is
-    FINE or COARSE.
+    Adds to ``energy`` [170 * 360] of the barrel or [100 * 100] of an ``endcap`` (GeV) and, if there is one, to
+    ``time`` (GeV ns: energy times delay), where the delay is what exceeds the flight of light from the nominal
+    vertex, which CMS subtracts. A photon first converts, 9/7 X0 deep on average, into two electrons.
+    ``detail`` is FINE or COARSE. Nothing happens before the particle is ``depth`` cm behind the face. Returns
+    what leaves the crystals behind (GeV); what leaves them beside is lost.
     """
     charge, total, x, y, z, phi, sinh_eta, at = arrival
     delay = at - math.sqrt(x * x + y * y + z * z) / LIGHT
-    if total < SHOWER_MINIMUM:
-        row, column = cell(math.asinh(z / ECAL_RADIUS), math.atan2(y, x), 0.0)
-        add(energy, time, row, column, total, delay)
-    elif charge != 0.0:
-        _develop(rng, energy, time, total, 0.0, x, y, z, phi, sinh_eta, delay, detail)
-    else:
-        start = -9.0 / 7.0 * math.log(1.0 - rng.random())
-        if start < CRYSTAL_DEPTH / RADIATION_LENGTH:
-            share = split(rng)
-            for part in (share, 1.0 - share):
-                if part * total > SHOWER_MINIMUM:
-                    _develop(rng, energy, time, part * total, start, x, y, z, phi, sinh_eta, delay, detail)
-                else:
-                    row, column = cell(math.asinh(z / ECAL_RADIUS), math.atan2(y, x), 0.0)
-                    add(energy, time, row, column, part * total, delay)
+    start = depth / RADIATION_LENGTH
+    share = 1.0
+    if charge == 0.0 and total >= SHOWER_MINIMUM:
+        start -= 9.0 / 7.0 * math.log(1.0 - rng.random())
+        share = split(rng)
+    if start >= (ENDCAP_DEPTH if endcap else CRYSTAL_DEPTH) / RADIATION_LENGTH:
+        return total
+    behind = 0.0
+    for part in (share * total, (1.0 - share) * total):
+        if part > SHOWER_MINIMUM:
+            behind += _develop(
+                rng, energy, time, part, start, x, y, z, phi, sinh_eta, delay, detail, endcap
+            )
+        elif part > 0.0:
+            path = depth / math.sqrt(1.0 + sinh_eta * sinh_eta)
+            row, column = place(
+                endcap, x + path * math.cos(phi), y + path * math.sin(phi), z + path * sinh_eta
+            )
+            add(energy, time, endcap, row, column, part, delay)
+    return behind
