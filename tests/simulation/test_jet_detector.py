@@ -11,7 +11,7 @@ from e2e.simulation import calorimeters, tracks
 from e2e.simulation.calorimeters import TOWER_PHI, deposit_ecal, deposit_hcal, empty, frame_column, frame_row
 from e2e.simulation.crossing import TRACK_COLUMNS, empty_frames
 from e2e.simulation.particle_flow import _mean_hadron, find_seed, pileup_density, reconstruct
-from e2e.simulation.shower import FIRST_PHI, mean_profile, radial_profile
+from e2e.simulation.shower import FIRST_PHI
 from e2e.simulation.tracker import ECAL_RADIUS
 from e2e.simulation.tracks import impact_parameters, reach, track_resolution
 
@@ -123,31 +123,26 @@ def test_towers_share_all_of_the_energy(eta: float, phi: float) -> None:
     assert np.count_nonzero(towers) == 9
 
 
+def photon(x: float, y: float, z: float) -> np.ndarray:
+    """A row of arrivals: 10 GeV from the nominal vertex."""
+    return np.array([0.0, 10.0, x, y, z, math.atan2(y, x), z / math.hypot(x, y), 0.0])
+
+
 def test_a_photon_in_the_crystals() -> None:
-    crystals = empty()
-    deposit_ecal(crystals, ECAL_RADIUS, 0.0, 20.0, 10.0, False)
+    rng, crystals = np.random.default_rng(1), empty()
+    eta, phi = 10.5 * 0.0174, math.radians(30.5)  # the middle of a crystal
+    deposit_ecal(
+        rng, crystals, photon(*(ECAL_RADIUS * f for f in (math.cos(phi), math.sin(phi), math.sinh(eta))))
+    )
     assert 9.6 < crystals.barrel.sum() < 10.0
     row, column = np.unravel_index(crystals.barrel.argmax(), crystals.barrel.shape)
-    assert (row + 55, column) == (frame_row(math.asinh(20.0 / ECAL_RADIUS)), frame_column(0.0))
+    assert (row + 55, column) == (frame_row(eta), frame_column(phi))
     assert not crystals.endcaps.any()
     crystals = empty()
-    deposit_ecal(crystals, -60.0, 40.0, -calorimeters.ENDCAP_FACE, 10.0, False)
+    deposit_ecal(rng, crystals, photon(-60.0, 40.0, -calorimeters.ENDCAP_FACE))
     assert 9.5 < crystals.endcaps[0].sum() < 10.0
     assert not crystals.endcaps[1].any()
     assert not crystals.barrel.any()
-
-
-def test_hadrons_shower_or_ionise() -> None:
-    rng = np.random.default_rng(2)
-    drawn = [calorimeters.share_hadron(rng, 20.0, True) for _ in range(8000)]
-    ecal, hcal, showers = np.array(drawn).T
-    # 23 cm of crystal with an interaction length of 20.27 cm.
-    assert showers.mean() == pytest.approx(1.0 - math.exp(-23.0 / 20.27), abs=0.02)
-    assert set(ecal[showers == 0]) == {0.234}
-    assert (hcal >= 0).all()
-    assert 0.85 < (ecal + hcal).mean() / 20.0 < 0.95
-    neutral = np.array([calorimeters.share_hadron(rng, 20.0, False)[0] for _ in range(2000)])
-    assert (neutral == 0).mean() == pytest.approx(math.exp(-23.0 / 20.27), abs=0.04)
 
 
 def test_noise_alone_leaves_few_hits() -> None:
@@ -233,25 +228,3 @@ def test_a_hard_jet_is_no_pileup() -> None:
 
     assert density() == pytest.approx(expected, rel=0.02)
     assert density((500.0, 0.1, 1.0), (500.0, -0.7, -2.0)) == pytest.approx(expected, rel=0.02)
-
-
-def test_showers_in_jets_are_widened_as_in_cms() -> None:
-    """The radii of photons' profiles are those of Grindhammer and Peters times 1.096 (CMSSW, RadiusFactorEB).
-
-    Here they are drawn spot by spot. Without the factor, less would lie outside 3 x 3 crystals.
-    """
-    rng, spots, energy = np.random.default_rng(1), 400_000, 10.0
-    alpha, maximum = mean_profile(energy)
-    depth = rng.gamma(alpha, maximum / (alpha - 1.0), spots)
-    depth = depth[depth < 24.0]  # radiation lengths, of a shower that begins 9/7 of them deep
-    core, tail, weight = np.array([radial_profile(energy, t / maximum) for t in depth]).T
-    radius = 1.096 * 2.19 * np.where(rng.random(len(depth)) < weight, core, tail)
-    u, angle = rng.random(len(depth)), rng.uniform(0.0, 2.0 * np.pi, len(depth))
-    r, shift = radius * np.sqrt(u / (1.0 - u)), math.tan(math.radians(3.0)) * 0.89 * (depth - depth.mean())
-    x, y = (
-        rng.random(len(depth)) + (shift + r * of(angle)) / calorimeters.BARREL_PITCH
-        for of in (np.cos, np.sin)
-    )
-    outside = 1.0 - np.mean((x > -1.0) & (x < 2.0) & (y > -1.0) & (y < 2.0))
-    shares = calorimeters._BARREL_PHOTON.mean(axis=(0, 1))
-    assert len(depth) / spots - shares[2:5, 2:5].sum() == pytest.approx(outside, rel=0.05)

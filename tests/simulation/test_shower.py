@@ -193,3 +193,36 @@ def test_profiles_are_widened_as_in_cms() -> None:
                 expected += (weight * part * beyond).sum()
         total += weight.sum()
     assert outside == pytest.approx(expected / total, rel=0.05)
+
+
+def test_profiles_of_the_endcaps_are_wider() -> None:
+    """By 1.25 (CMSSW, RadiusFactorEE), in crystals of 3.0 cm: what lies outside three rows of an electron."""
+    energy, rng = 50.0, np.random.default_rng(1)
+    x, y, z = 0.5 * shower.ENDCAP_PITCH, 60.0, shower.ENDCAP_FACE
+    phi, sinh_eta = math.atan2(y, x), z / math.hypot(x, y)
+    outside, total = 0.0, 0.0
+    for _ in range(200):
+        cells = np.zeros(shower.ENDCAP_CRYSTALS**2)
+        shower.deposit_particle(
+            rng, cells, None, np.array([-1.0, energy, x, y, z, phi, sinh_eta, 0.0]), FINE, True
+        )
+        rows = cells.reshape(shower.ENDCAP_CRYSTALS, -1).sum(axis=1)
+        outside += rows.sum() - rows[49:52].sum()
+        total += rows.sum()
+
+    cosine = z / math.hypot(x, y, z)
+    logy = math.log(energy / shower.CRITICAL_ENERGY)
+    mean_alpha = 0.81 + (0.458 + 2.26 / shower.ATOMIC_NUMBER) * logy
+    t = np.arange(0.5, 22.0 / 0.89, 1.0)
+    half = 1.5 * shower.ENDCAP_PITCH * (1.0 + 0.89 * t * cosine / (315.4 + 130.0))
+    expected, weights = 0.0, 0.0
+    for _ in range(200):
+        alpha, depth = shower.sample_profile(rng, energy)
+        scale = depth / (alpha - 1.0)
+        weight = np.diff(stats.gamma.cdf(np.append(t - 0.5, t[-1] + 0.5), alpha, scale=scale))
+        tau = t / (alpha * scale * (mean_alpha - 1.0) / mean_alpha)
+        core, tail, share = np.array([shower.radial_profile(energy, value) for value in tau]).T
+        for part, radius in ((share, core), (1.0 - share, tail)):
+            expected += (weight * part * (1.0 - half / np.hypot(half, 1.25 * 2.19 * radius))).sum()
+        weights += weight.sum()
+    assert outside / total == pytest.approx(expected / weights, rel=0.05)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from e2e import tasks
 from e2e.report import style
-from e2e.simulation.calorimeters import HADRON_CONSTANT, HADRON_STOCHASTIC
+from e2e.simulation.hadrons import HADRON_CONSTANT, HADRON_STOCHASTIC
 from e2e.simulation.jet_validation import HADRON_ENERGIES, Findings
 from e2e.simulation.validation import spread
 from e2e.tasks.simulation import Distribution

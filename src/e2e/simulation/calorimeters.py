@@ -1,7 +1,7 @@
 """What particles leave in the crystals and towers of barrel and endcaps, and what the calorimeters read out.
 
-Showers in the crystals are those of ``shower`` and ``hadrons``. Lengths in cm, energies in GeV; sources of the
-constants in docs/simulation-jets.md.
+Showers in the crystals are those of ``shower`` and ``hadrons``. Lengths in cm, energies in GeV; sources of
+the constants in docs/simulation-jets.md.
 """
 
 from __future__ import annotations

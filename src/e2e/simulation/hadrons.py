@@ -1,8 +1,8 @@
 """Hadrons in the crystals: ionisation along the path, showers with an electromagnetic and a wide part.
 
-After the first interaction, neutral pions develop as photons do from where they are made; what else of the shower
-the crystals show, how deep and how wide it is, follows CMSSW's GFlash. Lengths in cm, energies in GeV; sources
-of the constants in docs/simulation-jets.md.
+After the first interaction, neutral pions develop as photons do from where they are made; what else of the
+shower the crystals show, how deep and how wide it is, follows CMSSW's GFlash. Lengths in cm, energies in GeV;
+sources of the constants in docs/simulation-jets.md.
 """
 
 from __future__ import annotations
@@ -21,12 +21,15 @@ IONISATION = 0.1535e-3 * 0.4131 * 8.28  # GeV / cm
 PLASMA_ENERGY, EXCITATION_ENERGY = 53.3e-9, 600.7e-9  # GeV
 _PATH_STEP = 1.0  # cm
 
+Vector = tuple[float, float, float]
+Axes = tuple[Vector, Vector, Vector]
+
 # Pions: GFlash's interaction length of lead tungstate, CMSSW, SimGeneral/GFlash/interface/GflashNameSpace.h.
 PION_INTERACTION_LENGTH = 22.4
-# From there, of pions that interact in the crystals, in the form a + b tanh(c (ln E - d)) + e ln E: share of the
-# energy that the ECAL shows (pion_emscale), logarithms of alpha and of beta per interaction length of the
-# depth's profile (pion_par), median radius at the interaction and its growth in an interaction length, their
-# relative spread and its growth (pion_rpar).
+# From there, of pions that interact in the crystals, in the form a + b tanh(c (ln E - d)) + e ln E: share of
+# the energy that the ECAL shows (pion_emscale), logarithms of alpha and of beta per interaction length of the
+# depth's profile (pion_par), median radius (cm) at the interaction and its growth in an interaction length,
+# their relative spread and its growth (pion_rpar).
 _SHARE = (8.4338e-01, 1.8663e-01, -1.1906e00, 6.8340e-01, -3.1237e-02)
 _ALPHA = (5.3763e-01, 3.1128e-01, 1.5000e00, 2.7038e00, 9.7550e-02)
 _BETA = (5.8269e00, 5.9630e00, 2.3568e-01, 3.2485e00, -1.2201e00)
@@ -49,15 +52,15 @@ _PIONS = 64
 # Non-compensation: e/h of ECAL and HCAL, CERN/LHCC 97-31. Pions of 50 GeV set the scale of the HCAL:
 # EPJ C 55 (2008) 159.
 ECAL_E_OVER_H, HCAL_E_OVER_H, CALIBRATION_ENERGY = 1.6, 1.4, 50.0
-# Resolution of ECAL and HCAL together for hadrons: arXiv 1706.04965. Of it, what differs between hadrons by
-# where they interact makes this; the rest is drawn, where a hadron is nearly all photons for this share at least.
+# Resolution of ECAL and HCAL together for hadrons: arXiv 1706.04965. Of it, this comes of where hadrons
+# interact; the rest is drawn for what is no photon, as if that were this share of the whole at least.
 HADRON_STOCHASTIC, HADRON_CONSTANT = 1.10, 0.09
 SHARING, LEAST = 0.05, 0.25
 
 
 @compiled
 def _gflash(energy: float, p: tuple[float, float, float, float, float]) -> float:
-    log_energy = math.log(energy)
+    log_energy = math.log(max(energy, 1.0))
     return p[0] + p[1] * math.tanh(p[2] * (log_energy - p[3])) + p[4] * log_energy
 
 
@@ -144,9 +147,10 @@ def deposit_hadron(
     beta: float,
     endcap: bool = False,
 ) -> tuple[float, float]:
-    """Hadron at the front face (a row of ``transport``'s arrivals), of velocity ``beta``; see ``deposit_particle``.
+    """Hadron of velocity ``beta`` at the front face (a row of ``transport``'s arrivals), in the crystals.
 
-    Returns the energies (GeV) that ECAL and HCAL show of it.
+    ``cells``, ``time`` and ``endcap`` are those of ``deposit_particle``. Returns the energies (GeV) that ECAL
+    and HCAL show of it.
     """
     charge, energy, x, y, z, phi, sinh_eta, at = arrival
     length = ENDCAP_DEPTH if endcap else CRYSTAL_DEPTH
@@ -159,77 +163,126 @@ def deposit_hadron(
         return shown, 0.0
     if depth >= length:
         return shown, left * hcal_response(left) * _fluctuation(rng, resolution(left))
-
+    # Along the hadron, and across it, along phi and along theta; where it interacts.
+    cosh_eta, cosine, sine = math.sqrt(1.0 + sinh_eta * sinh_eta), math.cos(phi), math.sin(phi)
+    forward = (cosine / cosh_eta, sine / cosh_eta, sinh_eta / cosh_eta)
+    axes = (
+        forward,
+        (-sine, cosine, 0.0),
+        (-cosine * forward[2], -sine * forward[2], 1.0 / cosh_eta),
+    )
+    start = _shifted((x, y, z), axes, depth, 0.0, 0.0)
+    photons, behind = _interact(rng, cells, time, left, depth, start, axes, at, endcap)
+    share, beyond = _mean_rest(left)
+    rest = left - photons
+    # Photons are measured well: what the whole lacks of the resolution, the rest has.
+    hadronic = rest * (share + beyond)
+    width = math.sqrt(resolution(left) ** 2 - SHARING**2)
+    width *= (photons + hadronic) / max(hadronic, LEAST * (photons + hadronic))
+    rest *= _fluctuation(rng, width)
     delay = at - math.sqrt(x * x + y * y + z * z) / LIGHT
-    cosh_eta = math.sqrt(1.0 + sinh_eta * sinh_eta)
-    cosine, sine = math.cos(phi), math.sin(phi)
-    # Along the hadron, and across it, along phi and along theta.
-    forward = np.array((cosine / cosh_eta, sine / cosh_eta, sinh_eta / cosh_eta))
-    side = np.array((-sine, cosine, 0.0))
-    up = np.array((-cosine * sinh_eta / cosh_eta, -sine * sinh_eta / cosh_eta, 1.0 / cosh_eta))
-    start = np.array((x, y, z)) + depth * forward
+    in_crystals = _spread(rng, cells, time, rest * share, left, length - depth, start, axes, delay, endcap)
+    to_hcal = (rest * share - in_crystals) * ECAL_E_OVER_H * hcal_response(left)
+    to_hcal += behind / pion_response(CALIBRATION_ENERGY, HCAL_E_OVER_H)
+    return shown + photons - behind + in_crystals, rest * beyond + to_hcal
 
-    # Pions of the first interaction share its energy evenly, but for chance; the neutral ones are photons.
-    neutral = min(electromagnetic_share(left), ISOSPIN)
-    s = 2.0 * NUCLEON_MASS * (left + NUCLEON_MASS)
-    charged = 0.88 + 0.44 * math.log(s) + 0.118 * math.log(s) ** 2
+
+@compiled
+def _neutral_share(energy: float) -> float:
+    """Mean share of a hadron's energy that the neutral pions of its first interaction carry."""
+    return min(electromagnetic_share(energy), ISOSPIN)
+
+
+@compiled
+def _mean_rest(energy: float) -> tuple[float, float]:
+    """Shares of what is no neutral pion of a hadron that endless crystals and the HCAL show on average."""
+    neutral = _neutral_share(energy)
+    share = min(max((_gflash(energy, _SHARE) - neutral) / (1.0 - neutral), 0.0), 1.0)
+    return share, max(1.0 - ECAL_E_OVER_H * share, 0.0) * hcal_response(energy)
+
+
+@compiled
+def _interact(
+    rng: np.random.Generator,
+    cells: NDArray,
+    time: NDArray | None,
+    energy: float,
+    depth: float,
+    start: Vector,
+    axes: Axes,
+    at: float,
+    endcap: bool,
+) -> tuple[float, float]:
+    """First interaction of ``energy`` GeV; the energies of its neutral pions, and of what leaves them behind.
+
+    Its pions share the energy evenly, but for chance.
+    """
+    neutral = _neutral_share(energy)
+    log_s = math.log(2.0 * NUCLEON_MASS * (energy + NUCLEON_MASS))
+    charged = 0.88 + 0.44 * log_s + 0.118 * log_s * log_s
     pions = min(1 + rng.poisson(max(1.5 * charged - 1.0, 0.0)), _PIONS)
     parts = np.empty(_PIONS)
     total = 0.0
     for i in range(pions):
         parts[i] = rng.standard_exponential()
         total += parts[i]
-    electromagnetic, behind = 0.0, 0.0
+    photons, behind = 0.0, 0.0
     for i in range(pions):
         if rng.random() < neutral:
-            part = parts[i] / total * left
-            electromagnetic += part
-            behind += _neutral_pion(
-                rng, cells, time, part, depth, start, forward, side, up, at, endcap
-            )
-    shown += electromagnetic - behind
+            part = parts[i] / total * energy
+            photons += part
+            behind += _neutral_pion(rng, cells, time, part, depth, start, axes, at, endcap)
+    return photons, behind
 
-    # What the crystals show of the rest, where it is, and what lies behind them.
-    rest = left - electromagnetic
-    scale = max(left, 1.0)
-    share = min(max((_gflash(scale, _SHARE) - neutral) / (1.0 - neutral), 0.0), 1.0)
-    to_hcal = hcal_response(left)
-    beyond = max(1.0 - ECAL_E_OVER_H * share, 0.0) * to_hcal
-    # Photons are measured well: what the whole lacks of the resolution, the rest has.
-    hadronic = rest * (share + beyond)
-    whole = electromagnetic + hadronic
-    width = math.sqrt(resolution(left) ** 2 - SHARING**2)
-    fluctuation = _fluctuation(rng, width * whole / max(hadronic, LEAST * whole))
-    visible = rest * share * fluctuation
-    hcal = rest * beyond * fluctuation + behind / pion_response(CALIBRATION_ENERGY, HCAL_E_OVER_H)
-    alpha, beta_depth = math.exp(_gflash(scale, _ALPHA)), math.exp(_gflash(scale, _BETA))
-    radius, growth = _gflash(scale, _RADIUS), max(_gflash(scale, _RADIUS_GROWTH), 0.0)
-    spread, spread_growth = _gflash(scale, _RADIUS_SPREAD), _gflash(scale, _RADIUS_SPREAD_GROWTH)
-    spots = math.ceil(visible / SPOT)
+
+@compiled
+def _spread(
+    rng: np.random.Generator,
+    cells: NDArray,
+    time: NDArray | None,
+    shown: float,
+    energy: float,
+    length: float,
+    start: Vector,
+    axes: Axes,
+    delay: float,
+    endcap: bool,
+) -> float:
+    """Spots of the wide part of a shower of ``energy`` GeV, which the crystals would show as ``shown`` GeV.
+
+    Of them, returns the energy of those within the crystals, which end ``length`` cm behind ``start``.
+    """
+    alpha, beta = math.exp(_gflash(energy, _ALPHA)), math.exp(_gflash(energy, _BETA))
+    radius, growth = _gflash(energy, _RADIUS), max(_gflash(energy, _RADIUS_GROWTH), 0.0)
+    spread, spread_growth = _gflash(energy, _RADIUS_SPREAD), _gflash(energy, _RADIUS_SPREAD_GROWTH)
+    spots = math.ceil(shown / SPOT)
+    inside = 0
     for _ in range(spots):
-        spot = visible / spots
-        lengths = rng.standard_gamma(alpha) / beta_depth
-        along = lengths * PION_INTERACTION_LENGTH
-        if depth + along >= length:
-            hcal += spot * ECAL_E_OVER_H * to_hcal
+        depth = rng.standard_gamma(alpha) / beta  # interaction lengths
+        if depth * PION_INTERACTION_LENGTH >= length:
             continue
-        # Log-normal of the given mean and relative spread.
-        variance = math.log(1.0 + max(spread + spread_growth * lengths, 0.0) ** 2)
-        median = (radius + growth * lengths) * math.exp(
-            math.sqrt(variance) * rng.standard_normal() - 0.5 * variance
-        )
+        # The median radius is log-normal; the density around it is 2 r R^2 / (r^2 + R^2)^2.
+        variance = math.log(1.0 + max(spread + spread_growth * depth, 0.0) ** 2)
+        r = (radius + growth * depth) * math.exp(math.sqrt(variance) * rng.standard_normal() - 0.5 * variance)
         u = rng.random()
-        r, angle = median * math.sqrt(u / (1.0 - u)), 2.0 * math.pi * rng.random()
-        a, b = r * math.cos(angle), r * math.sin(angle)
-        row, column = place(
-            endcap,
-            start[0] + along * forward[0] + a * side[0] + b * up[0],
-            start[1] + along * forward[1] + a * side[1] + b * up[1],
-            start[2] + along * forward[2] + b * up[2],
+        r, angle = r * math.sqrt(u / (1.0 - u)), 2.0 * math.pi * rng.random()
+        x, y, z = _shifted(
+            start, axes, depth * PION_INTERACTION_LENGTH, r * math.cos(angle), r * math.sin(angle)
         )
-        add(cells, time, endcap, row, column, spot, delay)
-        shown += spot
-    return shown, hcal
+        row, column = place(endcap, x, y, z)
+        add(cells, time, endcap, row, column, shown / spots, delay)
+        inside += 1
+    return shown * inside / max(spots, 1)
+
+
+@compiled
+def _shifted(point: Vector, axes: Axes, along: float, side: float, up: float) -> Vector:
+    """``point`` moved along the axes (forward, side, up)."""
+    return (
+        point[0] + along * axes[0][0] + side * axes[1][0] + up * axes[2][0],
+        point[1] + along * axes[0][1] + side * axes[1][1] + up * axes[2][1],
+        point[2] + along * axes[0][2] + side * axes[1][2] + up * axes[2][2],
+    )
 
 
 @compiled
@@ -239,16 +292,13 @@ def _neutral_pion(
     time: NDArray | None,
     energy: float,
     depth: float,
-    start: NDArray,
-    forward: NDArray,
-    side: NDArray,
-    up: NDArray,
+    start: Vector,
+    axes: Axes,
     at: float,
     endcap: bool,
 ) -> float:
-    """Both photons of a pion made at ``start``, ``depth`` cm in the crystals; the energy that leaves behind."""
-    # Components of a Gaussian transverse momentum of this mean; one side of the decay, which shares energies
-    # evenly, but for chance.
+    """Photons of a pion made at ``start``, ``depth`` cm deep; the energy that leaves the crystals behind."""
+    # Components of a transverse momentum of this mean; photons of any share of the energy, as likely.
     sigma = TRANSVERSE_MOMENTUM * math.sqrt(2.0 / math.pi) / energy
     a, b = sigma * rng.standard_normal(), sigma * rng.standard_normal()
     share, angle = rng.random(), 2.0 * math.pi * rng.random()
@@ -259,14 +309,15 @@ def _neutral_pion(
         if part <= 0.0:
             continue
         slope = sign * opening * math.sqrt((1.0 - part) / part)
-        across = a + slope * math.cos(angle), b + slope * math.sin(angle)
-        # No steeper than 45 degrees: slower pions and photons go anywhere.
-        limit = max(math.hypot(across[0], across[1]), 1.0)
-        direction = forward + across[0] / limit * side + across[1] / limit * up
-        direction /= math.sqrt(np.sum(direction * direction))
-        face = start - depth * direction
+        side, up = a + slope * math.cos(angle), b + slope * math.sin(angle)
+        # Not steeper than 45 degrees: soft photons go anywhere.
+        limit = max(math.hypot(side, up), 1.0)
+        side, up = side / limit, up / limit
+        length = math.sqrt(1.0 + side * side + up * up)
+        direction = _shifted((0.0, 0.0, 0.0), axes, 1.0 / length, side / length, up / length)
         photon[0], photon[1], photon[7] = 0.0, part * energy, at
-        photon[2:5] = face
+        for i in range(3):
+            photon[2 + i] = start[i] - depth * direction[i]  # at the face, had it come from there
         photon[5] = math.atan2(direction[1], direction[0])
         photon[6] = direction[2] / math.hypot(direction[0], direction[1])
         behind += deposit_particle(rng, cells, time, photon, COARSE, endcap, depth)

@@ -1,7 +1,7 @@
 """The other proton-proton interactions of a bunch crossing, as soft photons and hadrons in the barrel.
 
 Spectra are measured ones. Approximations are that all charged hadrons are pions, that interactions differ by
-Poisson fluctuations only, and what a hadron that showers leaves in the crystals (docs/simulation.md).
+Poisson fluctuations only (docs/simulation.md).
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2e.simulation.compile import compiled
-from e2e.simulation.shower import COARSE, CRYSTAL_DEPTH, deposit_particle
+from e2e.simulation.hadrons import NEUTRAL_PION_MASS, PION_MASS, deposit_hadron
+from e2e.simulation.shower import COARSE, deposit_particle
 from e2e.simulation.tracker import ECAL_RADIUS, LIGHT, arc, move, transport
 
 INTERACTIONS = 21.0  # mean of 2012 data, CMS public luminosity results
@@ -23,10 +24,6 @@ CHARGED_PER_ETA = 5.78  # arXiv 1005.3299, 7 TeV, |eta| < 0.5
 PION_FRACTION = 0.83  # of charged hadrons, arXiv 1207.4724; half as many neutral pions as charged ones
 NEUTRAL_PER_ETA = 0.5 * PION_FRACTION * CHARGED_PER_ETA
 MAXIMUM_ETA = 1.6  # 0.12 beyond the barrel, 1.4 cosh(eta) standard deviations of the vertex
-PION_MASS, NEUTRAL_PION_MASS = 0.13957, 0.13498  # GeV, PDG
-# Minimum-ionising pion through a crystal: 1.229 MeV cm2/g x 8.28 g/cm3 x 23 cm (PDG).
-MIP_ENERGY = 0.234  # GeV
-INTERACTION_LENGTH = 20.27  # cm, PbWO4, PDG
 
 
 # Momenta are tabulated in equal steps of -log of the share of pions above, which is smooth in the tail, too.
@@ -105,10 +102,7 @@ def _add_neutral_pion(
 def _add_charged_pion(
     rng: np.random.Generator, energy: NDArray, time: NDArray, arrivals: NDArray, z: float, at: float
 ) -> None:
-    """A pion that bends to the calorimeter, ionises, and may shower there.
-
-    Of the energy of a pion that interacts within the crystals a flat share stays there: an approximation.
-    """
+    """A pion that bends to the calorimeter."""
     pt = sample_momentum(rng)
     sinh_eta = math.sinh(MAXIMUM_ETA * (2.0 * rng.random() - 1.0))
     phi = 2.0 * math.pi * rng.random()
@@ -121,11 +115,7 @@ def _add_charged_pion(
     x, y, phi = move(charge, pt, 0.0, 0.0, phi, length)
     momentum = pt * cosh_eta
     beta = momentum / math.hypot(momentum, PION_MASS)
-    deposit = MIP_ENERGY
-    depth = -INTERACTION_LENGTH * math.log(1.0 - rng.random())
     z += length * sinh_eta
     at += length * cosh_eta / (LIGHT * beta)
-    if depth < CRYSTAL_DEPTH:
-        deposit = max(deposit, rng.random() * momentum)
-    arrival[:] = (charge, deposit, x, y, z, phi, sinh_eta, at)
-    deposit_particle(rng, energy, time, arrival, COARSE)
+    arrival[:] = (charge, math.hypot(momentum, PION_MASS), x, y, z, phi, sinh_eta, at)
+    deposit_hadron(rng, energy, time, arrival, beta)

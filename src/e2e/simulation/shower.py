@@ -25,8 +25,8 @@ CRITICAL_ENERGY = 0.00874  # GeV
 ATOMIC_NUMBER = 68.36
 # By this CMS widens the profiles: CMSSW, FastSimulation/Calorimetry, RadiusFactorEB and RadiusFactorEE.
 RADIUS_FACTOR, ENDCAP_RADIUS_FACTOR = 1.096, 1.25
-# Lengths of the crystals of barrel and endcaps; the endcaps' 100 x 100 a side have their faces at |z|, between
-# |eta| 1.479 and 3, and point to a focus that far beyond the interaction point: JINST 3 S08004.
+# Lengths of the crystals of barrel and endcaps; the endcaps' 100 x 100 a side have their faces at this |z|,
+# between |eta| 1.479 and 3, and point to a focus so far beyond the interaction point: JINST 3 S08004.
 CRYSTAL_DEPTH, ENDCAP_DEPTH = 23.0, 22.0  # cm
 ENDCAP_FACE, BARREL_ETA, MAXIMUM_ETA = 315.4, 1.479, 3.0
 ENDCAP_FOCUS = 130.0  # cm
@@ -46,8 +46,9 @@ TILT_PHI = math.tan(math.radians(2.93))
 SHOWER_MINIMUM = 0.1  # GeV
 # (step along a shower in X0, spots per those of Grindhammer and Peters): fine for the particles of interest,
 # coarse for soft ones whose detail is lost in the noise, as in CMSSW, FastSimulation/Calorimetry
-# (bFixedLength, CoreIntervals).
+# (bFixedLength, CoreIntervals). Of a shower, this share is not worth a step of its own.
 FINE = (1.0, 1.0)
+COMPLETE = 1e-3
 COARSE = (5.0, 0.1)
 
 
@@ -144,7 +145,13 @@ def place(endcap: bool, x: float, y: float, z: float) -> tuple[float, float]:
 
 @compiled
 def add(
-    energy: NDArray, time: NDArray | None, endcap: bool, row: float, column: float, deposit: float, delay: float
+    energy: NDArray,
+    time: NDArray | None,
+    endcap: bool,
+    row: float,
+    column: float,
+    deposit: float,
+    delay: float,
 ) -> None:
     """Add ``deposit`` GeV at ``delay`` ns to a crystal, if there is one; ``time`` sums energy x time."""
     i, j = math.floor(row), math.floor(column)
@@ -214,6 +221,9 @@ def _develop(
         number = max(rng.poisson(spots * (spots_end - spots_done)), 1)
         spot = deposit * (end - done) / number
         t, done, spots_done = t + step, end, spots_end
+        if 1.0 - done < COMPLETE:
+            spot += deposit * (1.0 - done) / number
+            t, done = length, 1.0
         if spot <= 0.0:
             continue
         # The axis of the shower at the middle of the step, and how row and column change across it.
@@ -256,9 +266,9 @@ def deposit_particle(
 ) -> float:
     """Shower of a particle at the front face (a row of ``transport``'s arrivals) in the crystals behind.
 
-    Adds to ``energy`` [170 * 360] of the barrel or [100 * 100] of an ``endcap`` (GeV) and, if there is one, to
-    ``time`` (GeV ns: energy times delay), where the delay is what exceeds the flight of light from the nominal
-    vertex, which CMS subtracts. A photon first converts, 9/7 X0 deep on average, into two electrons.
+    Adds to ``energy`` [170 * 360] of the barrel or [100 * 100] of an ``endcap`` (GeV) and, if there is one,
+    to ``time`` (GeV ns: energy times delay), where the delay is what exceeds the flight of light from the
+    nominal vertex, which CMS subtracts. A photon first converts, 9/7 X0 deep on average, into two electrons.
     ``detail`` is FINE or COARSE. Nothing happens before the particle is ``depth`` cm behind the face. Returns
     what leaves the crystals behind (GeV); what leaves them beside is lost.
     """
@@ -274,9 +284,7 @@ def deposit_particle(
     behind = 0.0
     for part in (share * total, (1.0 - share) * total):
         if part > SHOWER_MINIMUM:
-            behind += _develop(
-                rng, energy, time, part, start, x, y, z, phi, sinh_eta, delay, detail, endcap
-            )
+            behind += _develop(rng, energy, time, part, start, x, y, z, phi, sinh_eta, delay, detail, endcap)
         elif part > 0.0:
             path = depth / math.sqrt(1.0 + sinh_eta * sinh_eta)
             row, column = place(
