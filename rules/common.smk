@@ -211,6 +211,11 @@ def simulated_tracks(wildcards):
     return settings_of(wildcards.task)["simulation"].get("tracks", "direction")
 
 
+def data_beside(wildcards):
+    """Files of data that the validation of the simulation looks at, too."""
+    return settings_of(wildcards.task)["simulation"].get("data", [])
+
+
 def channels(wildcards):
     return settings_of(wildcards.task).get("channels")
 

@@ -44,6 +44,7 @@ rule simulate:
 rule validate_simulation:
     input:
         ntuples=ntuples,
+        data=data_beside,
     output:
         record="results/{run}/{task}/simulation/validation.json",
         figures=report(

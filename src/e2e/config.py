@@ -69,6 +69,8 @@ def _of_task(allowed: dict[str, Any], task: Task) -> dict[str, Any]:
     simulation = properties["simulation"]["properties"]
     if set(TRACKS) & set(task.channels):
         simulation["tracks"] = {"enum": ["direction", "point"], "default": "direction"}
+        # RHTrees of data with tracks at the point, for the validation to stand beside
+        simulation["data"] = {"type": "array", "items": {"type": "string"}, "default": []}
     if task.simulation.alternatives:
         samples = list(task.simulation.samples)
         simulation["sample"] = {"enum": samples, "default": samples[0]}

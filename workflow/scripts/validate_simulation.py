@@ -9,7 +9,9 @@ with logged(snakemake.log[0]):
 
     looked_at = task(snakemake.wildcards.task)
     module = looked_at.simulation.validation
-    found = import_module(f"e2e.simulation.{module}").validate(looked_at, snakemake.input.ntuples)
+    beside = {"data": list(snakemake.input.data)} if snakemake.input.data else {}
+    validate = import_module(f"e2e.simulation.{module}").validate
+    found = validate(looked_at, list(snakemake.input.ntuples), **beside)
     figures = import_module(f"e2e.report.{module}").draw(looked_at, found)
     style.save_all(figures, snakemake.output.figures)
     write_json(snakemake.output.record, found.record)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from e2e import tasks
 from e2e.report import style
 from e2e.simulation.hadrons import HADRON_CONSTANT, HADRON_STOCHASTIC
-from e2e.simulation.jet_validation import HADRON_ENERGIES, Findings
+from e2e.simulation.jet_validation import HADRON_ENERGIES, SIMULATED, Findings
 from e2e.simulation.validation import spread
 from e2e.tasks.simulation import Distribution
 
@@ -21,11 +22,32 @@ _COLOURS = tuple(style.COLOURS.values())
 
 def draw(task: tasks.Task, found: Findings) -> dict[str, Figure]:
     """Figures, by name, of what was found in simulated jets of a task."""
-    return {
+    figures = {
         "jets": _jets(task, found.jets),
         "hadrons": _hadrons(found.particles, found.record["checks"]),
         "resolution": _resolution(task, found.jets),
     }
+    if found.tracks:
+        figures["isolated_tracks"] = _isolated_tracks(found.tracks)
+    return figures
+
+
+def _isolated_tracks(tracks: Mapping[str, pd.DataFrame]) -> Figure:
+    """Shapes of the energy around isolated tracks, of simulated and real events."""
+    figure, axes = style.figure(1, 2)
+    origin = style.SIMULATION if set(tracks) == {SIMULATED} else "Fast simulation and data"
+    for axis, column, label in zip(axes, ("e1_e25", "e9_e25"), ("$E_1/E_{25}$", "$E_9/E_{25}$"), strict=True):
+        for (name, found), colour in zip(tracks.items(), cycle(_COLOURS)):
+            style.shares(
+                axis, found[column], np.linspace(0, 1, 21), label=f"{name} ({len(found)})", color=colour
+            )
+        axis.set_xlim(0, 1)
+        axis.set_ylim(bottom=0)
+        axis.set_xlabel(label)
+        axis.set_ylabel("share of isolated tracks per bin")
+        axis.legend(fontsize="x-small")
+        style.label(axis, origin, "isolated tracks")
+    return figure
 
 
 def _jets(task: tasks.Task, jets: pd.DataFrame) -> Figure:
