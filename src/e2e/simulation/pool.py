@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from e2e.data.split import FRACTIONS, PARTS, part
+from e2e.data.parts import FRACTIONS, PARTS, part
 from e2e.errors import E2EError
 from e2e.files import Kind, local_path, output_path, whole
 from e2e.simulation.generator import minimum_bias
