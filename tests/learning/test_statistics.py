@@ -90,6 +90,7 @@ def test_p_value():
     assert Estimate(-1.96, replicas - 1.96).p_value() == pytest.approx(0.05, abs=0.015)
     for sign in (1, -1):  # never 0, whichever is the better
         assert Estimate(10 * sign, replicas + 10 * sign).p_value() == pytest.approx(2 / 4001)
+        assert Estimate(10 * sign, replicas + 10 * sign).least_p_value() == pytest.approx(2 / 4001)
 
 
 def test_estimate_of_several_values():

@@ -78,7 +78,7 @@ def made(folder, name, metrics, seconds=100.0, points=()):
 
 
 def classifier(value, difference, error=0.01):
-    versus = {"difference": summary(difference, 0.002), "p_value": 0.03, "auc": value}
+    versus = {"difference": summary(difference, 0.002), "p_value": 0.03, "least_p_value": 0.002, "auc": value}
     return {"auc": summary(value, error), "versus": {TAU.reference: versus}}
 
 
@@ -112,7 +112,11 @@ def test_classifiers_are_ordered_and_keep_their_numbers(folder):
     assert list(record["models"]) == ["better", "worse"]
     better = record["models"]["better"]
     assert better["auc"] == summary(0.83, 0.01)
-    assert better["versus_bdt"] == {"difference": summary(0.02, 0.002), "p_value": 0.03}
+    assert better["versus_bdt"] == {
+        "difference": summary(0.02, 0.002),
+        "p_value": 0.03,
+        "least_p_value": 0.002,
+    }
     assert (better["parameters"], better["flops"], better["training_s"]) == (5000, 1000, 33.5)
     assert "versus_best" not in better
     areas = [
@@ -141,7 +145,7 @@ def test_classifiers_are_ordered_and_keep_their_numbers(folder):
 
 def test_masses_are_ordered_by_their_error(folder):
     def mass(value):
-        versus = {"difference": summary(value - 2.0, 0.1), "p_value": 0.5}
+        versus = {"difference": summary(value - 2.0, 0.1), "p_value": 0.5, "least_p_value": 0.002}
         return {"mean_absolute_error": summary(value, 0.1), "versus": {"BDT on jet shapes": versus}}
 
     models = {name: made(folder, name, mass(value)) for name, value in (("a", 2.5), ("b", 1.5))}

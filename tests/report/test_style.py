@@ -51,3 +51,8 @@ def test_shares_of_nothing_are_nothing() -> None:
     _, axes = style.figure()
     style.shares(axes, [], [0, 1, 2], label="none")
     assert axes.get_legend_handles_labels()[1] == ["none"]
+
+
+def test_a_p_value_at_the_smallest_that_its_replicas_can_give_is_a_bound():
+    assert style.p_value({"p_value": 0.002, "least_p_value": 0.002}) == "<= 0.002"
+    assert style.p_value({"p_value": 0.03, "least_p_value": 0.002}) == "= 0.03"

@@ -147,6 +147,7 @@ def compare(objects: pd.DataFrame, logit: NDArray, reference: NDArray, weight: N
         "auc_reference": float(theirs(weight[None])[0]),
         "difference": difference.summary(),
         "p_value": difference.p_value(),
+        "least_p_value": difference.least_p_value(),
     }
 
 

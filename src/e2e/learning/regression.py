@@ -81,6 +81,7 @@ def compare(objects: pd.DataFrame, mass: NDArray, reference: NDArray) -> dict[st
         "mean_absolute_error_reference": float(np.abs(reference - target).mean()),
         "difference": estimate.summary(),
         "p_value": estimate.p_value(),
+        "least_p_value": estimate.least_p_value(),
     }
 
 

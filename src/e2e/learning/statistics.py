@@ -63,6 +63,10 @@ class Estimate:
         below, above = np.sum(self._defined <= 0) + 1, np.sum(self._defined >= 0) + 1
         return float(min(1.0, 2 * min(below, above) / (len(self._defined) + 1)))
 
+    def least_p_value(self) -> float:
+        """The smallest that so many replicas can give; one like it is an upper bound."""
+        return 2 / (len(self._defined) + 1)
+
     @property
     def _defined(self) -> NDArray:
         return self.replicas[~np.isnan(self.replicas)]

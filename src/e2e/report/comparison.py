@@ -107,7 +107,7 @@ def _paired(model: Files, best: Files, task: Task) -> dict[str, Any]:
 
 
 def _difference(versus: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: versus[key] for key in ("difference", "p_value")}
+    return {key: versus[key] for key in ("difference", "p_value", "least_p_value")}
 
 
 def _points(benchmark: Mapping[str, Any]) -> dict[tuple[int, str], dict[str, float]]:
@@ -147,7 +147,7 @@ def table(content: Mapping[str, Any]) -> str:
             name,
             _interval(of[metric.key]),
             _interval(of["versus_bdt"]["difference"], "+"),
-            f"{of['versus_bdt']['p_value']:.2g}",
+            style.p_value(of["versus_bdt"]).removeprefix("= "),
             _interval(of["versus_best"]["difference"], "+") if "versus_best" in of else "",
             f"{of['parameters']:,}",
             f"{of['flops'] / 1e6:.1f}",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import mplhep
@@ -61,6 +62,12 @@ _NO_METADATA = {
 def events(origin: str) -> str:
     """Label of events by the ``origin`` in a sample store's metadata."""
     return ORIGINS[origin]
+
+
+def p_value(versus: Mapping[str, Any]) -> str:
+    """That of a paired comparison: a number or, at the smallest that its replicas can give, a bound."""
+    sign = "<=" if versus["p_value"] <= versus["least_p_value"] else "="
+    return f"{sign} {versus['p_value']:.2g}"
 
 
 def figure(

@@ -20,7 +20,7 @@ INTERACTIONS = 21.0  # mean of 2012 data, CMS public luminosity results
 # Beam spot, with the time spread of CMSSW's BetafuncEvtVtxGenerator: SigmaZ / c.
 # CMSSW, IOMC/EventVertexGenerators, Realistic8TeV2012Collision.
 VERTEX_SIGMA = 4.8  # cm
-CHARGED_PER_ETA = 5.78  # arXiv 1005.3299, 7 TeV, |eta| < 0.5
+CHARGED_PER_ETA = 5.78  # arXiv 1005.3299, 7 TeV, |eta| < 0.5, non-single-diffractive
 PION_FRACTION = 0.83  # of charged hadrons, arXiv 1207.4724; half as many neutral pions as charged ones
 NEUTRAL_PER_ETA = 0.5 * PION_FRACTION * CHARGED_PER_ETA
 MAXIMUM_ETA = 1.6  # 0.12 beyond the barrel, 1.4 cosh(eta) standard deviations of the vertex

@@ -117,11 +117,11 @@ def test_what_is_written_in_a_notebook_names_no_network(notebook):
 
 
 def test_verdicts_tell_what_is_significant(electrons):
-    rows = [("a", "b", 0.02, 0.01, 0.03, 0.002, True), ("a", "c", -0.01, -0.02, 0.01, 0.4, False)]
-    columns = ["one", "other", "difference", "low", "high", "p_value", "significant"]
+    rows = [("a", "b", 0.02, 0.01, 0.03, "<= 0.002", True), ("a", "c", -0.01, -0.02, 0.01, "= 0.4", False)]
+    columns = ["one", "other", "difference", "low", "high", "p", "significant"]
     text = tables.verdicts(electrons, pd.DataFrame(rows, columns=columns))
     yes, no = text.split("**Not significant**")
-    assert "**a** minus that of **b**: +0.0200 (+0.0100 to +0.0300), p = 0.002" in yes
+    assert "**a** minus that of **b**: +0.0200 (+0.0100 to +0.0300), p <= 0.002" in yes
     assert "**a** minus that of **c**: -0.0100 (-0.0200 to +0.0100), p = 0.4" in no
     text = tables.verdicts(electrons, pd.DataFrame(rows[1:], columns=columns))
     assert "No difference excludes zero." in text.split("**Not significant**")[0]

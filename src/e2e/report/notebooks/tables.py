@@ -14,6 +14,7 @@ from e2e.data.store import Samples
 from e2e.deploy import contract
 from e2e.deploy.providers import CPU
 from e2e.learning.regression import REFERENCES
+from e2e.report import style
 from e2e.report.merits import MANY_CLASSES, MASS, TWO_CLASSES, merit
 from e2e.report.notebooks.results import BDT, Results
 from e2e.report.samples import by_class
@@ -144,7 +145,8 @@ def differences(results: Results) -> pd.DataFrame:
     """Every pair of models, and of a model and a reference, by the paired bootstrap over events.
 
     Columns ``one``, ``other``, ``difference`` (one minus other: of the AUC, or of the mean absolute error in
-    GeV), ``low`` and ``high`` (95 %), ``p_value``, ``significant`` (zero is outside the interval).
+    GeV), ``low`` and ``high`` (95 %), ``p`` (see ``style.p_value``), ``significant`` (zero is outside the
+    interval).
     """
     predictions = results.predictions()
     rows = []
@@ -160,7 +162,7 @@ def differences(results: Results) -> pd.DataFrame:
                 "difference": found["difference"]["value"],
                 "low": low,
                 "high": high,
-                "p_value": found["p_value"],
+                "p": style.p_value(found),
                 "significant": not low <= 0 <= high,
             }
         )
@@ -175,7 +177,7 @@ def verdicts(results: Results, found: pd.DataFrame) -> str:
     for row in found.itertuples():
         lines[row.significant].append(
             f"- {what} of **{row.one}** minus that of **{row.other}**: {row.difference:+.{digits}f}{unit} "
-            f"({row.low:+.{digits}f} to {row.high:+.{digits}f}), p = {row.p_value:.2g}"
+            f"({row.low:+.{digits}f} to {row.high:+.{digits}f}), p {row.p}"
         )
     none = {True: "No difference excludes zero.", False: "Every difference excludes zero."}
     return "\n\n".join(
