@@ -9,7 +9,7 @@ import pytest
 
 from e2e.data import split, store
 from e2e.data.store import Metadata, Samples
-from e2e.data.stream import Stream
+from e2e.data.stream import Stream, _in_turn
 from e2e.errors import E2EError
 from e2e.tasks import Channel, Quantity
 
@@ -217,3 +217,8 @@ def test_stores_of_other_classes_are_no_part_of_a_stream(tmp_path, classes, modu
     write_store(paths[1], "qcd", 2, 50, 0.0, classes=classes)
     with pytest.raises(E2EError, match="different channels, units, shape, classes or kinematics"):
         Stream(paths, tmp_path / "s.parquet", "train")
+
+
+def test_groups_of_every_sample_come_evenly_in_their_order_of_arrival():
+    keys = _in_turn(np.array([5, 1, 4, 2, 3, 0]), np.array([0, 1, 1, 0, 1, 1]))
+    assert keys.tolist() == [3 / 4, 3 / 8, 7 / 8, 1 / 4, 5 / 8, 1 / 8]

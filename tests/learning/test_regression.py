@@ -3,8 +3,10 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from e2e.learning.regression import compare, measure
+from e2e.learning.regression import _quantile, compare, measure
 
 
 @pytest.fixture
@@ -102,3 +104,12 @@ def test_events_are_resampled_and_not_objects(objects):
             for table, column in ((single, masses[0]), (twice, doubled[0]))
         )
         assert value == pytest.approx(expected)
+
+
+@given(
+    st.lists(st.integers(0, 3), min_size=1, max_size=9).filter(any), st.sampled_from([0.1, 0.5, 0.68, 1.0])
+)
+def test_quantiles_of_a_resampling_are_those_of_its_objects(draws, level):
+    values = np.random.default_rng(len(draws)).permutation(len(draws)).astype(float)
+    expected = np.quantile(np.repeat(values, draws), level, method="inverted_cdf")
+    assert _quantile(values, level)(np.array([draws])).tolist() == [expected]
