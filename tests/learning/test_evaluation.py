@@ -80,6 +80,8 @@ def test_metrics_are_those_of_the_scores(results, test_part, weight, name):
     np.testing.assert_allclose(scores["weight"], weight, rtol=1e-6)
     value = roc_auc_score(scores["target"], scores["logit"], sample_weight=weight)
     assert metrics["auc"]["value"] == pytest.approx(value, abs=1e-6)
+    unweighted = roc_auc_score(scores["target"], scores["logit"])
+    assert metrics["auc_unweighted"]["value"] == pytest.approx(unweighted, abs=1e-6) != value
     low, high = metrics["auc"]["interval_95"]
     assert 0.5 < low < value < high <= 1
     assert metrics["objects"]["test"] == len(scores)

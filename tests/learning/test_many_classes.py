@@ -89,6 +89,8 @@ def test_each_class_is_measured_against_all_others(some):
     score, target = softmax(logit, axis=1), table["target"].to_numpy()
     areas = [roc_auc_score(target == i, score[:, i], sample_weight=weight) for i in range(3)]
     assert found["auc"]["value"] == pytest.approx(np.mean(areas), abs=1e-5)
+    unweighted = [roc_auc_score(target == i, score[:, i]) for i in range(3)]
+    assert found["auc_unweighted"]["value"] == pytest.approx(np.mean(unweighted), abs=1e-5)
     low, high = found["auc"]["interval_95"]
     assert low < found["auc"]["value"] < high
     for i, (name, each) in enumerate(found["classes"].items()):

@@ -67,9 +67,9 @@ def measure(
 
     ``objects`` is the table of its stream, ``energy`` their ``total_energy``, ``weight`` their weights.
 
-    AUC; background efficiency and rejection at fixed signal efficiencies; calibration; AUC in bins of
-    the kinematics, where these are known; and the AUC of the crop's total energy alone, which shows how
-    much a trivial difference between the samples would give away.
+    AUC, also without the weights; background efficiency and rejection at fixed signal efficiencies;
+    calibration; AUC in bins of the kinematics, where these are known; and the AUC of the crop's total energy
+    alone, which shows how much a trivial difference between the samples would give away.
     """
     target = objects["target"].to_numpy()
     bootstrap = EventBootstrap(events(objects), REPLICAS, BOOTSTRAP_SEED, weight)
@@ -95,6 +95,7 @@ def measure(
     mean = calibration.curve(weight[None])[1][0]
     return {
         "auc": estimates["auc"].summary(),
+        "auc_unweighted": _unweighted(objects, roc.auc),
         "background_rejection": [
             {
                 "signal_efficiency": efficiency,
@@ -162,8 +163,8 @@ def measure_classes(
 ) -> dict[str, Any]:
     """Figures of merit of logits [N, K] of more than two ``classes``, and of ``others`` like them.
 
-    ``auc`` and ``total_energy_alone`` are the means of the areas of each class against all others;
-    ``accuracy`` is the weighted share of objects whose own class is the likeliest, ``confusion``
+    ``auc``, ``auc_unweighted`` and ``total_energy_alone`` are means of the areas of each class against all
+    others; ``accuracy`` is the weighted share of objects whose own class is the likeliest, ``confusion``
     [true][likeliest] such shares of each class. Of each class, ``classes`` holds what ``measure``,
     ``compare`` and ``curves`` say of it against all others, the latter of the network called
     ``name`` and all else.
@@ -184,23 +185,30 @@ def measure_classes(
             "versus": {other: compare(table, odds[:, i], values, weight) for other, values in rest.items()},
             "roc": curves(table, discriminants, weight),
         }
-    right = (target == likeliest).astype(np.float64)
+    right, mean_auc = (target == likeliest).astype(np.float64), _mean_auc(odds, target)
     bootstrap = EventBootstrap(events(objects), REPLICAS, BOOTSTRAP_SEED, weight)
     estimates = bootstrap.estimate(
         {
-            "auc": _mean_auc(odds, target),
+            "auc": mean_auc,
             "accuracy": lambda draws: draws @ right / draws.sum(axis=1),
             "total energy": _mean_auc(np.stack(alone, axis=1), target),
         }
     )
     return {
         "auc": estimates["auc"].summary(),
+        "auc_unweighted": _unweighted(objects, mean_auc),
         "accuracy": estimates["accuracy"].summary(),
         "confusion": confusion.tolist(),
         "total_energy_alone": estimates["total energy"].summary(),
         "bootstrap": {"replicas": REPLICAS, "resampled": "events", "events": bootstrap.events},
         "classes": records,
     }
+
+
+def _unweighted(objects: pd.DataFrame, auc: Callable[[NDArray], NDArray]) -> dict[str, Any]:
+    """The area where every object counts the same, so that kinematics may help, with its intervals."""
+    bootstrap = EventBootstrap(events(objects), REPLICAS, BOOTSTRAP_SEED)
+    return bootstrap.estimate({"auc": auc})["auc"].summary()
 
 
 def _mean_auc(odds: NDArray, target: NDArray) -> Callable[[NDArray], NDArray]:

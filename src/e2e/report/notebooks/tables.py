@@ -68,6 +68,7 @@ def _of_two(results: Results, metrics: Mapping[str, Any]) -> dict[str, str]:
     return {
         "parameters": _parameters(metrics),
         "AUC": interval(metrics["auc"]),
+        "AUC without weights": interval(metrics["auc_unweighted"]),
         **_rejections(metrics, background, signal),
         "calibration error": interval(metrics["calibration"]["expected_calibration_error"], 3),
         "if perfect": f"{metrics['calibration']['error_if_perfect']:.3f}",
@@ -83,6 +84,7 @@ def _of_many(results: Results, metrics: Mapping[str, Any]) -> dict[str, str]:
     return {
         "parameters": _parameters(metrics),
         "mean AUC": interval(metrics["auc"]),
+        "mean AUC without weights": interval(metrics["auc_unweighted"]),
         "accuracy": interval(metrics["accuracy"]),
         **{f"AUC of {name}": interval(each["auc"]) for name, each in metrics["classes"].items()},
     }
