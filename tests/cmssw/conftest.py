@@ -28,13 +28,17 @@ def alone() -> Iterator[None]:
 def area() -> Path:
     """A built area with bin/cmsRun: the one of E2E_AREA, or the standalone host with RecoE2E, built now.
 
-    The build tree stays in build/, so that a second session compiles only what has changed.
+    The build tree stays in build/, so that a second session compiles only what has changed. Of the workers of
+    a session the first builds: another build would replace the area while jobs of that one run in it.
     """
     if given := os.environ.get("E2E_AREA"):
         return Path(given)
     area = REPOSITORY / "build/cmssw/standalone"
+    session, built = os.environ.get("PYTEST_XDIST_TESTRUNUID", ""), area.with_suffix(".session")
     with alone():
-        cmssw.build("standalone", area, REPOSITORY / "cmssw", {}, jobs=2, log=area.with_suffix(".log"))
+        if not (session and built.exists() and built.read_text() == session):
+            cmssw.build("standalone", area, REPOSITORY / "cmssw", {}, jobs=2, log=area.with_suffix(".log"))
+            built.write_text(session)
     return area
 
 
