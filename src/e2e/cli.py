@@ -224,7 +224,7 @@ def _parser() -> argparse.ArgumentParser:
         type=local_path,
         metavar="POOL.npz",
         help="of jets: a pool of collisions that files share, as the workflow makes it; by default the same "
-        "one is made for each file again, in about a minute",
+        "small one is made for each file again, in some seconds",
     )
     command.add_argument("output", type=local_path, metavar="OUT.root")
     command.set_defaults(run=_simulate)

@@ -14,6 +14,7 @@ from e2e.data import balance, split, store
 from e2e.data.store import Metadata, Samples
 from e2e.data.stream import Stream
 from e2e.errors import E2EError
+from e2e.learning import batches
 from e2e.tasks import Channel, task
 
 U32, U64 = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
@@ -280,3 +281,31 @@ def test_a_file_without_objects_is_of_every_split(stores, tmp_path):
 def test_parts_have_names(stores, tmp_path):
     with pytest.raises(E2EError, match="choose one of: train, validation, test"):
         list(split.read_part(stores, tmp_path / "split.parquet", "testing"))
+
+
+def test_classes_without_common_kinematics_have_no_weights_and_are_not_learned_from(tmp_path):
+    """They may be split, looked at and scored all the same."""
+    electron_photon, paths = (
+        task("electron_photon"),
+        [tmp_path / "electron.parquet", tmp_path / "photon.parquet"],
+    )
+    for path, target in zip(paths, (1.0, 0.0), strict=True):
+        write_store(path, path.stem, 1, target=target)
+        samples = replace(store.read(path), channels=electron_photon.channels, shape=electron_photon.shape)
+        column = np.full(len(samples), 20 + 50 * target, np.float32)
+        quantities = electron_photon.kinematics[:3:2]
+        metadata = replace(
+            store.read_metadata(path),
+            channels=electron_photon.channels,
+            rows=electron_photon.crop.rows,
+            columns=electron_photon.crop.columns,
+            kinematics=quantities,
+        )
+        kinematics = {quantity.name: column for quantity in quantities}
+        store.write(path, [replace(samples, kinematics=kinematics)], metadata)
+    split.write_split(paths, tmp_path / "s.parquet", tmp_path / "s.json")
+    assert np.isnan(Stream(paths, tmp_path / "s.parquet", "train").weight).all()
+    with pytest.raises(
+        E2EError, match=r"s\.parquet: its objects have no weights: no two objects of different"
+    ):
+        batches.stream(paths, tmp_path / "s.parquet", "test", electron_photon)

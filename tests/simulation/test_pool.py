@@ -142,8 +142,8 @@ def test_pileup_tells_nothing() -> None:
     known.
     """
     pools = [generate(number, seed, progress=False) for number, seed in ((20_000, 1), (6_000, 2))]
-    taus = [crops(pools[0], "tau", run, 1600) for run in (1, 2)]
-    others = [crops(pools[0], "qcd", run, 1600) for run in (3, 4)]
+    taus = [crops(pools[0], "tau", run, 2000) for run in (1, 2)]
+    others = [crops(pools[0], "qcd", run, 2000) for run in (3, 4)]
     elsewhere = [crops(pools[1], "qcd", run, 1300) for run in (5, 6, 7)]
 
     def of_part(files: list[dict[int, np.ndarray]], place: int) -> np.ndarray:

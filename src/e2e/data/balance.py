@@ -35,7 +35,8 @@ def fit(objects: pd.DataFrame, task: Task) -> Weighting:
     if not task.balance:
         return lambda objects: np.ones(len(objects), np.float32)
     target = _target(objects)
-    _check_overlap(_known(objects, task), target, task)
+    if reason := fault(objects, task):
+        raise E2EError(reason)
     with threadpool_limits(1):  # the same weights on any machine's cores
         shares = _regression(len(objects)).fit(_balanced(objects, task), target)
 
@@ -66,15 +67,20 @@ def _regression(objects: int) -> Pipeline:
     )
 
 
-def _check_overlap(quantities: NDArray, target: NDArray, task: Task) -> None:
+def fault(objects: pd.DataFrame, task: Task) -> str | None:
+    """Why classes of these objects cannot be given equal kinematics; None where they can."""
+    if not task.balance:
+        return None
+    quantities, target = _known(objects, task), _target(objects)
     of_classes = [quantities[target == i] for i in range(len(task.classes))]
     # Of those that are known; NaN where none is, which is neither above nor below anything.
     lowest, highest = (np.array([side.reduce(one) for one in of_classes]) for side in (np.fmin, np.fmax))
     if (lowest.max(axis=0) > highest.min(axis=0)).any():
-        raise E2EError(
+        return (
             f"no two objects of different classes are alike in {' and '.join(task.balance)}: they cannot be"
             " weighted to equal kinematics; take samples whose ranges overlap"
         )
+    return None
 
 
 def _known(objects: pd.DataFrame, task: Task) -> NDArray[np.float64]:

@@ -42,10 +42,10 @@ def write_split(paths: Sequence[str | Path], output: str | Path, summary: str | 
 
     ``output`` (parquet) has one row an object: sample, run, lumi, event, object, file (base name of
     the store), row (position in it), part, target, weight (see ``balance.fit``; null without truth, and for
-    all where the training part lacks a class). ``summary`` (JSON) counts objects per part and class (if the
-    task has any), and events per part. Hits are not read. Raises E2EError when an object occurs twice, since
-    copies of an event under one identity are a fault of the input, for files of other classes, and where the
-    kinematics of the classes have nothing in common.
+    all where the training part lacks a class, or its classes have no kinematics in common). ``summary``
+    (JSON) counts objects per part and class (if the task has any), and events per part. Hits are not read.
+    Raises E2EError when an object occurs twice, since copies of an event under one identity are a fault of
+    the input, and for files of other classes.
     """
     names = [Path(path).name for path in paths]
     if len(set(names)) < len(names):
@@ -94,13 +94,13 @@ def write_split(paths: Sequence[str | Path], output: str | Path, summary: str | 
 
 
 def _weights(table: pd.DataFrame, task: tasks.Task) -> NDArray[np.float32]:
-    """Weights [N] of objects, NaN where there is no truth, or no class to weight one against."""
+    """Weights [N] of objects, NaN where there is no truth, or nothing to weight a class against."""
     from e2e.data import balance  # brings scikit-learn, which readers do not need
 
     weight = np.full(len(table), np.nan, np.float32)
     known = table.target.notna().to_numpy()
     train = table[known & (table.part == "train").to_numpy()]
-    if train.target.nunique() >= len(task.classes):
+    if train.target.nunique() >= len(task.classes) and not balance.fault(train, task):
         weight[known] = balance.fit(train, task)(table[known])
     return weight
 

@@ -1,4 +1,4 @@
-"""Training images that nature could have made as well, named by the symmetry behind them."""
+"""Training images that nature could have made as well, or nearly so, named by the symmetry behind them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ def reflect(frames: Tensor, task: Task, eta: Tensor, phi: Tensor) -> Tensor:
     - phi: the opposite charge bends to the other side, phi -> -phi, so columns may be reversed; a
       transverse impact parameter changes its sign.
 
-    Each is a symmetry at the scale of towers alone: crystals lean (``simulation.shower.cell``), and both
-    together, a rotation by 180 degrees about an axis across the beams, bring them onto each other.
+    Each is a symmetry at the scale of towers, and nearly one at that of crystals: these lean
+    (``simulation.shower.cell``), and only both together, a rotation by 180 degrees about an axis across the
+    beams, bring them onto each other.
     That the azimuth of an object does not matter needs no images: a crop has its seed in the middle.
     The seed stays in its cell; cells that would come from outside the crop are empty.
     """
@@ -39,12 +40,10 @@ def reflect(frames: Tensor, task: Task, eta: Tensor, phi: Tensor) -> Tensor:
 
 
 def random_reflections(frames: Tensor, task: Task) -> Tensor:
-    """Frames with the reflections that are symmetries, each with probability 1/2 for each object.
+    """Each of the two reflections with probability 1/2 for each object, from torch's global generator.
 
-    Around a jet's tower these are both, around a crystal both together, from torch's global generator. Crops
-    that look outward have been turned by it already, so that no symmetry is left: they stay as they are.
+    Around a crystal neither is a symmetry, and the lean of the crystals is hidden by them. They are made all
+    the same: without them a network learns its objects by heart (docs/training.md has the numbers).
     """
-    if task.crop.outward:
-        return frames
     eta, phi = torch.rand(2, len(frames), device=frames.device) < 0.5
-    return reflect(frames, task, eta, eta if task.seed_cell == 1 else phi)
+    return reflect(frames, task, eta, phi)

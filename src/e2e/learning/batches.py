@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from e2e.data import images, split, store
+from e2e.data import balance, images, split, store
 from e2e.data.stream import Stream
 from e2e.errors import E2EError
 from e2e.learning.loop import epoch_seed
@@ -57,8 +57,8 @@ def stream(
 ) -> Stream:
     """One part of the stores: objects with truth, or all of them if not ``labelled``.
 
-    Raises E2EError if it is of another task, lacks a class, or if some crops are turned and others are not,
-    which would tell them apart.
+    Raises E2EError if it is of another task, lacks a class or weights, or if some crops are turned and others
+    are not, which would tell them apart.
     """
     for path in stores:
         found = store.read_metadata(path)
@@ -81,6 +81,9 @@ def stream(
     for target, name in enumerate(objects.classes if labelled else ()):
         if not np.any(objects.target == target):
             raise E2EError(f"{split_path}: no {name} in part {part!r}; add files with {name}s or more events")
+    if labelled and np.isnan(objects.weight).any():
+        reason = balance.fault(Stream(stores, split_path, "train").objects, task)
+        raise E2EError(f"{split_path}: its objects have no weights: {reason or 'make the split anew'}")
     return objects
 
 

@@ -25,7 +25,7 @@ def simulate(
 
     ``tracks`` of jets lie at the ``direction`` of their momentum on the ECAL's face, or at the ``point``
     where they meet it. ``pileup`` of jets is taken from the pool of collisions in this file (``pool.write``),
-    by default from one that is made for this ntuple alone, always the same one. The file's run number is
+    by default from a small one that is made for this ntuple, always the same. The file's run number is
     ``seed``; the same arguments give the same bytes.
     Raises E2EError for a sample that the task does not have, no objects, a seed that is no run number, a
     pool that is none or not used, and where ``path`` is no place for an ntuple.
@@ -48,7 +48,7 @@ def simulate(
     if made.pooled:
         from e2e.simulation import pool
 
-        collisions = pool.read(pileup) if pileup else pool.generate(progress=progress)
+        collisions = pool.read(pileup) if pileup else pool.generate(pool.FEW, progress=progress)
         options["pileup"] = pool.Pileup(collisions, sample, seed)
     elif pileup:
         raise E2EError(f"{path}: pileup of task {task!r} is made anew for each event; name no pool for it")

@@ -21,6 +21,7 @@ from e2e.files import Kind, local_path, output_path, whole
 from e2e.simulation.generator import minimum_bias
 
 COLLISIONS, SEED = 20_000, 1
+FEW = 2_000  # of a file that is simulated by itself
 FEWEST = 10  # so that each part has some
 POOL = Kind("a pool of collisions", (".npz",), zipfile.is_zipfile)
 

@@ -123,6 +123,7 @@ TASK = Task(
     truth={"gen_pdgId": {22: "photon", 11: "electron"}},
     simulation=Simulation(
         module="electron_photon",
+        pooled=False,
         samples={"electron": "electron", "photon": "photon"},
         validation="validation",
         expectations=EXPECTATIONS,

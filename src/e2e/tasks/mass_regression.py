@@ -25,7 +25,6 @@ TASK = jet_task(
     fewest=4,
     simulation=Simulation(
         module="jets",
-        pooled=True,
         samples={"a_tautau": "a_tautau", "top": "top"},
         alternatives=True,
         validation="jet_validation",

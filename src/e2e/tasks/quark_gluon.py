@@ -50,7 +50,6 @@ TASK = jet_task(
     },
     simulation=Simulation(
         module="jets",
-        pooled=True,
         samples={"qcd": "qcd"},
         validation="jet_validation",
         expectations=EXPECTATIONS,

@@ -60,7 +60,7 @@ class Simulation:
     expectations: tuple[Expectation, ...]
     distributions: tuple[Distribution, ...] = ()
     alternatives: bool = False
-    pooled: bool = False
+    pooled: bool = True
 
 
 def converted(depth: float) -> float:

@@ -58,7 +58,6 @@ TASK = jet_task(
     fewest=4,
     simulation=Simulation(
         module="jets",
-        pooled=True,
         samples={"tau": "tau", "qcd": "soft_qcd"},
         validation="jet_validation",
         expectations=EXPECTATIONS,
