@@ -162,7 +162,7 @@ def test_pileup_tells_nothing() -> None:
     print(found)
     for name, (area, error) in found.items():
         assert error < 0.005, name
-        assert abs(area - 0.5) < 2.0 * error, name
+        assert abs(area - 0.5) < 3.0 * error, name  # of three numbers one in eight times lies beyond two
 
     own = [crops(generate(500, seed, progress=False), "tau", seed, 900)[TRAIN] for seed in (5, 6)]
     area, error = separation(*(tuple(side[i::2] for side in own) for i in (0, 1)))
