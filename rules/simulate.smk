@@ -11,7 +11,7 @@ rule pileup:
     resources:
         mem_mb=memory(2000),
     params:
-        code=imports.digest("simulation/pool.py"),
+        code=imports.digest("simulation/pileup_pool.py"),
         collisions=config["pileup"]["collisions"],
         seed=config["pileup"]["seed"],
     script:

@@ -13,7 +13,7 @@ from e2e.data import ntuple, store
 from e2e.errors import E2EError
 from e2e.report.reading import draw
 from e2e.simulation import simulate
-from e2e.simulation.pool import write
+from e2e.simulation.pileup_pool import write
 from e2e.tasks.quark_gluon import TASK as QUARK_GLUON
 
 SIZES = Sizes(jets=10, objects=4, slow_jets=4, slow_events=2, repeats=2)

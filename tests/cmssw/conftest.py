@@ -24,21 +24,31 @@ def alone() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def once(built: Path) -> Iterator[bool]:
+    """Whether no worker of this session of pytest has built this, and keeps that it has been.
+
+    A second build would replace what jobs of the first worker run in.
+    """
+    session, made_by = os.environ.get("PYTEST_XDIST_TESTRUNUID"), built.with_suffix(".session")
+    first = not (session and made_by.exists() and made_by.read_text() == session)
+    yield first
+    if first and session:
+        made_by.write_text(session)
+
+
 @pytest.fixture(scope="session")
 def area() -> Path:
     """A built area with bin/cmsRun: the one of E2E_AREA, or the standalone host with RecoE2E, built now.
 
-    The build tree stays in build/, so that a second session compiles only what has changed. Of the workers of
-    a session the first builds: another build would replace the area while jobs of that one run in it.
+    The build tree stays in build/, so that a second session compiles only what has changed.
     """
     if given := os.environ.get("E2E_AREA"):
         return Path(given)
     area = REPOSITORY / "build/cmssw/standalone"
-    session, built = os.environ.get("PYTEST_XDIST_TESTRUNUID", ""), area.with_suffix(".session")
-    with alone():
-        if not (session and built.exists() and built.read_text() == session):
+    with alone(), once(area) as first:
+        if first:
             cmssw.build("standalone", area, REPOSITORY / "cmssw", {}, jobs=2, log=area.with_suffix(".log"))
-            built.write_text(session)
     return area
 
 
@@ -65,6 +75,7 @@ def host(area, configure) -> Path:
             pytest.skip(f"{given} is no build tree with the host's test modules")
         return Path(given)
     tree = area.parent / "build/standalone"
-    with alone():
-        configure(tree)
+    with alone(), once(tree) as first:
+        if first:
+            configure(tree)
     return tree

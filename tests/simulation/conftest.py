@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.simulation import pool
+from e2e.simulation import pileup_pool
 from e2e.simulation.electron_photon import simulate
 from e2e.tasks.electron_photon import TASK
 
@@ -16,7 +16,7 @@ SEEDS = {"photon": 11, "electron": 12}
 def collisions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pool of 200 collisions."""
     path = tmp_path_factory.mktemp("pileup") / "pileup.npz"
-    pool.write(path, 200, 1, progress=False)
+    pileup_pool.write(path, 200, 1, progress=False)
     return path
 
 

@@ -11,7 +11,7 @@ from e2e.errors import E2EError
 from e2e.report.jet_validation import draw
 from e2e.simulation import jet_validation
 from e2e.simulation.jets import simulate
-from e2e.simulation.pool import Pileup, read
+from e2e.simulation.pileup_pool import Pileup, read
 from e2e.simulation.validation import compare
 from e2e.tasks.quark_gluon import TASK
 

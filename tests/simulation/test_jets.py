@@ -15,7 +15,7 @@ from e2e.simulation.guns import DITAU_MASS, DITAU_PT, TOP_MASS, TOP_PT
 from e2e.simulation.jets import GENERATORS
 from e2e.simulation.jets import simulate as simulate_jets
 from e2e.simulation.particle_flow import SEED_PADDING, SEED_REACH, find_seed
-from e2e.simulation.pool import Pileup, read
+from e2e.simulation.pileup_pool import Pileup, read
 
 JETS, SEED = 12, 7
 ALL = [

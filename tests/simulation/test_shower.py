@@ -167,6 +167,30 @@ def test_time_is_what_exceeds_the_flight_of_light() -> None:
     np.testing.assert_allclose(times[hit] / frame[hit], 0.25, atol=1e-9)
 
 
+def beyond(
+    energy: float, t: np.ndarray, edges: list[np.ndarray], scale: float, rng: np.random.Generator
+) -> float:
+    """Share of electrons' energy beyond either of two ``edges`` (cm) [n], in one dimension across the shower.
+
+    The ``edges`` are those at the depths ``t`` [n] (radiation lengths, in steps of 1), radii in units of
+    ``scale`` cm. In one dimension a profile is x / (2 sqrt(x^2 + R^2)).
+    """
+    logy = math.log(energy / shower.CRITICAL_ENERGY)
+    mean_alpha = 0.81 + (0.458 + 2.26 / shower.ATOMIC_NUMBER) * logy
+    outside, total = 0.0, 0.0
+    for _ in range(200):
+        alpha, depth = shower.sample_profile(rng, energy)
+        length = depth / (alpha - 1.0)
+        weight = np.diff(stats.gamma.cdf(np.append(t - 0.5, t[-1] + 0.5), alpha, scale=length))
+        tau = t / (alpha * length * (mean_alpha - 1.0) / mean_alpha)
+        core, tail, share = np.array([shower.radial_profile(energy, value) for value in tau]).T
+        for part, radius in ((share, core), (1.0 - share, tail)):
+            for edge in edges:
+                outside += (weight * part * 0.5 * (1.0 - edge / np.hypot(edge, scale * radius))).sum()
+        total += weight.sum()
+    return outside / total
+
+
 def test_profiles_are_widened_as_in_cms() -> None:
     """CMS multiplies the radii of Grindhammer and Peters by 1.096 (FastSimulation, RadiusFactorEB).
 
@@ -178,21 +202,8 @@ def test_profiles_are_widened_as_in_cms() -> None:
 
     t = np.arange(0.5, 23.0 / 0.89, 1.0)  # radiation lengths, along the axis of a crystal
     shift, half = math.tan(math.radians(3.0)) * 0.89 * t, 1.5 * CELL_PHI * (ECAL_RADIUS + 0.89 * t)
-    logy = math.log(energy / shower.CRITICAL_ENERGY)
-    mean_alpha = 0.81 + (0.458 + 2.26 / shower.ATOMIC_NUMBER) * logy
-    expected, total = 0.0, 0.0
-    for _ in range(200):
-        alpha, depth = shower.sample_profile(rng, energy)
-        scale = depth / (alpha - 1.0)
-        weight = np.diff(stats.gamma.cdf(np.append(t - 0.5, t[-1] + 0.5), alpha, scale=scale))
-        tau = t / (alpha * scale * (mean_alpha - 1.0) / mean_alpha)
-        core, tail, share = np.array([shower.radial_profile(energy, value) for value in tau]).T
-        for part, radius in ((share, core), (1.0 - share, tail)):
-            for edge in (half - shift, half + shift):  # a profile in one dimension: x / (2 sqrt(x^2 + R^2))
-                beyond = 0.5 * (1.0 - edge / np.hypot(edge, 1.096 * 2.19 * radius))
-                expected += (weight * part * beyond).sum()
-        total += weight.sum()
-    assert outside == pytest.approx(expected / total, rel=0.05)
+    edges = [half - shift, half + shift]
+    assert outside == pytest.approx(beyond(energy, t, edges, 1.096 * 2.19, rng), rel=0.05)
 
 
 def test_profiles_of_the_endcaps_are_wider() -> None:
@@ -211,18 +222,7 @@ def test_profiles_of_the_endcaps_are_wider() -> None:
         total += rows.sum()
 
     cosine = z / math.hypot(x, y, z)
-    logy = math.log(energy / shower.CRITICAL_ENERGY)
-    mean_alpha = 0.81 + (0.458 + 2.26 / shower.ATOMIC_NUMBER) * logy
     t = np.arange(0.5, 22.0 / 0.89, 1.0)
     half = 1.5 * shower.ENDCAP_PITCH * (1.0 + 0.89 * t * cosine / (315.4 + 130.0))
-    expected, weights = 0.0, 0.0
-    for _ in range(200):
-        alpha, depth = shower.sample_profile(rng, energy)
-        scale = depth / (alpha - 1.0)
-        weight = np.diff(stats.gamma.cdf(np.append(t - 0.5, t[-1] + 0.5), alpha, scale=scale))
-        tau = t / (alpha * scale * (mean_alpha - 1.0) / mean_alpha)
-        core, tail, share = np.array([shower.radial_profile(energy, value) for value in tau]).T
-        for part, radius in ((share, core), (1.0 - share, tail)):
-            expected += (weight * part * (1.0 - half / np.hypot(half, 1.25 * 2.19 * radius))).sum()
-        weights += weight.sum()
-    assert outside / total == pytest.approx(expected / weights, rel=0.05)
+    expected = beyond(energy, t, [half, half], 1.25 * 2.19, rng)
+    assert outside / total == pytest.approx(expected, rel=0.05)

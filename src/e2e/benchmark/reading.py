@@ -36,7 +36,7 @@ from e2e.data.stream import Stream
 from e2e.files import temporary_folder
 from e2e.geometry import middle
 from e2e.learning import batches
-from e2e.simulation import pool, simulate
+from e2e.simulation import pileup_pool, simulate
 from e2e.tasks import Channel, Task
 from e2e.version import git_revision
 
@@ -474,7 +474,7 @@ def occupancy(path: Path) -> dict[str, Any]:
 def simulated(folder: Path, objects: int) -> Iterator[tuple[str, Task, Path]]:
     """Sample, task and ntuple of ``objects`` electrons and quark/gluon jets, and a tenth of each other."""
     pileup = folder / "pileup.npz"
-    pool.write(pileup, COLLISIONS, pool.SEED, progress=False)
+    pileup_pool.write(pileup, COLLISIONS, pileup_pool.SEED, progress=False)
     for name, sample in samples():
         path = folder / f"{name}_{sample}.root"
         number = objects if name in (PHOTONS, JETS) else -(-objects // 10)

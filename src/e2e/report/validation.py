@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from e2e.report import style
 from e2e.simulation import validation
@@ -130,16 +131,7 @@ def _material(objects: pd.DataFrame) -> Figure:
             axis.plot(etas, [law(x) for x in depth], color="0.4", label="law for the model's material")
             chosen = objects[objects.particle == particle]
             edges = np.linspace(0.0, 1.4, 15)
-            grouped = chosen[column].astype(float).groupby(pd.cut(abs(chosen.eta), edges), observed=False)
-            axis.errorbar(
-                0.5 * (edges[1:] + edges[:-1]),
-                grouped.mean(),
-                grouped.std() / np.sqrt(grouped.size()),
-                fmt="o",
-                markersize=5,
-                color=style.COLOURS[particle],
-                label=f"simulated {particle}s",
-            )
+            _means(axis, particle, abs(chosen.eta), chosen[column], edges)
         axis.set_xlabel(r"$|\eta|$")
         axis.set_ylabel(text)
         axis.set_xlim(0.0, 1.45)
@@ -172,6 +164,22 @@ def _energy(objects: pd.DataFrame, checks: Sequence[dict[str, object]]) -> Figur
     return figure
 
 
+def _means(
+    axis: Axes, particle: str, eta: pd.Series, values: pd.Series, edges: NDArray, shift: float = 0.0
+) -> None:
+    """Points at the means of ``values`` [n] in bins of ``eta`` [n], moved by ``shift``, with their errors."""
+    grouped = values.astype(float).groupby(pd.cut(eta, edges), observed=False)
+    axis.errorbar(
+        0.5 * (edges[1:] + edges[:-1]) + shift,
+        grouped.mean(),
+        grouped.std() / np.sqrt(grouped.size()),
+        fmt="o",
+        markersize=5,
+        color=style.COLOURS[particle],
+        label=f"simulated {particle}s",
+    )
+
+
 def _symmetry(objects: pd.DataFrame) -> Figure:
     """Signed asymmetry in phi against eta, as the crystals lie, and of crops that look outward."""
     figure, axes = style.figure(1, 2)
@@ -182,16 +190,7 @@ def _symmetry(objects: pd.DataFrame) -> Figure:
     ):
         for particle, shift in (("photon", -0.02), ("electron", 0.02)):
             chosen = objects[objects.particle == particle]
-            grouped = chosen[column].groupby(pd.cut(chosen.eta, edges), observed=False)
-            axis.errorbar(
-                0.5 * (edges[1:] + edges[:-1]) + shift,
-                grouped.mean(),
-                grouped.std() / np.sqrt(grouped.size()),
-                fmt="o",
-                markersize=5,
-                color=style.COLOURS[particle],
-                label=f"simulated {particle}s",
-            )
+            _means(axis, particle, chosen.eta, chosen[column], edges, shift)
         axis.axhline(0.0, color="0.7", linewidth=1)
         axis.set_xlabel(r"$\eta$")
         axis.set_ylabel(rf"$(E_{{\phi>}} - E_{{\phi<}})/E_{{25}}$, {text}")

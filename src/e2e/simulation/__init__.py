@@ -24,9 +24,9 @@ def simulate(
     """Write an RHTree ntuple of about ``objects`` objects of a task's ``sample`` to the ROOT file ``path``.
 
     ``tracks`` of jets lie at the ``direction`` of their momentum on the ECAL's face, or at the ``point``
-    where they meet it. ``pileup`` of jets is taken from the pool of collisions in this file (``pool.write``),
-    by default from a small one that is made for this ntuple, always the same. The file's run number is
-    ``seed``; the same arguments give the same bytes.
+    where they meet it. ``pileup`` of jets is taken from the collisions in this file (of
+    ``pileup_pool.write``), by default from a few that are made for this ntuple, always the same. The file's
+    run number is ``seed``; the same arguments give the same bytes.
     Raises E2EError for a sample that the task does not have, no objects, a seed that is no run number, a
     pool that is none or not used, and where ``path`` is no place for an ntuple.
     """
@@ -46,10 +46,10 @@ def simulate(
     output_path(path, kind=SIMULATED)
     options: dict[str, Any] = {"progress": progress, "tracks": tracks}
     if made.pooled:
-        from e2e.simulation import pool
+        from e2e.simulation.pileup_pool import FEW, Pileup, generate, read
 
-        collisions = pool.read(pileup) if pileup else pool.generate(pool.FEW, progress=progress)
-        options["pileup"] = pool.Pileup(collisions, sample, seed)
+        collisions = read(pileup) if pileup else generate(FEW, progress=progress)
+        options["pileup"] = Pileup(collisions, sample, seed)
     elif pileup:
         raise E2EError(f"{path}: pileup of task {task!r} is made anew for each event; name no pool for it")
     module = import_module(f"{__name__}.{made.module}")

@@ -8,6 +8,7 @@ sources of the constants in docs/simulation-jets.md.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,22 @@ _PATH_STEP = 1.0  # cm
 
 Vector = tuple[float, float, float]
 Axes = tuple[Vector, Vector, Vector]
+
+
+class Interaction(NamedTuple):
+    """Where and when a hadron interacts in the crystals.
+
+    At ``point``, ``depth`` cm behind the face, which the hadron met ``at`` ns, ``delay`` after light from the
+    nominal vertex. ``axes`` point along the hadron and across it, along phi and along theta.
+    """
+
+    point: Vector
+    axes: Axes
+    depth: float
+    at: float
+    delay: float
+    endcap: bool
+
 
 # Pions: GFlash's interaction length of lead tungstate, CMSSW, SimGeneral/GFlash/interface/GflashNameSpace.h.
 PION_INTERACTION_LENGTH = 22.4
@@ -171,8 +188,9 @@ def deposit_hadron(
         (-sine, cosine, 0.0),
         (-cosine * forward[2], -sine * forward[2], 1.0 / cosh_eta),
     )
-    start = _shifted((x, y, z), axes, depth, 0.0, 0.0)
-    photons, behind = _interact(rng, cells, time, left, depth, start, axes, at, endcap)
+    delay = at - math.sqrt(x * x + y * y + z * z) / LIGHT
+    where = Interaction(_shifted((x, y, z), axes, depth, 0.0, 0.0), axes, depth, at, delay, endcap)
+    photons, behind = _interact(rng, cells, time, left, where)
     share, beyond = _mean_rest(left)
     rest = left - photons
     # Photons are measured well: what the whole lacks of the resolution, the rest has.
@@ -180,8 +198,7 @@ def deposit_hadron(
     width = math.sqrt(resolution(left) ** 2 - SHARING**2)
     width *= (photons + hadronic) / max(hadronic, LEAST * (photons + hadronic))
     rest *= _fluctuation(rng, width)
-    delay = at - math.sqrt(x * x + y * y + z * z) / LIGHT
-    in_crystals = _spread(rng, cells, time, rest * share, left, length - depth, start, axes, delay, endcap)
+    in_crystals = _spread(rng, cells, time, rest * share, left, length - depth, where)
     to_hcal = (rest * share - in_crystals) * ECAL_E_OVER_H * hcal_response(left)
     to_hcal += behind / pion_response(CALIBRATION_ENERGY, HCAL_E_OVER_H)
     return shown + photons - behind + in_crystals, rest * beyond + to_hcal
@@ -207,11 +224,7 @@ def _interact(
     cells: NDArray,
     time: NDArray | None,
     energy: float,
-    depth: float,
-    start: Vector,
-    axes: Axes,
-    at: float,
-    endcap: bool,
+    where: Interaction,
 ) -> tuple[float, float]:
     """First interaction of ``energy`` GeV; the energies of its neutral pions, and of what leaves them behind.
 
@@ -231,7 +244,7 @@ def _interact(
         if rng.random() < neutral:
             part = parts[i] / total * energy
             photons += part
-            behind += _neutral_pion(rng, cells, time, part, depth, start, axes, at, endcap)
+            behind += _neutral_pion(rng, cells, time, part, where)
     return photons, behind
 
 
@@ -243,14 +256,11 @@ def _spread(
     shown: float,
     energy: float,
     length: float,
-    start: Vector,
-    axes: Axes,
-    delay: float,
-    endcap: bool,
+    where: Interaction,
 ) -> float:
     """Spots of the wide part of a shower of ``energy`` GeV, which the crystals would show as ``shown`` GeV.
 
-    Of them, returns the energy of those within the crystals, which end ``length`` cm behind ``start``.
+    Of them, returns the energy of those within the crystals, which end ``length`` cm behind the interaction.
     """
     alpha, beta = math.exp(_gflash(energy, _ALPHA)), math.exp(_gflash(energy, _BETA))
     radius, growth = _gflash(energy, _RADIUS), max(_gflash(energy, _RADIUS_GROWTH), 0.0)
@@ -266,11 +276,10 @@ def _spread(
         r = (radius + growth * depth) * math.exp(math.sqrt(variance) * rng.standard_normal() - 0.5 * variance)
         u = rng.random()
         r, angle = r * math.sqrt(u / (1.0 - u)), 2.0 * math.pi * rng.random()
-        x, y, z = _shifted(
-            start, axes, depth * PION_INTERACTION_LENGTH, r * math.cos(angle), r * math.sin(angle)
-        )
-        row, column = place(endcap, x, y, z)
-        add(cells, time, endcap, row, column, shown / spots, delay)
+        along = depth * PION_INTERACTION_LENGTH
+        x, y, z = _shifted(where.point, where.axes, along, r * math.cos(angle), r * math.sin(angle))
+        row, column = place(where.endcap, x, y, z)
+        add(cells, time, where.endcap, row, column, shown / spots, where.delay)
         inside += 1
     return shown * inside / max(spots, 1)
 
@@ -291,13 +300,9 @@ def _neutral_pion(
     cells: NDArray,
     time: NDArray | None,
     energy: float,
-    depth: float,
-    start: Vector,
-    axes: Axes,
-    at: float,
-    endcap: bool,
+    where: Interaction,
 ) -> float:
-    """Photons of a pion made at ``start``, ``depth`` cm deep; the energy that leaves the crystals behind."""
+    """Photons of a pion that is made there; the energy that leaves the crystals behind."""
     # Components of a transverse momentum of this mean; photons of any share of the energy, as likely.
     sigma = TRANSVERSE_MOMENTUM * math.sqrt(2.0 / math.pi) / energy
     a, b = sigma * rng.standard_normal(), sigma * rng.standard_normal()
@@ -314,11 +319,11 @@ def _neutral_pion(
         limit = max(math.hypot(side, up), 1.0)
         side, up = side / limit, up / limit
         length = math.sqrt(1.0 + side * side + up * up)
-        direction = _shifted((0.0, 0.0, 0.0), axes, 1.0 / length, side / length, up / length)
-        photon[0], photon[1], photon[7] = 0.0, part * energy, at
+        direction = _shifted((0.0, 0.0, 0.0), where.axes, 1.0 / length, side / length, up / length)
+        photon[0], photon[1], photon[7] = 0.0, part * energy, where.at
         for i in range(3):
-            photon[2 + i] = start[i] - depth * direction[i]  # at the face, had it come from there
+            photon[2 + i] = where.point[i] - where.depth * direction[i]  # at the face, had it come from there
         photon[5] = math.atan2(direction[1], direction[0])
         photon[6] = direction[2] / math.hypot(direction[0], direction[1])
-        behind += deposit_particle(rng, cells, time, photon, COARSE, endcap, depth)
+        behind += deposit_particle(rng, cells, time, photon, COARSE, where.endcap, where.depth)
     return behind

@@ -48,7 +48,7 @@ from e2e.simulation.particle_flow import (
     particle_jets,
 )
 from e2e.simulation.pileup import INTERACTIONS
-from e2e.simulation.pool import Pileup
+from e2e.simulation.pileup_pool import Pileup
 
 MATCHING_RADIUS = 0.4  # MLAnalyzer
 # Branches of the jets of generated particles, for validation, and the least momentum (GeV) of one.

@@ -76,6 +76,7 @@ class Chromium:
 def chromium(tmp_path):
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
+        # A user may have none, and sees the report in another browser; .ci/run installs it.
         pytest.skip("no Chromium or Chrome here; containers/apt-install chromium")
     with Chromium(program, tmp_path / "profile") as browser:
         yield browser

@@ -19,7 +19,7 @@ from e2e.tasks import Task
 
 
 class Supervised(Method):
-    """The objective of the task, on objects reflected where that is a symmetry."""
+    """The objective of the task, on objects reflected at random."""
 
     def __init__(self, network: nn.Module, objective: Objective, task: Task):
         super().__init__()

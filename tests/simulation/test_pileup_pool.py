@@ -14,7 +14,7 @@ from e2e.data.split import FRACTIONS, PARTS, part
 from e2e.errors import E2EError
 from e2e.simulation.crossing import TRACK_COLUMNS, TRACKS, empty_frames, simulate_crossing
 from e2e.simulation.pileup import INTERACTIONS
-from e2e.simulation.pool import Deck, Pileup, Pool, generate, read, write
+from e2e.simulation.pileup_pool import Deck, Pileup, Pool, generate, read, write
 
 Pair = tuple[np.ndarray, np.ndarray]
 NUMBERS = st.integers(1, 2**32 - 1)
