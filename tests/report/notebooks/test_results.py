@@ -90,6 +90,21 @@ def test_differences_are_between_models_and_with_references(electrons, masses):
     assert tables.differences(masses).iloc[0]["difference"] > 0, "the bad model has the larger error"
 
 
+def test_curves_of_more_than_two_classes_are_asked_for_by_class(electrons):
+    two = {model: electrons.metrics(model) for model in electrons.models}
+    classes = {model: {"up": two[model]["roc"], "down": two["bad"]["roc"]} for model in two}
+    results = Results(electrons.folder)
+    results.metrics = lambda model: {
+        "model": two[model]["model"],
+        "classes": {name: {"roc": record} for name, record in classes[model].items()},
+    }
+    assert results.roc("up") == electrons.roc()
+    assert results.roc("down")["curves"]["good"] == electrons.roc()["curves"]["bad"]
+    for none in (None, "strange"):
+        with pytest.raises(E2EError, match=r"roc\(of\); choose up, down"):
+            results.roc(none)
+
+
 def test_the_leader_may_be_the_trees(electrons, masses):
     assert tables.leader(electrons).startswith("The largest AUC is that of **good**: ")
     assert "of the networks" not in tables.leader(electrons)

@@ -104,13 +104,25 @@ class Results:
             **known.references(self.folder / BDT / "scores.parquet", test),
         }
 
-    def roc(self) -> dict[str, Any]:
-        """ROC curves of the models and of what they are compared with, as ``classification.curves``."""
-        ours, others = {}, {}
+    def roc(self, of: str | None = None) -> dict[str, Any]:
+        """ROC curves of the models and of what they are compared with, as ``classification.curves``.
+
+        Of more than two classes, those of the class ``of`` against all others; raises E2EError without it.
+        """
+        ours, others, record = {}, {}, {}
         for model in self.models:
-            others = dict(self.metrics(model)["roc"]["curves"])
-            ours[model] = others.pop(self.metrics(model)["model"])
-        return self.metrics(self.models[0])["roc"] | {"curves": ours | others}
+            metrics = self.metrics(model)
+            if each := metrics.get("classes"):
+                if of not in each:
+                    raise E2EError(
+                        f"{self.folder}: a curve is of one class, roc(of); choose {', '.join(each)}"
+                    )
+                record = each[of]["roc"]
+            else:
+                record = metrics["roc"]
+            others = dict(record["curves"])
+            ours[model] = others.pop(metrics["model"])
+        return record | {"curves": ours | others}
 
     def compare(self, one: NDArray, other: NDArray) -> dict[str, Any]:
         """Difference of two ``predictions`` in the AUC, or the mean absolute error, by a paired bootstrap."""
