@@ -1,0 +1,138 @@
+"""What may be different in a detector: dead channels, thresholds, noise, scales, times; done to frames.
+
+Each function takes frames [N, C, H, W] of a task, in the units of its channels with 0 for no hit, and returns
+others. Changed are the calorimeters: channels in GeV but that of the tracks, and times. A tower, which is one
+value spread over ``cell`` x ``cell`` cells, is changed as a whole, and a crystal that loses its energy loses
+its time. A strength is one number, or one for each object [N]. Random numbers come from torch's global
+generator, and are others for each object: wherever it lies in the detector, it meets other channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from e2e.geometry import TOWER
+from e2e.tasks import TRACK_PT, Task
+
+
+def dead_channels(frames: Tensor, task: Task, share: float | Tensor) -> Tensor:
+    """Each crystal, and each tower of the HCAL, is dead with the probability ``share``."""
+    alive = {
+        cell: _draw(torch.rand, frames, task, cell) >= _each(share, frames)
+        for cell in set(_calorimeters(task).values())
+    }
+    return _with_energies(frames, task, lambda energy, cell: energy * alive[cell])
+
+
+def dead_towers(frames: Tensor, task: Task, share: float | Tensor) -> Tensor:
+    """Each trigger tower of 5 x 5 crystals (JINST 3 S08004) is dead with the probability ``share``.
+
+    With it is what the HCAL has behind it, if it is in the frames.
+    """
+    alive = _draw(torch.rand, frames, task, TOWER) >= _each(share, frames)
+    return _with_energies(frames, task, lambda energy, cell: energy * alive)
+
+
+def threshold(frames: Tensor, task: Task, energy: float | Tensor) -> Tensor:
+    """Crystals and towers with less than ``energy`` (GeV) are not read out."""
+    least = _each(energy, frames)
+    return _with_energies(frames, task, lambda found, cell: found * (found * cell**2 >= least))
+
+
+def noise(frames: Tensor, task: Task, energy: float | Tensor) -> Tensor:
+    """Gaussian noise of the standard deviation ``energy`` (GeV) is added to each hit.
+
+    What falls below 0 is none any more; channels without a hit, which have been suppressed, stay so.
+    """
+    width = _each(energy, frames)
+    return _with_energies(
+        frames,
+        task,
+        lambda found, cell: (
+            (found + width / cell**2 * _draw(torch.randn, frames, task, cell)).clamp(min=0.0) * (found != 0)
+        ),
+    )
+
+
+def miscalibration(frames: Tensor, task: Task, spread: float | Tensor) -> Tensor:
+    """Each energy is multiplied by a Gaussian number of mean 1 and standard deviation ``spread``."""
+    width = _each(spread, frames)
+    return _with_energies(
+        frames,
+        task,
+        lambda energy, cell: energy * (1.0 + width * _draw(torch.randn, frames, task, cell)).clamp(min=0.0),
+    )
+
+
+def energy_scale(frames: Tensor, task: Task, scale: float | Tensor) -> Tensor:
+    """All energies are multiplied by ``scale``."""
+    return _with_energies(frames, task, lambda energy, cell: energy * _each(scale, frames))
+
+
+def time_offset(frames: Tensor, task: Task, offset: float | Tensor) -> Tensor:
+    """All times of hits are later by ``offset`` (ns)."""
+    frames = frames.clone()
+    for place in _times(task):
+        time = frames[:, place]
+        frames[:, place] = torch.where(time != 0, time + _each(offset, frames), time)
+    return frames
+
+
+def no_time(frames: Tensor, task: Task) -> Tensor:
+    """No time is measured."""
+    frames = frames.clone()
+    frames[:, _times(task)] = 0.0
+    return frames
+
+
+def _calorimeters(task: Task) -> dict[int, int]:
+    """Places of the channels of energy, and how many cells of a frame a value has along each side."""
+    return {
+        place: channel.cell
+        for place, channel in enumerate(task.channels)
+        if channel.unit == "GeV" and channel != TRACK_PT
+    }
+
+
+def _times(task: Task) -> list[int]:
+    return [place for place, channel in enumerate(task.channels) if channel.unit == "ns"]
+
+
+def _with_energies(frames: Tensor, task: Task, changed: Callable[[Tensor, int], Tensor]) -> Tensor:
+    """Frames whose energies [N, H, W] are ``changed``, given them and the cells of a value along a side."""
+    frames, before = frames.clone(), frames
+    for place, cell in _calorimeters(task).items():
+        frames[:, place] = changed(before[:, place], cell)
+        if cell == 1:
+            lost = (before[:, place] != 0) & (frames[:, place] == 0)
+            for time in _times(task):
+                frames[:, time].masked_fill_(lost, 0.0)
+    return frames
+
+
+def _each(strength: float | Tensor, frames: Tensor) -> Tensor:
+    """A strength as it stands beside energies [N, H, W]."""
+    return torch.as_tensor(strength, dtype=frames.dtype, device=frames.device).reshape(-1, 1, 1)
+
+
+def _draw(random: Callable[..., Tensor], frames: Tensor, task: Task, cell: int) -> Tensor:
+    """Random numbers [N, H, W], the same in all cells of a square of ``cell`` x ``cell``.
+
+    Where seeds count such squares, the seed's is one; else they may lie anywhere.
+    """
+    objects, size = len(frames), frames.shape[2:]
+    if cell == 1:
+        return random(objects, *size, device=frames.device)
+    squares = random(objects, *(cells // cell + 2 for cells in size), device=frames.device)
+    places = []
+    for cells, seed in zip(size, task.crop.seed, strict=True):
+        if task.seed_cell == cell:
+            first = torch.full((objects, 1), cell // 2 - seed, device=frames.device) % cell
+        else:
+            first = torch.randint(cell, (objects, 1), device=frames.device)
+        places.append((torch.arange(cells, device=frames.device) + first) // cell)
+    number = torch.arange(objects, device=frames.device)[:, None, None]
+    return squares[number, places[0][:, :, None], places[1][:, None, :]]
