@@ -71,6 +71,8 @@ def test_crops_of_a_simulated_ntuple(simulated, events, tmp_path):
         np.testing.assert_array_equal(samples.kinematics[name], wanted)
     assert set(samples.run) == {7}
     assert set(samples.lumi) == {1}
+    seeds = np.stack([samples.seed_row, samples.seed_column], axis=1)
+    assert seeds.tolist() == [[row, column] for *_, row, column in expected]
 
 
 def test_targets_come_from_the_generator_particle(simulated, tmp_path):

@@ -46,6 +46,8 @@ def make(objects, sample="electron") -> Samples:
         sample=np.full(len(objects), sample),
         **numbers,
         target=np.array([target for _, target, *_ in objects], np.float32),
+        seed_row=np.array([identity[3] % 170 for identity, *_ in objects], np.float32),
+        seed_column=np.array([target * 7 for _, target, *_ in objects], np.float32),  # NaN, too
         kinematics={"pho_pT": np.array([pt for *_, pt, _ in objects], np.float32)},
         offsets=np.cumsum([0, *map(len, hits)]),
         index=np.array([index for index, _ in flat], np.uint32),
@@ -74,7 +76,7 @@ def dense(samples: Samples) -> np.ndarray:
 
 
 def assert_equal(left: Samples, right: Samples) -> None:
-    for name in (*IDENTITY, "target", "offsets", "index", "value"):
+    for name in (*IDENTITY, *store.SEED, "target", "offsets", "index", "value"):
         one, other = getattr(left, name), getattr(right, name)
         np.testing.assert_array_equal(one, other, err_msg=name)
         if len(one) and name != "sample":
@@ -326,9 +328,9 @@ def test_hits_that_a_file_holds_but_does_not_state_are_refused(tmp_path):
         ({"shape": 3}, "shape is unknown"),
         ({"tracks": "banana"}, 'tracks at "banana"; known are direction, point, vertex'),
         ({"format": 1}, "unknown format"),
-        ({"format": 3}, "unknown format"),
+        ({"format": 2}, "unknown format"),
         ({"format": None}, "unknown format"),
-        ({"format": "2"}, "unknown format"),
+        ({"format": "3"}, "unknown format"),
     ],
 )
 def test_metadata_that_say_what_cannot_be_are_refused(changes, reason, tmp_path):
@@ -336,7 +338,7 @@ def test_metadata_that_say_what_cannot_be_are_refused(changes, reason, tmp_path)
     table = pq.read_table(tmp_path / "a.parquet")
     text = json.dumps(json.loads(METADATA.to_json()) | changes)
     again(tmp_path / "a.parquet", table.replace_schema_metadata({store.KEY: text}))
-    with pytest.raises(E2EError, match=rf"a\.parquet: not a sample store of format 2 .*{re.escape(reason)}"):
+    with pytest.raises(E2EError, match=rf"a\.parquet: not a sample store of format 3 .*{re.escape(reason)}"):
         store.read(tmp_path / "a.parquet")
 
 

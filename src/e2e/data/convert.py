@@ -343,6 +343,8 @@ class CropCutter(processor.ProcessorABC):
             channels=task.channels,
             classes=task.classes,
             shape=task.shape,
+            seed_row=middle(found.row[here][kept], task.seed_cell).astype(np.float32),
+            seed_column=middle(found.column[here][kept], task.seed_cell).astype(np.float32),
         )
         return samples, here.stop if here.stop < all_here.stop else None
 

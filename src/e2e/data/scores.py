@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from e2e.data import parquet
-from e2e.data.store import IDENTITY
+from e2e.data.store import IDENTITY, SEED
 from e2e.errors import E2EError
 
 
@@ -46,5 +46,5 @@ def read_output(path: str | Path, objects: pd.DataFrame, output: str) -> NDArray
 
 
 def kinematics(objects: pd.DataFrame) -> pd.DataFrame:
-    """What a table of objects holds besides identity and target."""
-    return objects.drop(columns=[*IDENTITY, "target"])
+    """What a table of objects holds besides identity, seed and target."""
+    return objects.drop(columns=[*IDENTITY, *SEED, "target"], errors="ignore")

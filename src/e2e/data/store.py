@@ -27,7 +27,7 @@ from e2e.geometry import CONVENTIONS, MIXED, OUTWARD
 from e2e.tasks import Channel, Quantity
 from e2e.typed import build, parse, shown
 
-FORMAT = 2
+FORMAT = 3
 MOST_CELLS = 1 << 24  # of a crop; those of jets have 125,000
 ROW_GROUP = 128  # rows: of jets, as many hits as a processor's cache holds while they are unpacked
 # LZ4 is unpacked a third faster than zstd, for a tenth more bytes.
@@ -44,6 +44,7 @@ STORE = Kind(
 # As bytes: lists of numbers take twice as long to read. Of ``index`` the differences, which compress better.
 HITS = {"index": np.dtype("<u4"), "value": np.dtype("<f4")}
 IDENTITY = {"sample": str, "run": np.uint32, "lumi": np.uint32, "event": np.uint64, "object": np.uint32}
+SEED = ("seed_row", "seed_column")
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Metadata:
         """No objects, described as those of the file are."""
         return Samples(
             **{name: np.empty(0, kind) for name, kind in IDENTITY.items()},
-            target=np.empty(0, np.float32),
+            **{name: np.empty(0, np.float32) for name in (*SEED, "target")},
             kinematics={quantity.name: np.empty(0, np.float32) for quantity in self.kinematics},
             offsets=np.zeros(1, np.int64),
             index=np.empty(0, np.uint32),
@@ -122,7 +123,8 @@ class Samples:
 
     ``sample``, ``run``, ``lumi``, ``event``, ``object`` [N] identify an object, ``target`` [N] is
     float32 with NaN where there is no truth, ``kinematics`` maps a name to float32 [N], NaN where
-    the source has none. The hits of
+    the source has none. ``seed_row`` and ``seed_column`` [N] are the cell of the seed in the detector's frame
+    (of a tower, its middle), float32 with NaN where the source does not tell, as by default. The hits of
     object i are ``index[offsets[i]:offsets[i + 1]]`` and the same range of ``value``, in the units
     of ``channels``. ``shape`` is (C, H, W).
     """
@@ -140,6 +142,13 @@ class Samples:
     channels: tuple[Channel, ...]
     classes: tuple[str, ...]
     shape: tuple[int, int, int]
+    seed_row: np.ndarray = None  # type: ignore[assignment]
+    seed_column: np.ndarray = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        for name in SEED:
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, np.full(len(self), np.nan, np.float32))
 
     def __len__(self) -> int:
         return len(self.target)
@@ -151,7 +160,7 @@ class Samples:
         offsets, index, value = gather(start, count, self.index, self.value)
         return replace(
             self,
-            **{name: getattr(self, name)[rows] for name in (*IDENTITY, "target")},
+            **{name: getattr(self, name)[rows] for name in (*IDENTITY, *SEED, "target")},
             kinematics={name: column[rows] for name, column in self.kinematics.items()},
             offsets=offsets,
             index=index,
@@ -186,7 +195,7 @@ class Samples:
         counts = np.concatenate([np.diff(part.offsets) for part in parts])
         joined: dict[str, Any] = {
             name: np.concatenate([getattr(part, name) for part in parts])
-            for name in (*IDENTITY, "target", "index", "value")
+            for name in (*IDENTITY, *SEED, "target", "index", "value")
         }
         return replace(
             first,
@@ -282,7 +291,7 @@ def _schema(metadata: Metadata) -> pa.Schema:
         pa.field(name, pa.string() if kind is str else pa.from_numpy_dtype(kind), nullable=False)
         for name, kind in IDENTITY.items()
     ]
-    columns += [("target", pa.float32())]
+    columns += [(name, pa.float32()) for name in (*SEED, "target")]
     columns += [(quantity.name, pa.float32()) for quantity in metadata.kinematics]
     columns += [pa.field(name, pa.binary(), nullable=False) for name in HITS]
     return pa.schema(columns, metadata={KEY: metadata.to_json().encode()})
@@ -290,7 +299,8 @@ def _schema(metadata: Metadata) -> pa.Schema:
 
 def _table(samples: Samples, schema: pa.Schema) -> pa.Table:
     columns = {name: getattr(samples, name) for name in IDENTITY}
-    numbers = {"target": samples.target, **{name: known(c)[0] for name, c in samples.kinematics.items()}}
+    numbers = {name: getattr(samples, name) for name in (*SEED, "target")}
+    numbers |= {name: known(c)[0] for name, c in samples.kinematics.items()}
     columns |= {name: pa.array(column, pa.float32(), from_pandas=True) for name, column in numbers.items()}
     columns["index"] = _bytes(_differences(samples.offsets, samples.index), samples.offsets, HITS["index"])
     columns["value"] = _bytes(samples.value, samples.offsets, HITS["value"])
@@ -417,7 +427,7 @@ class StoreFile:
         self._check(table["target"].to_numpy())
         return Samples(
             sample=table["sample"].to_numpy().astype(str),
-            **{name: table[name].to_numpy() for name in ("run", "lumi", "event", "object", "target")},
+            **{name: table[name].to_numpy() for name in ("run", "lumi", "event", "object", *SEED, "target")},
             kinematics={
                 quantity.name: table[quantity.name].to_numpy() for quantity in self.metadata.kinematics
             },

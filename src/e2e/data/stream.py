@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from e2e.data import images, split
-from e2e.data.store import IDENTITY, Samples, copy_hits, gather
+from e2e.data.store import IDENTITY, SEED, Samples, copy_hits, gather
 from e2e.errors import E2EError
 
 MEMORY = 1 << 30  # bytes of hits held by each process
@@ -27,9 +27,9 @@ HIT = 8  # bytes: a uint32 and a float32
 class Stream:
     """The objects of one part of store files, by position 0 to N - 1; those with truth if ``labelled``.
 
-    ``objects`` is a table of their identity, target and kinematics (NaN where unknown), ``weight`` [N] what
-    each counts in training and measuring (NaN without truth); positions go
-    through the files in the order of the split, and within a file by row. ``shape`` is (C, H, W).
+    ``objects`` is a table of their identity, seed, target and kinematics (NaN where unknown), ``weight`` [N]
+    what each counts in training and measuring (NaN without truth); positions go through the files in the
+    order of the split, and within a file by row. ``shape`` is (C, H, W).
     A stream may be sent to another process, which then holds hits of its own.
     """
 
@@ -95,7 +95,7 @@ class Stream:
         columns = {name: column[positions] for name, column in self._columns.items()}
         return replace(
             self._nothing,
-            **{name: columns[name] for name in (*IDENTITY, "target")},
+            **{name: columns[name] for name in (*IDENTITY, *SEED, "target")},
             kinematics={name: columns[name] for name in self._nothing.kinematics},
             offsets=offsets,
             index=index,

@@ -152,7 +152,8 @@ def _objects(
     units = {quantity.name: quantity.unit for quantity in metadata.kinematics}
     if metadata.task in every():
         units["target"] = every()[metadata.task].goal.quantity.unit
-    columns = {name: getattr(samples, name) for name in (*store.IDENTITY, "target")} | samples.kinematics
+    columns = {name: getattr(samples, name) for name in (*store.IDENTITY, *store.SEED, "target")}
+    columns |= samples.kinematics
     for name, column in columns.items():
         numbers = () if name == "sample" else _range(column)
         table.add_row(
