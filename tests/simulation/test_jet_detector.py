@@ -9,17 +9,21 @@ import uproot
 
 from e2e.simulation import calorimeters, tracks
 from e2e.simulation.calorimeters import TOWER_PHI, deposit_ecal, deposit_hcal, empty, frame_column, frame_row
-from e2e.simulation.crossing import TRACK_COLUMNS, empty_frames
+from e2e.simulation.crossing import TRACK_COLUMNS, TRACKS, Frames, empty_frames, simulate_crossing
+from e2e.simulation.detector import NOMINAL, Detector
+from e2e.simulation.generator import CHARGED_HADRON, ELECTRON, NEUTRAL_HADRON, PHOTON
 from e2e.simulation.particle_flow import _mean_hadron, find_seed, pileup_density, reconstruct
 from e2e.simulation.shower import FIRST_PHI
-from e2e.simulation.tracker import ECAL_RADIUS
+from e2e.simulation.tracker import ARRIVALS, BARREL_END, BARREL_ETA, ECAL_RADIUS, ENDCAP_FACE, transport
 from e2e.simulation.tracks import impact_parameters, reach, track_resolution
+
+ECAL = (ECAL_RADIUS, BARREL_END, ENDCAP_FACE)
 
 
 @pytest.mark.parametrize("charge", [-1.0, 1.0])
 @pytest.mark.parametrize("pt", [1.0, 5.0, 50.0])
 def test_bending_to_the_barrel_follows_the_helix(charge: float, pt: float) -> None:
-    x, y, z = reach(charge, pt, 0.0, 0.0, 0.0, 0.3, 0.5, ECAL_RADIUS, calorimeters.ENDCAP_FACE)
+    x, y, z = reach(charge, pt, 0.0, 0.0, 0.0, 0.3, 0.5, *ECAL)
     assert math.hypot(x, y) == pytest.approx(ECAL_RADIUS)
     radius = pt / (0.299792458 * 3.8) * 100.0  # cm
     turn = math.asin(ECAL_RADIUS / (2.0 * radius))
@@ -29,29 +33,29 @@ def test_bending_to_the_barrel_follows_the_helix(charge: float, pt: float) -> No
 
 
 def test_neutral_particles_go_straight() -> None:
-    x, y, z = reach(0.0, 1.0, 0.0, 0.0, 2.0, 1.0, 0.5, ECAL_RADIUS, calorimeters.ENDCAP_FACE)
+    x, y, z = reach(0.0, 1.0, 0.0, 0.0, 2.0, 1.0, 0.5, *ECAL)
     assert (math.atan2(y, x), z) == pytest.approx((1.0, 2.0 + 0.5 * ECAL_RADIUS))
 
 
 @pytest.mark.parametrize("side", [-1.0, 1.0])
 def test_bending_to_the_endcap_follows_the_helix(side: float) -> None:
     pt, sinh_eta = 3.0, side * math.sinh(2.0)
-    x, y, z = reach(1.0, pt, 0.0, 0.0, 0.0, 0.0, sinh_eta, ECAL_RADIUS, calorimeters.ENDCAP_FACE)
-    assert z == side * calorimeters.ENDCAP_FACE
+    x, y, z = reach(1.0, pt, 0.0, 0.0, 0.0, 0.0, sinh_eta, *ECAL)
+    assert z == side * ENDCAP_FACE
     radius = pt / (0.299792458 * 3.8) * 100.0
-    turn = calorimeters.ENDCAP_FACE / math.sinh(2.0) / radius
+    turn = ENDCAP_FACE / math.sinh(2.0) / radius
     assert (x, y) == pytest.approx((radius * math.sin(turn), radius * (math.cos(turn) - 1.0)))
 
 
 def test_soft_particles_curl_up() -> None:
     # 0.3 GeV turns within 53 cm; straight up it would take more than a turn to the endcap.
-    assert reach(1.0, 0.3, 0.0, 0.0, 0.0, 0.0, 0.1, ECAL_RADIUS, calorimeters.ENDCAP_FACE) == (0.0, 0.0, 0.0)
+    assert reach(1.0, 0.3, 0.0, 0.0, 0.0, 0.0, 0.1, *ECAL) == (0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("charge", [-1.0, 1.0])
 def test_impact_parameters_of_a_helix(charge: float) -> None:
     # A particle from the beam line, carried along its helix, points back to where it came from.
-    x, y, z = reach(charge, 2.0, 0.0, 0.0, 1.0, 0.7, 0.2, 5.0, 300.0)
+    x, y, z = reach(charge, 2.0, 0.0, 0.0, 1.0, 0.7, 0.2, 5.0, 300.0, 300.0)
     phi = 2.0 * math.atan2(y, x) - 0.7  # a chord makes equal angles with both tangents
     dxy, at = impact_parameters(charge, 2.0, x, y, z, phi, 0.2)
     assert dxy == pytest.approx(0.0, abs=1e-9)
@@ -139,10 +143,72 @@ def test_a_photon_in_the_crystals() -> None:
     assert (row + 55, column) == (frame_row(eta), frame_column(phi))
     assert not crystals.endcaps.any()
     crystals = empty()
-    deposit_ecal(rng, crystals, photon(-60.0, 40.0, -calorimeters.ENDCAP_FACE))
+    deposit_ecal(rng, crystals, photon(-60.0, 40.0, -ENDCAP_FACE))
     assert 9.5 < crystals.endcaps[0].sum() < 10.0
     assert not crystals.endcaps[1].any()
     assert not crystals.barrel.any()
+
+
+def crossing(
+    kind: int, charge: float, pt: float, eta: float, phi: np.ndarray, detector: Detector = NOMINAL
+) -> tuple[Frames, np.ndarray]:
+    """Frames and tracks of a crossing of particles of directions ``phi``, without pileup."""
+    particles = np.zeros((len(phi), 9))
+    momentum = pt * np.stack([np.cos(phi), np.sin(phi), np.full(len(phi), math.sinh(eta))])
+    particles[:, 0], particles[:, 1], particles[:, 2:5] = kind, charge, momentum.T
+    particles[:, 5] = np.hypot(pt * math.cosh(eta), 0.14 if kind == CHARGED_HADRON else 0.0)
+    frames, tracks = empty_frames(), np.empty((TRACKS, TRACK_COLUMNS))
+    no_pileup = np.empty((0, 9)), np.empty((0, 2), np.int64)
+    rng = np.random.default_rng(2)
+    found = simulate_crossing(rng, particles, *no_pileup, frames, tracks, True, detector)
+    return frames, tracks[:found]
+
+
+PHI = np.linspace(-math.pi, math.pi, 200, endpoint=False)
+
+
+@pytest.mark.parametrize("kind", [PHOTON, ELECTRON, CHARGED_HADRON, NEUTRAL_HADRON])
+@pytest.mark.parametrize("eta", [1.0, 1.45, -1.55, 1.6, -2.0])
+def test_particles_of_any_direction_meet_crystals(kind: int, eta: float) -> None:
+    """Those that pass between the end of the barrel and the endcap's inner radius met none."""
+    charge = float(kind in (ELECTRON, CHARGED_HADRON))
+    frames, _ = crossing(kind, charge, 20.0, eta, PHI)
+    rows = np.arange(280) if abs(eta) < BARREL_ETA - 0.2 else np.r_[0:70, 210:280]
+    shown = frames.ecal[rows].sum() / (200 * 20.0 * math.cosh(eta))
+    assert shown > (0.85 if kind in (PHOTON, ELECTRON) else 0.25)
+
+
+@pytest.mark.parametrize("eta", [0.0, 1.4, -2.2])
+def test_photons_convert_in_a_crossing_as_by_themselves(eta: float) -> None:
+    """Tracks in a crossing of photons: the electrons of conversions that are found where they are born."""
+    rng, arrivals, births = np.random.default_rng(1), np.empty((ARRIVALS, 8)), np.empty((ARRIVALS, 8))
+    pt, number, expected = 50.0, 2000, []
+    start = np.array((0.0, pt * math.cosh(eta), 0.0, 0.0, 0.0, 0.3, math.sinh(eta), 0.0))
+    for _ in range(number):
+        _, born, _, _ = transport(rng, start, 1.0, arrivals, births)
+        found = [
+            tracks.is_found(rng, False, energy / math.cosh(eta), eta, math.hypot(x, y))
+            for _, energy, x, y, *_ in births[:born]
+            if energy / math.cosh(eta) > 1.0  # none of these curls up
+        ]
+        expected.append(sum(found))
+    _, seen = crossing(PHOTON, 0.0, pt, eta, np.repeat(PHI, 5))
+    tracks_of_photon = np.count_nonzero(seen[:, 0] > 1.0) / 1000
+    assert tracks_of_photon > 0.1
+    error = np.std(expected) * math.sqrt(1 / number + 1 / 1000)
+    assert tracks_of_photon == pytest.approx(np.mean(expected), abs=4.0 * error)
+
+
+def test_without_material_photons_make_no_tracks_and_land_where_they_fly() -> None:
+    eta, phi = 10.5 * 0.0174, math.radians(30.5)
+    frames, seen = crossing(PHOTON, 0.0, 100.0, eta, np.array([phi]), Detector(material=0.0))
+    assert len(seen) == 0
+    rows, column = np.nonzero(frames.ecal == frames.ecal.max())
+    # The vertex along the beam moves the row, by 4.8 cm of 129 in a standard deviation.
+    assert column == frame_column(phi)
+    assert abs(rows[0] - frame_row(eta)) < 5 * 4.8 / ECAL_RADIUS / 0.0174
+    with_material = [len(crossing(PHOTON, 0.0, 100.0, eta, PHI, Detector(x))[1]) for x in (0.0, 1.0, 3.0)]
+    assert with_material[0] == 0 < 1.5 * with_material[1] < with_material[2]
 
 
 def test_noise_alone_leaves_few_hits() -> None:

@@ -7,6 +7,7 @@ import pytest
 from scipy import integrate
 
 from e2e.simulation import pileup
+from e2e.simulation.detector import NOMINAL
 from e2e.simulation.shower import CELL_ETA, COLUMNS, ROWS
 from e2e.simulation.tracker import ARRIVALS
 
@@ -34,9 +35,9 @@ def test_tail_of_the_momentum_spectrum() -> None:
 def test_energy_density() -> None:
     """Transverse energy per interaction and unit of eta and phi: of the pions that reach the crystals."""
     rng = np.random.default_rng(1)
-    arrivals = np.empty((ARRIVALS, 8))
+    rows = np.empty((2, ARRIVALS, 8))
     energy, time = np.zeros(ROWS * COLUMNS), np.zeros(ROWS * COLUMNS)
-    interactions = sum(pileup.add_pileup(rng, energy, time, arrivals) for _ in range(40))
+    interactions = sum(pileup.add_pileup(rng, energy, time, NOMINAL, *rows) for _ in range(40))
     assert interactions == pytest.approx(40 * 21, abs=4 * (40 * 21) ** 0.5)
     across = 1.0 / np.cosh((np.arange(ROWS) + 0.5 - ROWS / 2) * CELL_ETA)
     density = (energy.reshape(ROWS, COLUMNS).sum(1) @ across) / interactions / (ROWS * CELL_ETA * 2 * np.pi)

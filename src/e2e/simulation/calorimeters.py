@@ -17,7 +17,6 @@ from e2e.simulation.compile import compiled
 from e2e.simulation.ecal import INTERCALIBRATION, NOISE, PHOTOSTATISTICS
 from e2e.simulation.hadrons import deposit_hadron, ionise
 from e2e.simulation.shower import (
-    BARREL_ETA,
     CELL_ETA,
     CELL_PHI,
     COARSE,
@@ -25,12 +24,12 @@ from e2e.simulation.shower import (
     CRYSTAL_DEPTH,
     ENDCAP_CRYSTALS,
     ENDCAP_DEPTH,
-    ENDCAP_FACE,
     ENDCAP_PITCH,
     MAXIMUM_ETA,
     ROWS,
     deposit_particle,
 )
+from e2e.simulation.tracker import BARREL_END, BARREL_ETA, ENDCAP_FACE
 
 # Edges in |eta| of the towers, and where their phi granularity halves: CMS HCAL TDR, CERN/LHCC 97-31.
 # fmt: off
@@ -123,7 +122,7 @@ def tower_column(phi: float) -> int:
 @compiled
 def _crystals(calorimeters: Calorimeters, z: float) -> tuple[NDArray, bool]:
     """The crystals [n] behind a point at ``z`` on the ECAL's face, and whether they are an endcap's."""
-    if abs(z) < ENDCAP_FACE - 1.0:
+    if abs(z) < BARREL_END:
         return calorimeters.barrel.ravel(), False
     return calorimeters.endcaps[1 if z > 0 else 0].ravel(), True
 

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2e.simulation.calorimeters import (
-    ENDCAP_FACE,
     FRAME_ROWS,
     HCAL_FACE,
     HCAL_MIP,
@@ -28,6 +27,7 @@ from e2e.simulation.calorimeters import (
     read_out,
 )
 from e2e.simulation.compile import compiled
+from e2e.simulation.detector import Detector
 from e2e.simulation.generator import (
     CHARGE,
     ELECTRON,
@@ -44,7 +44,8 @@ from e2e.simulation.generator import (
 )
 from e2e.simulation.pileup import VERTEX_SIGMA
 from e2e.simulation.shower import COLUMNS
-from e2e.simulation.tracker import ECAL_RADIUS
+from e2e.simulation.tracker import ARRIVALS, BARREL_END, ECAL_RADIUS, ENDCAP_FACE, transport
+from e2e.simulation.tracker import ENERGY as ROW_ENERGY
 from e2e.simulation.tracks import (
     PIXEL_EFFICIENCY,
     PIXEL_HALF_LENGTH,
@@ -85,6 +86,20 @@ def empty_frames() -> Frames:
     return Frames(*images, np.zeros((len(PIXEL_RADII), FRAME_ROWS, COLUMNS)), empty())
 
 
+class _Crossing(NamedTuple):
+    """What all particles of a crossing share.
+
+    The primary vertex (z, cm), the ``detector``, where what is seen goes, and scratch rows of ``transport``.
+    """
+
+    z_primary: float
+    detector: Detector
+    frames: Frames
+    tracks: NDArray[np.float64]
+    arrivals: NDArray[np.float64]
+    births: NDArray[np.float64]
+
+
 @compiled
 def simulate_crossing(
     rng: np.random.Generator,
@@ -94,6 +109,7 @@ def simulate_crossing(
     frames: Frames,
     tracks: NDArray,
     at_direction: bool,
+    detector: Detector,
 ) -> int:
     """Fill ``frames`` and ``tracks`` [TRACKS, 11] from ``particles`` of a collision; the number of tracks.
 
@@ -112,16 +128,17 @@ def simulate_crossing(
     error_x = VERTEX_RESOLUTION * rng.standard_normal()
     error_y = VERTEX_RESOLUTION * rng.standard_normal()
     error_z = VERTEX_RESOLUTION * rng.standard_normal()
+    of = _Crossing(vertex, detector, frames, tracks, np.empty((ARRIVALS, 8)), np.empty((ARRIVALS, 8)))
     count = 0
     for i in range(len(particles)):
-        count = _simulate_particle(rng, particles[i], 1.0, 0.0, 1.0, vertex, vertex, frames, tracks, count)
+        count = _simulate_particle(rng, particles[i], 1.0, 0.0, 1.0, vertex, of, count)
     for collision in range(len(soft)):
         turn = 2.0 * math.pi * rng.random()
         mirror = 1.0 if rng.random() < 0.5 else -1.0
         z = VERTEX_SIGMA * rng.standard_normal()
         cosine, sine = math.cos(turn), math.sin(turn)
         for i in range(soft[collision, 0], soft[collision, 1]):
-            count = _simulate_particle(rng, pool[i], cosine, sine, mirror, z, vertex, frames, tracks, count)
+            count = _simulate_particle(rng, pool[i], cosine, sine, mirror, z, of, count)
     for i in range(count):
         track = tracks[i]
         track[TRACK_D0] += error_x * math.sin(track[TRACK_PHI]) - error_y * math.cos(track[TRACK_PHI])
@@ -157,35 +174,51 @@ def _simulate_particle(
     sine: float,
     mirror: float,
     z_vertex: float,
-    z_primary: float,
-    frames: Frames,
-    tracks: NDArray,
+    of: _Crossing,
     count: int,
 ) -> int:
     """Carry a particle, turned and mirrored, through the detector; the number of tracks after it."""
-    kind, charge = particle[KIND], particle[CHARGE]
+    kind = particle[KIND]
     px = cosine * particle[PX] - sine * particle[PY]
     py = sine * particle[PX] + cosine * particle[PY]
     x = cosine * particle[X] - sine * particle[Y]
     y = sine * particle[X] + cosine * particle[Y]
     z = mirror * particle[Z] + z_vertex
-    pt, phi = math.hypot(px, py), math.atan2(py, px)
+    pt = math.hypot(px, py)
     sinh_eta = mirror * particle[PZ] / pt
-    energy = particle[ENERGY]
+    start = np.array((particle[CHARGE], particle[ENERGY], x, y, z, math.atan2(py, px), sinh_eta, 0.0))
+    if kind in (PHOTON, ELECTRON):
+        arrived, born, _, _ = transport(rng, start, of.detector.material, of.arrivals, of.births)
+        for arrival in of.arrivals[:arrived]:
+            deposit_ecal(rng, of.frames.calorimeters, arrival)
+        for birth in of.births[:born]:
+            count = _follow(
+                rng, birth, birth[ROW_ENERGY] / math.sqrt(1.0 + sinh_eta * sinh_eta), ELECTRON, of, count
+            )
+        if kind == PHOTON:
+            return count
+    return _follow(rng, start, pt, kind, of, count)
 
-    x_ecal, y_ecal, z_ecal = reach(charge, pt, x, y, z, phi, sinh_eta, ECAL_RADIUS, ENDCAP_FACE)
+
+@compiled
+def _follow(
+    rng: np.random.Generator, start: NDArray, pt: float, kind: float, of: _Crossing, count: int
+) -> int:
+    """Tracks and hits of a particle (a row of ``transport``), and of hadrons and muons what they deposit.
+
+    Returns the number of tracks after it.
+    """
+    charge, energy, x, y, z, phi, sinh_eta, _ = start
+    x_ecal, y_ecal, z_ecal = reach(charge, pt, x, y, z, phi, sinh_eta, ECAL_RADIUS, BARREL_END, ENDCAP_FACE)
     if x_ecal == 0.0 and y_ecal == 0.0:
         return count
+    frames, tracks = of.frames, of.tracks
     if charge != 0.0:
-        _pixel_hits(rng, charge, pt, x, y, z, phi, sinh_eta, z_primary, frames.pixels)
+        _pixel_hits(rng, charge, pt, x, y, z, phi, sinh_eta, of.z_primary, frames.pixels)
     # At the face, a chord has turned half as far as the momentum.
     phi_ecal = phi if charge == 0.0 else 2.0 * math.atan2(y_ecal - y, x_ecal - x) - phi
     arrival = np.array((charge, energy, x_ecal, y_ecal, z_ecal, phi_ecal, sinh_eta, 0.0))
-    if kind in (PHOTON, ELECTRON):
-        deposit_ecal(rng, frames.calorimeters, arrival)
-        if kind == PHOTON:
-            return count
-    x_hcal, y_hcal, z_hcal = reach(charge, pt, x, y, z, phi, sinh_eta, HCAL_RADIUS, HCAL_FACE)
+    x_hcal, y_hcal, z_hcal = reach(charge, pt, x, y, z, phi, sinh_eta, HCAL_RADIUS, HCAL_FACE, HCAL_FACE)
     if x_hcal == 0.0 and y_hcal == 0.0:
         x_hcal, y_hcal, z_hcal = x_ecal, y_ecal, z_ecal
     eta_hcal = math.asinh(z_hcal / math.hypot(x_hcal, y_hcal))
@@ -209,7 +242,7 @@ def _simulate_particle(
     track[TRACK_ETA] = eta
     track[TRACK_PHI] = phi
     track[TRACK_D0] = -dxy + sigma_d0 * rng.standard_normal()
-    track[TRACK_DZ] = z_beam - z_primary + sigma_dz * rng.standard_normal()
+    track[TRACK_DZ] = z_beam - of.z_primary + sigma_dz * rng.standard_normal()
     track[ECAL_ETA] = math.asinh(z_ecal / math.hypot(x_ecal, y_ecal))
     track[ECAL_PHI] = math.atan2(y_ecal, x_ecal)
     track[HCAL_ETA] = eta_hcal
@@ -238,7 +271,9 @@ def _pixel_hits(
         radius = PIXEL_RADII[layer]
         if x * x + y * y >= radius * radius:
             continue
-        at_x, at_y, at_z = reach(charge, pt, x, y, z, phi, sinh_eta, radius, PIXEL_HALF_LENGTH)
+        at_x, at_y, at_z = reach(
+            charge, pt, x, y, z, phi, sinh_eta, radius, PIXEL_HALF_LENGTH, PIXEL_HALF_LENGTH
+        )
         if abs(at_z) >= PIXEL_HALF_LENGTH or (at_x == 0.0 and at_y == 0.0):
             return
         if rng.random() < PIXEL_EFFICIENCY:

@@ -18,6 +18,7 @@ from e2e.data.layouts import DIRECTION
 from e2e.data.ntuple_writer import Event, write_ntuple
 from e2e.errors import E2EError
 from e2e.simulation.compile import compiled
+from e2e.simulation.detector import NOMINAL, Detector
 from e2e.simulation.ecal import measure
 from e2e.simulation.pileup import VERTEX_SIGMA, add_pileup
 from e2e.simulation.reconstruction import CANDIDATES, find_candidates, reduce_hits, wrap
@@ -46,6 +47,7 @@ def simulate(
     seed: int,
     progress: bool = True,
     tracks: str = DIRECTION,
+    detector: Detector = NOMINAL,
 ) -> None:
     """Write events with two ``particle``s ("electron" or "photon") each to the ROOT file ``path``.
 
@@ -61,17 +63,17 @@ def simulate(
         raise E2EError(f"{path}: {objects} objects with seed {seed}; give objects >= 0 and 0 <= seed < 2^32")
     events = -(-objects // PARTICLES)
     with tqdm(total=events, desc=Path(path).name, unit="event", disable=not progress) as bar:
-        write_ntuple(path, _events(particle, events, seed, bar), task=task)
+        write_ntuple(path, _events(particle, events, seed, bar, detector), task=task)
 
 
-def _events(particle: str, events: int, seed: int, bar: tqdm) -> Iterator[Event]:
+def _events(particle: str, events: int, seed: int, bar: tqdm, detector: Detector) -> Iterator[Event]:
     rng = np.random.default_rng(seed)
     energy, delay = np.empty((ROWS, COLUMNS)), np.empty((ROWS, COLUMNS))
     particles = np.empty((PARTICLES, 6))
     candidates = np.empty((CANDIDATES, 5))
     index, value, time = (np.empty(ROWS * COLUMNS, kind) for kind in (np.uint32, np.float32, np.float32))
     for number in range(1, events + 1):
-        found = simulate_event(rng, particle == "electron", energy, delay, particles, candidates)
+        found = simulate_event(rng, particle == "electron", energy, delay, particles, candidates, detector)
         hits = reduce_hits(rng, energy, delay, candidates[:found], index, value, time)
         cells = index[:hits].copy()
         yield Event(
@@ -106,6 +108,7 @@ def simulate_event(
     delay: NDArray,
     particles: NDArray,
     candidates: NDArray,
+    detector: Detector,
 ) -> int:
     """One bunch crossing: the two particles from one vertex, pileup, the measurement, the candidates.
 
@@ -115,20 +118,19 @@ def simulate_event(
     energy[:] = 0.0
     delay[:] = 0.0
     cells, delays = energy.reshape(ROWS * COLUMNS), delay.reshape(ROWS * COLUMNS)
-    arrivals = np.empty((ARRIVALS, 8))
+    arrivals, births = np.empty((ARRIVALS, 8)), np.empty((ARRIVALS, 8))
     z = VERTEX_SIGMA * rng.standard_normal()
     at = VERTEX_SIGMA / LIGHT * rng.standard_normal()
     generate(rng, electron, particles)
     for i in range(PARTICLES):
         charge, start = particles[i, _CHARGE], particles[i, _ENERGY]
-        count, left, conversion = transport(
-            rng, charge, start, particles[i, _PHI], math.sinh(particles[i, _ETA]), z, at, arrivals
-        )
+        row = np.array((charge, start, 0.0, 0.0, z, particles[i, _PHI], math.sinh(particles[i, _ETA]), at))
+        count, _, left, conversion = transport(rng, row, detector.material, arrivals, births)
         particles[i, _RADIATED] = 1.0 - left / start
         particles[i, _CONVERSION] = conversion
         for k in range(count):
             deposit_particle(rng, cells, delays, arrivals[k], FINE)
-    add_pileup(rng, cells, delays, arrivals)
+    add_pileup(rng, cells, delays, detector, arrivals, births)
     measure(rng, cells, delays)
     return find_candidates(energy, candidates)
 

@@ -22,6 +22,7 @@ from e2e.data.ntuple_writer import Event, Sparse, write_ntuple
 from e2e.errors import E2EError
 from e2e.geometry import DIRECTION, JET_RADIUS, POINT
 from e2e.simulation.crossing import TRACK_COLUMNS, TRACKS, Frames, empty_frames, simulate_crossing
+from e2e.simulation.detector import NOMINAL, Detector
 from e2e.simulation.generator import (
     CODE,
     ETA,
@@ -190,11 +191,12 @@ def simulate(
     pileup: Pileup,
     progress: bool = True,
     tracks: str = DIRECTION,
+    detector: Detector = NOMINAL,
 ) -> None:
     """Write events of a ``generator`` for ``task`` to the ROOT file ``path``, until they have ``objects``.
 
-    Bunch crossings have ``pileup``. Tracks lie at the ``direction`` of their momentum on the ECAL's face, as
-    MLAnalyzer writes them, or at the ``point`` where they meet it.
+    Bunch crossings have ``pileup`` and meet the ``detector``. Tracks lie at the ``direction`` of their
+    momentum on the ECAL's face, as MLAnalyzer writes them, or at the ``point`` where they meet it.
 
     The file's run number is ``seed``, its lumi section 1, its events count from 1; the same arguments give
     the same bytes, in any directory, under the same file name. The last event may bring more jets than are
@@ -208,7 +210,9 @@ def simulate(
     if objects < 0 or not 0 <= seed < 2**32:
         raise E2EError(f"{path}: {objects} jets with seed {seed}; give jets >= 0 and 0 <= seed < 2^32")
     with tqdm(total=objects, desc=Path(path).name, unit="jet", disable=not progress) as bar:
-        events = _events(task, GENERATORS[generator], objects, seed, pileup, bar, tracks == DIRECTION)
+        events = _events(
+            task, GENERATORS[generator], objects, seed, pileup, bar, tracks == DIRECTION, detector
+        )
         write_ntuple(path, events, task=task, tracks=tracks)
 
 
@@ -220,12 +224,13 @@ def _events(
     pileup: Pileup,
     bar: tqdm,
     at_direction: bool,
+    detector: Detector,
 ) -> Iterator[Event]:
     """Events until they hold ``objects`` jets; collisions without jets are left out and not counted."""
     if objects == 0:
         return
-    detector, hard = np.random.SeedSequence(seed).spawn(2)
-    rng = np.random.default_rng(detector)
+    measured, hard = np.random.SeedSequence(seed).spawn(2)
+    rng = np.random.default_rng(measured)
     frames, tracks, pool = empty_frames(), np.empty((TRACKS, TRACK_COLUMNS)), pileup.pool.particles
     number, count, flat = 0, 0, _Flat(sample)
     for collision in sample.collisions(int(hard.generate_state(1)[0])):
@@ -237,7 +242,7 @@ def _events(
         if sample.underlying:
             particles = np.concatenate([particles, *(pool[slice(*rows)] for rows in deck.deal(1))])
         soft = deck.deal(rng.poisson(INTERACTIONS))
-        found = simulate_crossing(rng, particles, pool, soft, frames, tracks, at_direction)
+        found = simulate_crossing(rng, particles, pool, soft, frames, tracks, at_direction, detector)
         jets = find_jets(frames, tracks[:found], sample.radius, sample.minimum)
         jets = jets[jets[:, JET_PT] < sample.maximum]
         if not len(jets):

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2e.simulation.compile import compiled
+from e2e.simulation.detector import Detector
 from e2e.simulation.hadrons import NEUTRAL_PION_MASS, PION_MASS, deposit_hadron
 from e2e.simulation.shower import COARSE, deposit_particle
-from e2e.simulation.tracker import ECAL_RADIUS, LIGHT, arc, move, transport
+from e2e.simulation.tracker import BARREL_END, ECAL_RADIUS, LIGHT, Z, arc, move, transport
 
 INTERACTIONS = 21.0  # mean of 2012 data, CMS public luminosity results
 # Beam spot, with the time spread of CMSSW's BetafuncEvtVtxGenerator: SigmaZ / c.
@@ -56,17 +57,24 @@ def sample_momentum(rng: np.random.Generator) -> float:
 
 
 @compiled
-def add_pileup(rng: np.random.Generator, energy: NDArray, time: NDArray, arrivals: NDArray) -> int:
+def add_pileup(
+    rng: np.random.Generator,
+    energy: NDArray,
+    time: NDArray,
+    detector: Detector,
+    arrivals: NDArray,
+    births: NDArray,
+) -> int:
     """Add the deposits of a bunch crossing to ``energy`` and ``time`` (see ``deposit_particle``).
 
-    Returns the number of interactions.
+    ``arrivals`` and ``births`` are scratch rows of ``transport``. Returns the number of interactions.
     """
     interactions = rng.poisson(INTERACTIONS)
     for _ in range(interactions):
         z = VERTEX_SIGMA * rng.standard_normal()
         at = VERTEX_SIGMA / LIGHT * rng.standard_normal()
         for _ in range(rng.poisson(2.0 * MAXIMUM_ETA * NEUTRAL_PER_ETA)):
-            _add_neutral_pion(rng, energy, time, arrivals, z, at)
+            _add_neutral_pion(rng, energy, time, detector, arrivals, births, z, at)
         for _ in range(rng.poisson(2.0 * MAXIMUM_ETA * CHARGED_PER_ETA)):
             _add_charged_pion(rng, energy, time, arrivals, z, at)
     return interactions
@@ -74,7 +82,14 @@ def add_pileup(rng: np.random.Generator, energy: NDArray, time: NDArray, arrival
 
 @compiled
 def _add_neutral_pion(
-    rng: np.random.Generator, energy: NDArray, time: NDArray, arrivals: NDArray, z: float, at: float
+    rng: np.random.Generator,
+    energy: NDArray,
+    time: NDArray,
+    detector: Detector,
+    arrivals: NDArray,
+    births: NDArray,
+    z: float,
+    at: float,
 ) -> None:
     """A pion that decays to two photons, isotropic in its rest frame."""
     pt = sample_momentum(rng)
@@ -93,9 +108,11 @@ def _add_neutral_pion(
         kt = math.hypot(kx, ky)
         if kt > 1e-3:
             photon = math.sqrt(kt * kt + kz * kz)
-            count, _, _ = transport(rng, 0.0, photon, math.atan2(ky, kx), kz / kt, z, at, arrivals)
-            for i in range(count):
-                deposit_particle(rng, energy, time, arrivals[i], COARSE)
+            start = np.array((0.0, photon, 0.0, 0.0, z, math.atan2(ky, kx), kz / kt, at))
+            count, _, _, _ = transport(rng, start, detector.material, arrivals, births)
+            for arrival in arrivals[:count]:
+                if abs(arrival[Z]) < BARREL_END:
+                    deposit_particle(rng, energy, time, arrival, COARSE)
 
 
 @compiled

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from e2e.geometry import BARREL, CELL, FIRST_PHI
 from e2e.simulation.compile import compiled
-from e2e.simulation.tracker import ECAL_RADIUS, LIGHT, split
+from e2e.simulation.tracker import BARREL_ETA, ECAL_RADIUS, ENDCAP_FACE, LIGHT, split
 
 ROWS, COLUMNS = BARREL
 
@@ -25,10 +25,10 @@ CRITICAL_ENERGY = 0.00874  # GeV
 ATOMIC_NUMBER = 68.36
 # By this CMS widens the profiles: CMSSW, FastSimulation/Calorimetry, RadiusFactorEB and RadiusFactorEE.
 RADIUS_FACTOR, ENDCAP_RADIUS_FACTOR = 1.096, 1.25
-# Lengths of the crystals of barrel and endcaps; the endcaps' 100 x 100 a side have their faces at this |z|,
-# between |eta| 1.479 and 3, and point to a focus so far beyond the interaction point: JINST 3 S08004.
+# Lengths of the crystals of barrel and endcaps; the endcaps' 100 x 100 a side reach to this |eta| and point
+# to a focus so far beyond the interaction point: JINST 3 S08004.
 CRYSTAL_DEPTH, ENDCAP_DEPTH = 23.0, 22.0  # cm
-ENDCAP_FACE, BARREL_ETA, MAXIMUM_ETA = 315.4, 1.479, 3.0
+MAXIMUM_ETA = 3.0
 ENDCAP_FOCUS = 130.0  # cm
 ENDCAP_CRYSTALS = 100
 ENDCAP_PITCH = 2.0 * ENDCAP_FACE / math.sinh(BARREL_ETA) / ENDCAP_CRYSTALS  # 3.0 cm

@@ -6,6 +6,7 @@ Lengths in cm, energies in GeV, times in ns, angles in rad; sources of the const
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,9 @@ from e2e.simulation.compile import compiled
 LIGHT = 29.9792458  # cm / ns
 FIELD = 3.8  # T, JINST 3 S08004
 ELECTRON_MASS = 0.000510999  # GeV, PDG
-ECAL_RADIUS = 129.0  # front face of the barrel crystals, JINST 3 S08004
+# Front faces of the crystals of barrel and endcaps, and the |eta| between them: JINST 3 S08004.
+ECAL_RADIUS, ENDCAP_FACE, BARREL_ETA = 129.0, 315.4, 1.479
+BARREL_END = ECAL_RADIUS * math.sinh(BARREL_ETA)  # |z|; beyond, the way leads to the endcap
 
 # Bremsstrahlung photons softer than both are left with the electron: together 0.13 % of its energy per X0.
 BREMSSTRAHLUNG_MINIMUM = 0.010  # GeV
@@ -26,8 +29,6 @@ CONVERSION_MINIMUM = 0.100  # GeV
 # Columns of the particles that reach the calorimeter.
 CHARGE, ENERGY, X, Y, Z, PHI, SINH_ETA, TIME = range(8)
 ARRIVALS = 512
-
-_CYLINDER, _DISC = 0.0, 1.0
 
 # The 2012 tracker with its supports and services, in X0 at normal incidence: CMSSW,
 # FastSimulation/SimplifiedGeometryPropagator, TrackerMaterial_cfi.py. (radius; |z| edges; X0 between them)
@@ -60,7 +61,7 @@ _BARREL = (
     (120.0, (0.0, 120.0, 299.9), (0.042, 0.1596)),  # outer wall and cables
 )
 # (|z|; radius edges; X0 between them). Positions of the pixel, TID and TEC discs: CMSSW,
-# FastSimulation/TrackerSetup, TrackerGeometry.cc. Discs beyond the barrel's acceptance are left out.
+# FastSimulation/TrackerSetup, TrackerGeometry.cc.
 _ENDCAP = (
     (28.7, (4.2, 5.1, 7.1, 8.2, 10.0, 11.0, 11.9, 16.5), (0.100, 0.0, 0.108, 0.0, 0.112, 0.02, 0.04)),
     (28.8, (3.8, 16.5), (0.012,)),  # ends of the pixel barrel
@@ -80,58 +81,41 @@ _ENDCAP = (
     (185.0, (29.62, 32.0, 40.0, 41.0, 46.0, 111.395), (0.115, 0.030, 0.050, 0.070, 0.050)),
     (203.0, (29.62, 32.0, 40.0, 41.0, 46.0, 111.395), (0.125, 0.030, 0.050, 0.070, 0.050)),
     (224.0, (29.71, 32.0, 60.0, 111.395), (0.135, 0.030, 0.050)),
+    (246.0, (29.71, 32.0, 60.0, 111.395), (0.150, 0.030, 0.050)),  # TEC 8 and 9
+    (272.0, (29.91, 32.0, 60.0, 111.395), (0.150, 0.030, 0.050)),
+    (
+        300.0,
+        (14.70, 16.24, 22.0, 28.5, 31.5, 36.0, 120.0),
+        (0.124, 1.47, 0.924, 0.693, 0.294, 0.336),
+    ),  # TEC end
 )
 
-# Rows (cylinder or disc, position, lower edge, upper edge, X0).
-_SURFACES = np.array(
-    [
-        (kind, position, low, high, thickness)
-        for kind, layers in ((_CYLINDER, _BARREL), (_DISC, _ENDCAP))
-        for position, edges, thicknesses in layers
-        for low, high, thickness in zip(edges[:-1], edges[1:], thicknesses, strict=True)
-        if thickness
-    ]
-)
-LAYERS = len(_SURFACES)
 
+class _Layers(NamedTuple):
+    """Layers from inside to outside and the calorimeter's face: ``positions`` [n + 1] (cm).
 
-@compiled
-def cross(sinh_eta: float, z: float, radius: NDArray, depth: NDArray) -> int:
-    """Layers that a straight line from (0, 0, ``z``) crosses before the calorimeter, from inside to outside.
-
-    Fills ``radius`` [LAYERS] (cm) and ``depth`` [LAYERS] (X0 along the line), and returns their number.
+    Of each layer, ``depths`` [n, k] (X0 at normal incidence) between ``edges`` [n, k + 1] (cm).
     """
-    cosh_eta = math.sqrt(1.0 + sinh_eta * sinh_eta)
-    count = 0
-    for i in range(len(_SURFACES)):
-        position, low, high, thickness = _SURFACES[i, 1:]
-        if _SURFACES[i, 0] == _CYLINDER:
-            r = position
-            along = abs(z + r * sinh_eta)
-            x = thickness * cosh_eta
-        elif sinh_eta != 0.0:
-            r = (math.copysign(position, sinh_eta) - z) / sinh_eta
-            along = r
-            x = thickness * cosh_eta / abs(sinh_eta)
-        else:
-            continue
-        if not low <= along < high or r >= ECAL_RADIUS:
-            continue
-        slot = count
-        while slot > 0 and radius[slot - 1] > r:
-            radius[slot] = radius[slot - 1]
-            depth[slot] = depth[slot - 1]
-            slot -= 1
-        radius[slot] = r
-        depth[slot] = x
-        count += 1
-    return count
+
+    positions: NDArray[np.float64]
+    edges: NDArray[np.float64]
+    depths: NDArray[np.float64]
 
 
-def budget(eta: float) -> float:
-    """Tracker material in X0 in front of the calorimeter, for a particle from the nominal vertex."""
-    radius, depth = np.empty(LAYERS), np.empty(LAYERS)
-    return float(depth[: cross(math.sinh(eta), 0.0, radius, depth)].sum())
+def _layers(material: tuple, face: float) -> _Layers:
+    """Layers of ``material`` and, behind them, the ``face`` of the calorimeter."""
+    most = max(len(depths) for _, _, depths in material)
+    edges, depths = np.full((len(material), most + 1), np.inf), np.zeros((len(material), most))
+    for i, (_, its_edges, its_depths) in enumerate(material):
+        edges[i, : len(its_edges)], depths[i, : len(its_depths)] = its_edges, its_depths
+    return _Layers(np.array([*(position for position, _, _ in material), face]), edges, depths)
+
+
+_CYLINDERS, _DISCS = _layers(_BARREL, ECAL_RADIUS), _layers(_ENDCAP, ENDCAP_FACE)
+# What ``step`` returns where there is no other layer.
+ARRIVED, LOST = -1.0, -2.0
+# A layer is not crossed along its length, however flat a particle comes.
+_FLATTEST = 0.1
 
 
 @compiled
@@ -175,6 +159,78 @@ def move(
 
 
 @compiled
+def full_turn(pt: float) -> float:
+    """Length in the transverse plane (cm) of a charged particle's full turn."""
+    return 2.0 * math.pi * pt / (LIGHT * 1e-4 * FIELD)
+
+
+@compiled
+def _depth(edges: NDArray, depths: NDArray, at: float) -> float:
+    """X0 at normal incidence of a layer that is met at this |z| or radius."""
+    for i in range(len(depths)):
+        if edges[i] <= at < edges[i + 1]:
+            return depths[i]
+    return 0.0
+
+
+@compiled
+def next_layers(start: NDArray, layers: NDArray) -> None:
+    """Fill ``layers`` [2]: the next cylinder outwards and the next disc ahead of a particle (a row)."""
+    radius = math.hypot(start[X], start[Y])
+    forward = math.copysign(1.0, start[SINH_ETA]) * start[Z]
+    layers[0] = np.searchsorted(_CYLINDERS.positions, radius, "right")
+    layers[1] = np.searchsorted(_DISCS.positions, forward, "right")
+
+
+@compiled
+def step(particle: NDArray, layers: NDArray) -> float:
+    """Move a ``particle`` (a row) to the next of its ``layers`` [2], and these on; the X0 that it crosses.
+
+    ARRIVED at the calorimeter's face, or LOST if it curls up for more than a turn. What turns back crosses
+    discs only.
+    """
+    charge, energy, x, y, z, phi, sinh_eta, time = particle
+    cosh_eta = math.sqrt(1.0 + sinh_eta * sinh_eta)
+    pt = energy / cosh_eta
+    cylinder, disc = layers
+    length, ahead = -1.0, math.inf
+    if cylinder < len(_CYLINDERS.positions):
+        length = arc(charge, pt, x, y, phi, _CYLINDERS.positions[cylinder])
+    if sinh_eta != 0.0:
+        ahead = (math.copysign(_DISCS.positions[disc], sinh_eta) - z) / sinh_eta
+    outwards = 0.0 <= length <= ahead
+    if not outwards:
+        if charge != 0.0 and length < 0.0 and (ENDCAP_FACE - abs(z)) > full_turn(pt) * abs(sinh_eta):
+            return LOST
+        length = ahead
+    x, y, phi = move(charge, pt, x, y, phi, length)
+    z += length * sinh_eta
+    time += length * cosh_eta / LIGHT
+    particle[:] = (charge, energy, x, y, z, phi, sinh_eta, time)
+    radius = math.hypot(x, y)
+    if outwards:
+        layers[0] += 1
+        if cylinder == len(_CYLINDERS.depths):
+            return ARRIVED if abs(z) < BARREL_END else 0.0
+        depth = _depth(_CYLINDERS.edges[cylinder], _CYLINDERS.depths[cylinder], abs(z))
+        return depth * cosh_eta / max((x * math.cos(phi) + y * math.sin(phi)) / radius, _FLATTEST)
+    layers[1] += 1
+    if disc == len(_DISCS.depths):
+        return ARRIVED
+    return _depth(_DISCS.edges[disc], _DISCS.depths[disc], radius) * cosh_eta / abs(sinh_eta)
+
+
+def budget(eta: float) -> float:
+    """Tracker material in X0 in front of the calorimeter, for a particle from the nominal vertex."""
+    photon, layers = np.array((0.0, 1.0, 0.0, 0.0, 0.0, 0.0, math.sinh(eta), 0.0)), np.empty(2, np.int64)
+    next_layers(photon, layers)
+    total = 0.0
+    while (depth := step(photon, layers)) != ARRIVED:
+        total += depth
+    return total
+
+
+@compiled
 def radiate(rng: np.random.Generator, energy: float, depth: float, photons: NDArray) -> int:
     """Fill ``photons`` with the energies (GeV) that an electron radiates in ``depth`` X0; their number.
 
@@ -206,71 +262,84 @@ def split(rng: np.random.Generator) -> float:
 
 
 @compiled
-def transport(
-    rng: np.random.Generator,
-    charge: float,
-    energy: float,
-    phi: float,
-    sinh_eta: float,
-    z: float,
-    time: float,
-    arrivals: NDArray,
-) -> tuple[int, float, float]:
-    """Carry a particle and its daughters from (0, 0, ``z``) at ``time`` to the calorimeter's front face.
+def _daughter(
+    of: NDArray, layers: NDArray, charge: float, energy: float, waiting: NDArray, ahead: NDArray, queue: int
+) -> int:
+    """Append a collinear daughter ``of`` a particle to those ``waiting``, if there is room; their number."""
+    if queue == len(waiting):
+        return queue
+    waiting[queue], ahead[queue] = of, layers
+    waiting[queue, CHARGE], waiting[queue, ENERGY] = charge, energy
+    return queue + 1
 
-    ``charge`` 0 is a photon, -1 and 1 are electrons and positrons; daughters are collinear. Fills the rows
-    of ``arrivals`` [ARRIVALS, 8] (columns CHARGE ... TIME: charge, energy, position, direction, time) and
-    returns (their number, the primary's energy at the face or where it ended, the radius where a primary
-    photon converted, or 0). Particles that curl up in the field do not arrive.
+
+@compiled
+def _interact(
+    rng: np.random.Generator,
+    particle: NDArray,
+    layers: NDArray,
+    depth: float,
+    waiting: NDArray,
+    ahead: NDArray,
+    queue: int,
+) -> tuple[int, bool]:
+    """What ``depth`` X0 make of a particle: the number of those waiting, and whether it is still there."""
+    if particle[CHARGE] != 0.0:
+        photons = np.empty(64)
+        for photon in photons[: radiate(rng, particle[ENERGY], depth, photons)]:
+            queue = _daughter(particle, layers, 0.0, photon, waiting, ahead, queue)
+            particle[ENERGY] -= photon
+        return queue, True
+    if rng.random() >= -math.expm1(-7.0 / 9.0 * depth):
+        return queue, True
+    share = split(rng)
+    for sign, part in ((-1.0, share), (1.0, 1.0 - share)):
+        # Below the mass the other one takes it all.
+        if part * particle[ENERGY] > ELECTRON_MASS:
+            queue = _daughter(particle, layers, sign, part * particle[ENERGY], waiting, ahead, queue)
+    return queue, False
+
+
+@compiled
+def transport(
+    rng: np.random.Generator, start: NDArray, material: float, arrivals: NDArray, births: NDArray
+) -> tuple[int, int, float, float]:
+    """Carry a particle and its daughters from ``start`` to the front faces of barrel and endcaps.
+
+    ``start`` is a row [8] (columns CHARGE ... TIME: charge, energy, position, direction, time): charge 0 is
+    a photon, -1 and 1 are electrons and positrons; daughters are collinear. All layers are ``material`` times
+    as thick as CMS's. Fills rows of ``arrivals`` [ARRIVALS, 8] at the faces, and of ``births`` [ARRIVALS, 8]
+    of electrons and positrons where photons convert. Returns (number of arrivals, number of births, the
+    primary's energy at the face or where it ended, the radius where a primary photon converted, or 0).
+    Particles that curl up in the field do not arrive.
     """
-    radius, depth = np.empty(LAYERS), np.empty(LAYERS)
-    layers = cross(sinh_eta, z, radius, depth)
-    cosh_eta = math.sqrt(1.0 + sinh_eta * sinh_eta)
-    photons = np.empty(64)
-    # Of each particle still to be moved: a row like an arrival's, and the next layer.
-    waiting, following = np.empty((ARRIVALS, 8)), np.empty(ARRIVALS, np.int64)
-    waiting[0] = (charge, energy, 0.0, 0.0, z, phi, sinh_eta, time)
-    following[0] = 0
-    queue, count = 1, 0
-    primary, left, conversion = True, energy, 0.0
+    # Rows of particles still to be moved, and their next layers.
+    waiting, ahead = np.empty((ARRIVALS, 8)), np.empty((ARRIVALS, 2), np.int64)
+    particle, layers = np.empty(8), np.empty(2, np.int64)
+    waiting[0] = start
+    next_layers(start, ahead[0])
+    queue, count, born = 1, 0, 0
+    primary, left, conversion = True, 0.0, 0.0
     while queue > 0:
         queue -= 1
-        charge, energy, x, y, z, phi, sinh_eta, time = waiting[queue]
-        layer = following[queue]
-        alive = True
-        while alive:
-            target = radius[layer] if layer < layers else ECAL_RADIUS
-            length = arc(charge, energy / cosh_eta, x, y, phi, target)
-            if length < 0.0:
-                break
-            x, y, phi = move(charge, energy / cosh_eta, x, y, phi, length)
-            z += length * sinh_eta
-            time += length * cosh_eta / LIGHT
-            if layer == layers:
-                if count < ARRIVALS:
-                    arrivals[count] = (charge, energy, x, y, z, phi, sinh_eta, time)
-                    count += 1
-                break
-            if charge != 0.0:
-                for photon in photons[: radiate(rng, energy, depth[layer], photons)]:
-                    if queue < ARRIVALS:
-                        waiting[queue] = (0.0, photon, x, y, z, phi, sinh_eta, time)
-                        following[queue] = layer + 1
-                        queue += 1
-                        energy -= photon
-            elif energy > CONVERSION_MINIMUM and rng.random() < -math.expm1(-7.0 / 9.0 * depth[layer]):
-                share = split(rng)
-                for sign, part in ((-1.0, share), (1.0, 1.0 - share)):
-                    # Below the mass the other one takes it all.
-                    if part * energy > ELECTRON_MASS and queue < ARRIVALS:
-                        waiting[queue] = (sign, part * energy, x, y, z, phi, sinh_eta, time)
-                        following[queue] = layer + 1
-                        queue += 1
-                if primary:
-                    conversion = target
-                alive = False
-            layer += 1
+        particle[:], layers[:] = waiting[queue], ahead[queue]
+        if particle[CHARGE] == 0.0 and particle[ENERGY] <= CONVERSION_MINIMUM:
+            layers[0], layers[1] = len(_CYLINDERS.depths), len(_DISCS.depths)  # nothing happens to it
+        depth, alive = 0.0, True
+        while alive and depth >= 0.0:
+            depth = step(particle, layers)
+            if depth > 0.0:
+                before = queue
+                queue, alive = _interact(rng, particle, layers, material * depth, waiting, ahead, queue)
+        if not alive:
+            number = min(queue - before, len(births) - born)
+            births[born : born + number] = waiting[before : before + number]
+            born += number
+        elif depth == ARRIVED and count < len(arrivals):
+            arrivals[count] = particle
+            count += 1
         if primary:
-            left = energy
+            left = particle[ENERGY]
+            conversion = 0.0 if alive else math.hypot(particle[X], particle[Y])
             primary = False
-    return count, left, conversion
+    return count, born, left, conversion

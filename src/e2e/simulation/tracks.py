@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from e2e.simulation.compile import compiled
-from e2e.simulation.tracker import FIELD, LIGHT, arc, move
+from e2e.simulation.tracker import FIELD, LIGHT, arc, full_turn, move
 
 # Efficiency for prompt charged particles within |eta| of 0.9 and of 2.5, and for muons: arXiv 1405.6569.
 EFFICIENCY, EFFICIENCY_FORWARD, EFFICIENCY_MUON = 0.94, 0.85, 0.99
@@ -41,25 +41,26 @@ def reach(
     phi: float,
     sinh_eta: float,
     radius: float,
+    end: float,
     face: float,
 ) -> tuple[float, float, float]:
-    """Where a particle at (x, y, z) meets the cylinder of ``radius`` closed by planes at |z| = ``face``.
+    """Where a particle at (x, y, z) meets a cylinder of ``radius`` up to |z| ``end``, or planes at ``face``.
 
     Particles that curl up inside for more than a turn end at the origin: they do not arrive.
     """
     length = -1.0
     if x * x + y * y < radius * radius:
         length = arc(charge, pt, x, y, phi, radius)
-    end = z + length * sinh_eta
-    if length < 0.0 or abs(end) > face:
+    at = z + length * sinh_eta
+    if length < 0.0 or abs(at) > end:
         if sinh_eta == 0.0:
             return 0.0, 0.0, 0.0
         length = (math.copysign(face, sinh_eta) - z) / sinh_eta
-        if length < 0.0 or (charge != 0.0 and length > 2.0 * math.pi * pt / (LIGHT * 1e-4 * FIELD)):
+        if length < 0.0 or (charge != 0.0 and length > full_turn(pt)):
             return 0.0, 0.0, 0.0
-        end = math.copysign(face, sinh_eta)
+        at = math.copysign(face, sinh_eta)
     x, y, _ = move(charge, pt, x, y, phi, length)
-    return x, y, end
+    return x, y, at
 
 
 @compiled
