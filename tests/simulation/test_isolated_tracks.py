@@ -11,7 +11,7 @@ from e2e.simulation import isolated_tracks
 
 
 @pytest.mark.parametrize(
-    ("name", "tracks", "e1", "e9"), [("bjet", 37, 0.380, 0.833), ("double-electron", 26, 0.397, 0.890)]
+    ("name", "tracks", "e1", "e9"), [("bjet", 29, 0.380, 0.848), ("double-electron", 24, 0.402, 0.900)]
 )
 def test_real_events(shared: Path, name: str, tracks: int, e1: float, e9: float) -> None:
     """What docs/simulation-jets.md states of the two real files."""
@@ -23,15 +23,15 @@ def test_real_events(shared: Path, name: str, tracks: int, e1: float, e9: float)
 
 def test_what_is_an_isolated_track() -> None:
     pt, energy = np.zeros((280, 360)), np.zeros((280, 360))
-    pt[140, 359] = pt[100, 50] = pt[100, 57] = 3.0  # the last two are no further apart than 7 cells
-    pt[200, 10] = 1.0  # soft, though its momentum is 1.6 GeV
+    pt[140, 359] = pt[100, 50] = pt[100, 57] = 5.0  # the last two are no further apart than 7 cells
+    pt[200, 10] = 2.0  # soft, though its momentum is 3.2 GeV
     pt[58, 10] = pt[30, 10] = 5.0  # at the end of the barrel, and beyond
     energy[139:144, 0] = 0.5
     energy[141, 0] = 2.0
     energy[100, 50] = energy[100, 57] = energy[200, 10] = energy[58, 10] = 5.0
     momentum, e25, e1, e9 = isolated_tracks._measure(pt, energy)[0]
     assert len(isolated_tracks._measure(pt, energy)) == 1
-    assert momentum == pytest.approx(3.0, rel=1e-3)
+    assert momentum == pytest.approx(5.0, rel=1e-3)
     assert (e25, e1, e9) == pytest.approx((4.0, 0.5, 0.75))
     energy[143, 1] = 9.0  # something else than the track's, hotter, two crystals away
     assert len(isolated_tracks._measure(pt, energy)) == 0

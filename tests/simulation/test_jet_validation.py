@@ -48,8 +48,8 @@ def test_isolated_tracks_beside_data(collisions: Path, shared: Path, tmp_path: P
     found = jet_validation.validate(TASK, [simulated], data)
     assert set(draw(TASK, found)) == FIGURES | {"isolated_tracks"}
     of = found.record["isolated_tracks"]
-    assert [of[path.stem]["tracks"] for path in data] == [37, 26]
-    assert of["simulated"]["tracks"] > 100
+    assert [of[path.stem]["tracks"] for path in data] == [29, 24]
+    assert of["simulated"]["tracks"] > 80
     low, median, high = of["simulated"]["e1_e25"]
     assert 0.29 < median < 0.45
     assert low == pytest.approx(0.27, abs=0.05)

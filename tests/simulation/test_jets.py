@@ -11,6 +11,7 @@ from e2e.data.ntuple import check
 from e2e.errors import E2EError
 from e2e.simulation import simulate
 from e2e.simulation.calorimeters import tower_column, tower_row
+from e2e.simulation.detector import Detector
 from e2e.simulation.guns import DITAU_MASS, DITAU_PT, TOP_MASS, TOP_PT
 from e2e.simulation.jets import GENERATORS
 from e2e.simulation.jets import simulate as simulate_jets
@@ -62,6 +63,19 @@ def test_another_seed_gives_other_events(tmp_path: Path, collisions: Path) -> No
         with uproot.open(tmp_path / "jets.root") as file:
             energies.append(file["fevt/RHTree/ECAL_energy"].array(library="np")[0])
     assert (energies[0] != energies[1]).any()
+
+
+def test_another_detector_sees_the_same_particles(tmp_path: Path, collisions: Path) -> None:
+    energies, masses = [], []
+    for material in (1.0, 0.0):
+        detector = Detector(material)
+        path, chosen = tmp_path / "jets.root", ("mass_regression", "a_tautau", 1, 1)
+        simulate(path, *chosen, progress=False, pileup=collisions, detector=detector)
+        with uproot.open(path) as file:
+            energies.append(file["fevt/RHTree/ECAL_energy"].array(library="np")[0])
+            masses.append(file["fevt/RHTree/a_m"].array(library="np")[0])
+    assert (energies[0] != energies[1]).any()
+    assert masses[0] == masses[1]
 
 
 def test_a_valid_ntuple(ntuple: Path, pair: tuple[str, str], arrays: dict[str, np.ndarray]) -> None:

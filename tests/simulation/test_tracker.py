@@ -209,7 +209,9 @@ def test_energy_is_conserved_but_for_curling_particles(charge: float, eta: float
     totals = np.array([arrivals[:, ENERGY].sum() for arrivals, _, _ in run(1000, charge, eta, 100.0)])
     assert (totals <= 100.0 + 1e-9).all()
     assert totals.mean() > 0.98 * 100.0
-    assert np.median(totals) == pytest.approx(100.0, rel=2e-3)
+    # Of 50 TeV, nothing curls up that would be seen.
+    totals = np.array([arrivals[:, ENERGY].sum() for arrivals, _, _ in run(300, charge, eta, 5e4)])
+    assert totals == pytest.approx(5e4, rel=1e-3)
 
 
 def test_radiated_energy_lands_beside_the_electron() -> None:
@@ -217,9 +219,9 @@ def test_radiated_energy_lands_beside_the_electron() -> None:
     sides = []
     for arrivals, left, _ in run(300, -1.0, 0.5):
         electron = arrivals[arrivals[:, ENERGY] == left]
-        photons = arrivals[arrivals[:, tracker.CHARGE] == 0]
-        # Without a conversion: its electrons radiate too, and bend to either side.
-        if len(electron) == 1 and len(photons) and len(electron) + len(photons) == len(arrivals):
+        photons = arrivals[(arrivals[:, tracker.CHARGE] == 0) & (arrivals[:, ENERGY] > 1.0)]
+        # Without a conversion: its electrons radiate too, and bend to either side; soft ones curl up.
+        if len(electron) == 1 and np.count_nonzero(arrivals[:, tracker.CHARGE]) == 1:
             azimuth = np.arctan2(photons[:, Y], photons[:, X]) - math.atan2(electron[0, Y], electron[0, X])
             sides.extend(azimuth)
     assert len(sides) > 100

@@ -9,6 +9,7 @@ from typing import Any
 from e2e import tasks
 from e2e.errors import E2EError
 from e2e.files import output_path
+from e2e.simulation.detector import NOMINAL, Detector
 
 
 def simulate(
@@ -20,13 +21,15 @@ def simulate(
     progress: bool = True,
     tracks: str = "direction",
     pileup: str | Path | None = None,
+    detector: Detector = NOMINAL,
 ) -> None:
     """Write an RHTree ntuple of about ``objects`` objects of a task's ``sample`` to the ROOT file ``path``.
 
     ``tracks`` of jets lie at the ``direction`` of their momentum on the ECAL's face, or at the ``point``
     where they meet it. ``pileup`` of jets is taken from the collisions in this file (of
-    ``pileup_pool.write``), by default from a few that are made for this ntuple, always the same. The file's
-    run number is ``seed``; the same arguments give the same bytes.
+    ``pileup_pool.write``), by default from a few that are made for this ntuple, always the same. Particles
+    meet CMS's ``detector`` or a changed one. The file's run number is ``seed``; the same arguments give the
+    same bytes.
     Raises E2EError for a sample that the task does not have, no objects, a seed that is no run number, a
     pool that is none or not used, and where ``path`` is no place for an ntuple.
     """
@@ -44,7 +47,7 @@ def simulate(
     from e2e.data.ntuple import SIMULATED
 
     output_path(path, kind=SIMULATED)
-    options: dict[str, Any] = {"progress": progress, "tracks": tracks}
+    options: dict[str, Any] = {"progress": progress, "tracks": tracks, "detector": detector}
     if made.pooled:
         from e2e.simulation.pileup_pool import FEW, Pileup, generate, read
 
