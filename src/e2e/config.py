@@ -48,16 +48,22 @@ def schema() -> dict[str, Any]:
     content = yaml.safe_load(_SCHEMA.read_text())
     image = content["properties"]["cmssw"]["properties"]["apptainer"]["properties"]
     image["onnxruntime"] |= {"enum": providers.requirements()}
-    common = content["$defs"].pop("task")
+    common, model = (content["$defs"].pop(name) for name in ("task", "model"))
     content["properties"]["tasks"]["properties"] = {
-        name: _of_task(copy.deepcopy(common), task) for name, task in supervised().items()
+        name: _of_task(copy.deepcopy(common), copy.deepcopy(model), task)
+        for name, task in supervised().items()
     }
     return content
 
 
-def _of_task(allowed: dict[str, Any], task: Task) -> dict[str, Any]:
-    """What a configuration may say of a task: what it may say of any, and what the task offers."""
+def _of_task(allowed: dict[str, Any], model: dict[str, Any], task: Task) -> dict[str, Any]:
+    """What a configuration may say of a task and its models: what it may of any, and what the task offers."""
     properties = allowed["properties"]
+    properties["models"]["additionalProperties"] = model
+    if task.offered:
+        model["properties"]["scalars"]["items"] = {"enum": list(task.offered)}
+    else:
+        del model["properties"]["scalars"]
     if task.fewest is not None:
         bounds = {"minimum": task.fewest, "maximum": len(task.channels), "default": task.fewest}
         properties["channels"] = {"type": "integer", **bounds}
@@ -108,6 +114,16 @@ def _check_networks(config: dict[str, Any], origin: str) -> None:
                         f"must be one of: {', '.join(known)}; another one needs a file "
                         f"src/e2e/models/{architecture}.py",
                         f"architecture: {close[0]}",
+                    )
+                )
+            if model.get("scalars") and models.is_keras(architecture):
+                raise E2EError(
+                    f"{origin}: "
+                    + _message(
+                        [*entry, "scalars"],
+                        model["scalars"],
+                        "networks of Keras take frames alone here",
+                        "# remove scalars",
                     )
                 )
             for key in sorted(set(model["network"]) - set(known[architecture])):

@@ -23,6 +23,7 @@ TOWERS = (DETECTOR[0] // TOWER, DETECTOR[1] // TOWER)
 FIRST_PHI = -10.0 * CELL  # rad; where the first column begins
 FIRST_TOWER = 2  # column of the HCAL's iphi 1, at phi = 0
 TOWER_ETA = 0.087  # height of a tower of the barrel
+CELL_ETA = TOWER_ETA / TOWER  # of a crystal
 JET_RADIUS = 0.4  # of the jets, anti-kT
 # Where a track lies in an image: at its momentum's direction on the ECAL's face, at the point where it
 # meets that face, or at its direction at the vertex.
@@ -61,3 +62,8 @@ class Crop:
 def middle(seed: NDArray[np.integer] | int, cell: int) -> NDArray[np.integer] | int:
     """The middle cell of a seed that counts squares of ``cell`` x ``cell`` cells, along one axis."""
     return seed * cell + cell // 2
+
+
+def row_eta(row: NDArray[np.floating], rows: int) -> NDArray[np.float64]:
+    """Pseudorapidity of the middle of a row of a frame of so many rows."""
+    return (row + 0.5 - rows / 2) * CELL_ETA

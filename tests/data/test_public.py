@@ -163,9 +163,28 @@ def test_mass_files(tmp_path, channels, wanted, left_out, target):
     note = f"(left out: {', '.join(channel.name for channel in left_out)})"
     assert (note in metadata.notes["channels"]) == bool(left_out)
     assert ("left out" in metadata.notes["channels"]) == bool(left_out)
+    np.testing.assert_array_equal([samples.seed_row, samples.seed_column], [5 * index + 2, 5 * index + 2])
+    assert metadata.notes["seeds"] == "by ieta and iphi, which count towers of 5 x 5 crystals"
     for name, column in (("a_pt", "apt"), ("jetPt", "pt")):
         expected = extra.get(column, np.full(6, np.nan)).astype(np.float32)
         np.testing.assert_array_equal(samples.kinematics[name], expected)
+
+
+def test_seeds_come_in_towers_or_in_crystals(tmp_path):
+    """Whichever a file counts; what is no cell of the detector tells nothing."""
+    images = jets(np.random.default_rng(1), 4, 4)
+    rows = np.array([62.0, 217, np.nan, 280])  # the first and the last crystal that a crop fits around
+    source = write_parquet(
+        tmp_path / "crystals.parquet", 1, X_jet=images, am=np.ones(4), ieta=rows, iphi=np.arange(4.0)
+    )
+    samples, metadata = converted(FOUR, source, tmp_path)
+    np.testing.assert_array_equal(samples.seed_row, [62, 217, np.nan, np.nan])
+    np.testing.assert_array_equal(samples.seed_column, [0, 1, np.nan, np.nan])
+    assert metadata.notes["seeds"].startswith("by ieta and iphi, which count crystals; null for 2 objects")
+    source = write_parquet(tmp_path / "without.parquet", 1, X_jet=images, am=np.ones(4))
+    samples, metadata = converted(FOUR, source, tmp_path)
+    assert np.isnan([samples.seed_row, samples.seed_column]).all()
+    assert "seeds" not in metadata.notes
 
 
 @pytest.mark.parametrize("labelled", [True, False])

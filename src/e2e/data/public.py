@@ -20,6 +20,7 @@ from e2e.data.public_layouts import LAYOUTS, SIGNIFICANT, Layout
 from e2e.data.store import Metadata, Samples
 from e2e.errors import E2EError
 from e2e.files import sha256
+from e2e.geometry import middle
 from e2e.tasks import TRACKS, Task
 
 MANY = 20  # different values in blocks of equal pixels: fewer could be a coincidence
@@ -67,8 +68,9 @@ def convert(
     An object's identity is (SHA-256 of the file, 0, 0, row, 0): a file is the same under any name.
     Of its images the first channels are taken, as many as the task has. Values are rounded to float32
     in the channel's unit; a hit is a value that is then not 0. Quantities that the file has not, or that are
-    not finite there, are NaN. Crops of electrons and photons whose seed, the brightest crystal of the mean
-    image, has another place than the task's are moved there.
+    not finite there, are NaN; so are seeds, unless the file tells their rows and columns. Crops of electrons
+    and photons whose seed, the brightest crystal of the mean image, has another place than the task's are
+    moved there.
     ``sample`` names the sample (default: the file's name up to the first dot). ``part`` is the part of
     the split that all objects belong to: by default ``test`` for a file that came as one (".test." in
     its name), else none; ``split`` divides those, too.
@@ -103,11 +105,12 @@ def opened(
         task = task or _task(file)
         found = _check(file, task)
         names = [name for name in found.targets if name in file.names][:1]
-        names += [name for name in found.kinematics if name in file.names]
+        names += [name for name in (*found.kinematics, *found.at) if name in file.names]
         columns = {name: _column(file, found, name) for name in names}
         kinematics, unknown = _kinematics(found, task, columns, file.rows(found.image))
         target, labels = _target(file, found, columns, kinematics)
         moved, seed = _seed(file, found, task)
+        seeds, counted = _seeds(found, task, columns, len(target))
         metadata = Metadata(
             task=task.name,
             sample=sample or source.name.split(".")[0],
@@ -127,13 +130,14 @@ def opened(
                 "target": labels,
                 "channels": _channel_order(file, found, task),
                 **seed,
+                **counted,
                 **{name: note for name, note in found.notes.items() if np.isfinite(kinematics[name]).any()},
                 **unknown,
             },
         )
         yield (
             metadata,
-            _samples(file, found, task, metadata.source_sha256, target, kinematics, moved, progress),
+            _samples(file, found, task, metadata.source_sha256, target, kinematics, seeds, moved, progress),
         )
 
 
@@ -162,7 +166,8 @@ def _check(file: ImageFile, task: Task) -> Layout:
     found = _layout(file)
     here = ", ".join(sorted(file.names)) or "no column"
     if found is not None:
-        wanted = {*found.required, *found.targets, *found.kinematics} - {*file.names}
+        wanted = {*found.required, *found.targets, *found.kinematics, *found.at}
+        wanted -= {*file.names}
         if misplaced := file.misplaced(wanted):
             raise E2EError(f"{file.path}: {misplaced}")
     if found is None:
@@ -247,6 +252,36 @@ def _kinematics(
             if bad:
                 notes[f"{name} that is not finite"] = f"null for {bad} objects"
     return kinematics, notes
+
+
+def _seeds(
+    found: Layout, task: Task, columns: dict[str, np.ndarray], count: int
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Row and column of each seed in the detector, float32 [``count``] with NaN where unknown; a note.
+
+    They count in towers, as the analyzer's seeds do, or in crystals: a crop of a jet fits the detector from
+    row 62 on, beyond the number of any tower. A pair of values that are no cell of the detector is NaN.
+    """
+    unknown = {name: np.full(count, np.nan, np.float32) for name in store.SEED}
+    if not found.at or not {*found.at} <= {*columns}:
+        return unknown, {}
+    places, cell = [columns[name].astype(np.float64) for name in found.at], task.seed_cell
+    inside = np.logical_and.reduce(
+        [  # False for NaN
+            (place >= 0) & (place < size) & (place == np.floor(place))
+            for place, size in zip(places, task.detector, strict=True)
+        ]
+    )
+    towers = not np.any(places[0][inside] >= task.detector[0] // cell)
+    note = f"by {' and '.join(found.at)}, which count "
+    note += f"towers of {cell} x {cell} crystals" if towers else "crystals"
+    if bad := np.count_nonzero(~inside):
+        note += f"; null for {bad} objects, in no cell of the detector"
+    seeds = {
+        name: np.where(inside, middle(place, cell) if towers else place, np.nan).astype(np.float32)
+        for name, place in zip(store.SEED, places, strict=True)
+    }
+    return seeds, {"seeds": note}
 
 
 def _seed(file: ImageFile, found: Layout, task: Task) -> tuple[tuple[int, int], dict[str, str]]:
@@ -339,6 +374,7 @@ def _samples(
     digest: str,
     target: np.ndarray,
     kinematics: dict[str, np.ndarray],
+    seeds: dict[str, np.ndarray],
     moved: tuple[int, int],
     progress: bool,
 ) -> Iterator[Samples]:
@@ -362,6 +398,7 @@ def _samples(
                 object=np.zeros(len(images), np.uint32),
                 target=target[rows],
                 kinematics={name: column[rows] for name, column in kinematics.items()},
+                **{name: column[rows] for name, column in seeds.items()},
                 offsets=offsets,
                 index=index,
                 value=value,

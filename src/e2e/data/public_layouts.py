@@ -6,11 +6,11 @@ layout           format   images                                            othe
 electron_photon  HDF5     ``X`` [N, 32, 32, 2] in units of 50 GeV, 50 ns    ``y``
 quark_gluon      parquet  ``X_jets`` [3][125][125]                          ``pt``, ``m0``, ``y``
 mass             parquet  ``X_jet`` [4, 5, 8 or 9][125][125]                ``am`` or ``m``; optional ``apt``,
-                                                                            ``pt``, ``m0``
+                                                                            ``pt``, ``m0``, ``ieta``, ``iphi``
 self_supervised  HDF5     ``jet`` [N, 125, 125, 8]                          optional ``Y``, ``m``, ``pT``
 ===============  =======  ================================================  =================================
 
-Other columns (``ieta``, ``iphi``, the ``y`` of jets with a mass) have no place in the store.
+Other columns (the ``y`` of jets with a mass) have no place in the store.
 """
 
 from __future__ import annotations
@@ -78,7 +78,8 @@ class Layout:
     times ``factors`` are in the units of the task's channels. ``holds`` names all channels that such a
     file may have. The target is the first of the columns ``targets`` that is there, which one has to be if
     the layout is ``labelled``, and is 0 or 1 if it holds ``flags``; ``meaning`` says what it means.
-    ``kinematics`` maps columns to quantities of the task; those in ``required`` are never missing. ``seeds``:
+    ``kinematics`` maps columns to quantities of the task; those in ``required`` are never missing. ``at``
+    are the columns of the seed's row and column in the detector. ``seeds``:
     rows and columns in which a seed may lie, where crops were cut in several ways. ``tracks``: where tracks
     lie, see ``Metadata``. ``notes`` go into the metadata.
     """
@@ -95,6 +96,7 @@ class Layout:
     factors: tuple[float, ...] = ()
     kinematics: dict[str, str] = field(default_factory=dict)
     required: tuple[str, ...] = ()
+    at: tuple[str, ...] = ()
     seeds: tuple[int, ...] = ()
     tracks: str | None = None
     notes: dict[str, str] = field(default_factory=dict)
@@ -136,6 +138,7 @@ LAYOUTS = (
         meaning=mass,
         flags=False,
         kinematics={**JET, "apt": "a_pt"},
+        at=("ieta", "iphi"),
         tracks=DIRECTION,
     ),
     Layout(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from e2e.data import balance, images, split, store
+from e2e.data import balance, images, scalars, split, store
 from e2e.data.stream import Stream
 from e2e.errors import E2EError
 from e2e.learning.loop import epoch_seed
@@ -27,11 +27,20 @@ from e2e.tasks import Task
 
 
 class Batch(NamedTuple):
-    """Some objects: frames [N, C, H, W] in the units of the channels; targets and weights [N], if known."""
+    """Some objects: frames [N, C, H, W] in the units of the channels; targets and weights [N], if known.
+
+    ``scalars`` [N, S] are those that the network takes beside the frames; None where it takes none.
+    """
 
     frames: Tensor
     target: Tensor | None
     weight: Tensor | None
+    scalars: Tensor | None = None
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """What the network takes: frames, and scalars where there are any."""
+        return (self.frames,) if self.scalars is None else (self.frames, self.scalars)
 
 
 class Packed(NamedTuple):
@@ -42,6 +51,7 @@ class Packed(NamedTuple):
     value: Tensor
     target: Tensor | None
     weight: Tensor | None
+    scalars: Tensor | None = None
 
     def to(self, device: str | torch.device) -> Packed:
         """The same on another device."""
@@ -49,7 +59,8 @@ class Packed(NamedTuple):
 
     def unpacked(self, shape: tuple[int, int, int]) -> Batch:
         """With frames of ``shape`` (C, H, W), made on the device of the hits."""
-        return Batch(frames(self.offsets, self.cell, self.value, shape), self.target, self.weight)
+        made = frames(self.offsets, self.cell, self.value, shape)
+        return Batch(made, self.target, self.weight, self.scalars)
 
 
 def stream(
@@ -57,8 +68,8 @@ def stream(
 ) -> Stream:
     """One part of the stores: objects with truth, or all of them if not ``labelled``.
 
-    Raises E2EError if it is of another task, lacks a class or weights, or if some crops are turned and others
-    are not, which would tell them apart.
+    Raises E2EError if it is of another task, lacks a class or weights, has objects without one of the task's
+    scalars, or if some crops are turned and others are not, which would tell them apart.
     """
     for path in stores:
         found = store.read_metadata(path)
@@ -78,6 +89,7 @@ def stream(
             )
     orientation(stores)
     objects = Stream(stores, split_path, part, labelled=labelled)
+    scalars.require_of_stores(stores, objects.objects, task)
     for target, name in enumerate(objects.classes if labelled else ()):
         if not np.any(objects.target == target):
             raise E2EError(f"{split_path}: no {name} in part {part!r}; add files with {name}s or more events")
@@ -127,11 +139,12 @@ def identity(stores: Sequence[str | Path], objects: int) -> dict[str, Any]:
 class Objects(Dataset):
     """Batches of a stream: an item is the batch of the objects at the given positions.
 
-    Of a stream without labels, a batch has no targets and no weights.
+    Of a stream without labels, a batch has no targets and no weights. It has the scalars of the ``task``.
     """
 
-    def __init__(self, stream: Stream):
+    def __init__(self, stream: Stream, task: Task | None = None):
         self.stream = stream
+        self._scalars = scalars.beside(stream.objects, task) if task and task.scalars else None
 
     def __len__(self) -> int:
         return len(self.stream)
@@ -140,10 +153,16 @@ class Objects(Dataset):
         samples = self.stream.samples(positions)
         index = samples.index.view(np.int32)  # frames have fewer cells; CUDA counts in signed numbers
         hits = torch.from_numpy(samples.offsets), torch.from_numpy(index), torch.from_numpy(samples.value)
+        beside = None if self._scalars is None else torch.from_numpy(self._scalars[positions])
         if not self.stream.labelled:
-            return Packed(*hits, None, None)
+            return Packed(*hits, None, None, beside)
         weight = torch.from_numpy(self.stream.weight[positions])
-        return Packed(*hits, torch.from_numpy(samples.target), weight)
+        return Packed(*hits, torch.from_numpy(samples.target), weight, beside)
+
+    @property
+    def scalars(self) -> Tensor | None:
+        """Those of all objects [N, S], by position."""
+        return None if self._scalars is None else torch.from_numpy(self._scalars)
 
 
 def frames(offsets: Tensor, cell: Tensor, value: Tensor, shape: tuple[int, int, int]) -> Tensor:

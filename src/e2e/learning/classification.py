@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp, softmax
 from torch import Tensor, nn
 
-from e2e import tasks
+from e2e import models, tasks
+from e2e.data.scalars import inputs
 from e2e.data.scores import kinematics
 from e2e.data.store import Samples
 from e2e.data.stream import Stream
@@ -312,18 +313,18 @@ def explained(network: nn.Module, stream: Stream, logit: NDArray, temperature: f
         order = positions[np.argsort(own[positions], kind="stable")]
         chosen += [order[int(quantile * (len(order) - 1))] for quantile in SHOWN]
     shown = stream.samples(np.array(chosen))
-    frames = shown.images()
+    frames, *beside = inputs(shown, models.takes(network))
     explained = network if logit.ndim == 1 else _Own(network, shown.target)
-    contributions = integrated_gradients(explained, frames) / np.float32(temperature)
+    contributions = integrated_gradients(explained, frames, *beside) / np.float32(temperature)
     return {"target": shown.target, "frames": frames, "contributions": contributions}
 
 
 class _Own(nn.Module):
-    """Frames of n objects -> the logit [n] of the class that each of them is."""
+    """Frames of n objects, and their scalars -> the logit [n] of the class that each of them is."""
 
     def __init__(self, network: nn.Module, target: NDArray[np.float32]):
         super().__init__()
         self.network, self.target = network, torch.from_numpy(target.astype(np.int64))[:, None]
 
-    def forward(self, frames: Tensor) -> Tensor:
-        return self.network(frames).gather(1, self.target).squeeze(1)
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return self.network(*inputs).gather(1, self.target).squeeze(1)

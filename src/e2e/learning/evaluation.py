@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from e2e import tasks
 from e2e.data.scores import write_scores
 from e2e.data.split import PARTS
 from e2e.errors import E2EError
@@ -44,7 +43,7 @@ def evaluate(
     if threads:
         torch.set_num_threads(threads)
     network, info = saved.load(model_pt)
-    task = tasks.task(info["task"], info["channels"])
+    task = saved.task_of(info)
     streams = {part: batches.stream(stores, split, part, task) for part in PARTS}
     test = streams["test"]
     prediction = saved.predictions(network, test.chunks(BATCH))

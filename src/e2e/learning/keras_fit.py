@@ -75,7 +75,7 @@ def fit(
         order.set_epoch(epoch)
         with progress_bar(epoch, settings, len(order)) as bar:
             losses = []
-            for frames, target, weight in loaded(training, order):
+            for frames, target, weight, _ in loaded(training, order):
                 optimizer.learning_rate = rate = rates[epoch * len(order) + len(losses)]
                 views = method.views(frames)
                 losses.append(float(step(views.numpy(), target.numpy(), weight.numpy())))

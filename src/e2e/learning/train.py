@@ -31,7 +31,8 @@ class Entry:
 
     ``network`` holds hyperparameters of the ``architecture``, ``trainer`` those of ``Settings``, ``method``
     the name of one of ``methods`` and its hyperparameters. The trunk begins as that of the file ``init``
-    (``saved.take_trunk``), if there is one, and stays as it began with ``freeze``.
+    (``saved.take_trunk``), if there is one, and stays as it began with ``freeze``. ``scalars`` names what the
+    network takes beside frames, of what the task offers.
     """
 
     architecture: str
@@ -40,6 +41,7 @@ class Entry:
     method: Mapping[str, Any] = field(default_factory=lambda: {"name": "supervised"})
     init: str | Path | None = None
     freeze: bool = False
+    scalars: Sequence[str] = ()
 
 
 def train(
@@ -80,16 +82,19 @@ def train(
     if threads:
         torch.set_num_threads(threads)
     name, hyperparameters = given.method["name"], {k: v for k, v in given.method.items() if k != "name"}
-    task = task.oriented(batches.orientation(stores))
+    task = task.oriented(batches.orientation(stores)).given(given.scalars)
     training, validation = _objects(stores, split, task, methods.labelled(name))
     torch.manual_seed(settings.seed)
     network, origin = _network(given, task)
+    if training.scalars is not None:
+        network.set_scalar_range(training.scalars)
     method = methods.build(name, network, training, task, **hyperparameters)
     # Not imported before: one framework needs nothing of the other, and a training not the other's loop.
     loop = import_module(f"e2e.learning.{models.loop_of(given.architecture)}")
     info = {
         "task": task.name,
         "channels": len(task.channels),
+        "scalars": [quantity.name for quantity in task.scalars],
         "architecture": given.architecture,
         "hyperparameters": dict(given.network),
         "method": dict(given.method),
@@ -116,6 +121,11 @@ def train(
 def _network(entry: Entry, task: Task) -> tuple[nn.Module, dict[str, Any] | None]:
     """The network that a training begins with, and where its trunk comes from; None from scratch."""
     network, origin = models.build(entry.architecture, task, **entry.network), None
+    if task.scalars and not models.takes(network):
+        raise E2EError(
+            f"scalars: networks of architecture {entry.architecture!r} take frames alone; leave out"
+            f" {', '.join(entry.scalars)}, or choose another architecture"
+        )
     if entry.init:
         origin = saved.take_trunk(network, entry.init, task, entry.architecture, entry.network)
     if entry.freeze:
@@ -129,4 +139,4 @@ def _objects(
     stores: Sequence[str | Path], split: str | Path, task: Task, labelled: bool
 ) -> list[batches.Objects]:
     """Training and validation part."""
-    return [batches.Objects(batches.stream(stores, split, part, task, labelled)) for part in PARTS[:2]]
+    return [batches.Objects(batches.stream(stores, split, part, task, labelled), task) for part in PARTS[:2]]

@@ -44,6 +44,11 @@ def build(architecture: str, task: Task, **hyperparameters) -> nn.Module:
     return families.build(sys.modules[__name__], _KIND, architecture, task, **hyperparameters)
 
 
+def takes(network: nn.Module) -> Task | None:
+    """The task whose scalars a network takes beside frames: ``network(frames, scalars [N, S])``."""
+    return getattr(network, "takes", None)
+
+
 def space(architecture: str) -> Mapping[str, Sequence[Any]]:
     """Choices of a search for hyperparameters, the default first; raises E2EError as ``build`` does."""
     return getattr(families.family(sys.modules[__name__], _KIND, architecture), "SPACE", {})

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from e2e.errors import E2EError
 from e2e.models.layers import head
-from e2e.models.preprocessing import Moments, is_energy_and_time
+from e2e.models.preprocessing import Moments, Scalars, is_energy_and_time
 from e2e.models.trunk import Trunk
 from e2e.tasks import Classification, Regression, Task
 
@@ -50,8 +50,9 @@ class Network(nn.Module):
     Of more than two classes there are logits [N, K], one for each.
 
     Of the features of the ``trunk`` each is missing in training with the probability ``dropout`` (J. Mach.
-    Learn. Res. 15, 2014, 1929). Of jets, ``Moments`` are set beside them, after a hidden layer of their own.
-    One hidden layer follows. Raises E2EError for a ``dropout`` outside [0, 1).
+    Learn. Res. 15, 2014, 1929). Of jets, ``Moments`` are set beside them, after a hidden layer of their own,
+    and so are the task's ``Scalars`` [N, S], if it has any. One hidden layer follows. Raises E2EError for a
+    ``dropout`` outside [0, 1), and for scalars without a scale.
     """
 
     frozen = False
@@ -67,6 +68,11 @@ class Network(nn.Module):
         if not is_energy_and_time(task):
             moments = Moments(task)
             self.moments = nn.Sequential(moments, nn.Linear(moments.features, hidden), nn.ReLU())
+            features += hidden
+        self.takes, self.scalars = None, None  # see models.takes
+        if task.scalars:
+            self.takes = task
+            self.scalars = nn.Sequential(Scalars(task), nn.Linear(len(task.scalars), hidden), nn.ReLU())
             features += hidden
         self.head = head(features, hidden, task.goal.outputs)
         self.single = task.goal.outputs == 1  # a number an object, not one for each class
@@ -89,9 +95,16 @@ class Network(nn.Module):
         self.answer.mean.fill_(mean)
         self.answer.spread.fill_(spread)
 
-    def forward(self, frames: Tensor) -> Tensor:
+    def set_scalar_range(self, scalars: Tensor) -> None:
+        """Tell a network that takes scalars how those [N, S] of the training part are distributed."""
+        if self.scalars:
+            self.scalars[0].set_range(scalars)
+
+    def forward(self, frames: Tensor, scalars: Tensor | None = None) -> Tensor:
         features = self.dropout(self.trunk(frames))
         if self.moments:
             features = torch.cat((features, self.moments(frames)), dim=1)
+        if self.scalars:
+            features = torch.cat((features, self.scalars(scalars)), dim=1)
         numbers = self.head(features)
         return self.answer(numbers.squeeze(1) if self.single else numbers)

@@ -329,3 +329,38 @@ def require_energy_and_time(task: Task) -> None:
             f"task {task.name!r} has channels in {units}; this network takes an energy in GeV and a time"
             " in ns"
         )
+
+
+class Scalars(nn.Module):
+    """The task's scalars as they are, [N, S] -> of order one [N, S].
+
+    Momenta become log(1 + p / GeV). Of a pseudorapidity only the magnitude counts: the ends of the detector
+    are alike, crops may be reflected, and those that look outward are turned. Then each is standardised by
+    its mean and spread in the training part (``set_range``). Raises E2EError for another unit.
+    """
+
+    def __init__(self, task: Task):
+        super().__init__()
+        for quantity in task.scalars:
+            if quantity.unit not in ("GeV", "1"):
+                raise E2EError(
+                    f"scalar {quantity.name} [{quantity.unit}] has no scale; give it one in preprocessing.py"
+                )
+        momenta = torch.tensor([quantity.unit == "GeV" for quantity in task.scalars])
+        self.register_buffer("momenta", momenta, persistent=False)
+        self.register_buffer("mean", torch.zeros(len(momenta)))
+        self.register_buffer("spread", torch.ones(len(momenta)))
+
+    def set_range(self, scalars: Tensor) -> None:
+        """Standardise by these of the training part [N, S]; one that is always the same keeps its scale."""
+        values = self._even(scalars).double()
+        spread = values.std(dim=0, correction=0)
+        self.mean.copy_(values.mean(dim=0))
+        self.spread.copy_(torch.where(spread > 0.0, spread, 1.0))
+
+    def forward(self, scalars: Tensor) -> Tensor:
+        return (self._even(scalars.float()) - self.mean) / self.spread
+
+    def _even(self, scalars: Tensor) -> Tensor:
+        magnitude = scalars.abs()
+        return torch.where(self.momenta, torch.log(1.0 + magnitude), magnitude)

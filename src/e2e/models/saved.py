@@ -29,7 +29,7 @@ TRUNK = "trunk."  # names of a trunk's weights begin so
 
 
 def save(path: str | Path, network: nn.Module, info: dict[str, Any]) -> None:
-    """Write ``network`` and ``info`` (plain values: task, channels, architecture, hyperparameters and more).
+    """Write ``network`` and ``info`` (plain values: task, channels, scalars, architecture and more).
 
     Equal content gives equal bytes.
     """
@@ -43,17 +43,22 @@ def save(path: str | Path, network: nn.Module, info: dict[str, Any]) -> None:
 def load(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     """The network of a file written by ``save``, on the CPU and in evaluation mode, and its ``info``.
 
-    ``info`` has task, channels (their number), architecture, hyperparameters, method, init (see
-    ``take_trunk``; None from scratch), freeze, training_data (sha256, objects, origin, tracks,
+    ``info`` has task, channels (their number), scalars (names), architecture, hyperparameters, method, init
+    (see ``take_trunk``; None from scratch), freeze, training_data (sha256, objects, origin, tracks,
     orientation), trainer (with the seed), epoch, validation_loss, of a classifier temperature, and versions.
     Raises E2EError for a file that is not such a model, and for one of a trunk alone.
     """
     weights, about, info = _read(path)
     if weights and all(name.startswith(TRUNK) for name in weights):
         raise E2EError(f"{path}: a trunk without a head; train a model with `init: {path}` first")
-    network = models.build(about.architecture, task(about.task, about.channels), **about.hyperparameters)
+    network = models.build(about.architecture, task_of(info), **about.hyperparameters)
     _fill(network, weights, path, about.architecture)
     return network.eval(), info
+
+
+def task_of(info: Mapping[str, Any]) -> Task:
+    """The task of a network with this ``info``, with its channels and scalars; crops as the task has them."""
+    return task(info["task"], info["channels"], info.get("scalars", ()))
 
 
 def take_trunk(
@@ -161,9 +166,12 @@ def read_plain(path: str | Path) -> dict[str, Any]:
 
 def predictions(network: nn.Module, chunks: Iterable[Samples]) -> NDArray[np.float32]:
     """Logits, or masses in GeV, [N] of the objects of ``chunks``, each of which is one batch."""
-    device = next(network.parameters()).device
+    from e2e.data.scalars import inputs  # which takes more than the machines have that load networks alone
+
+    device, task = next(network.parameters()).device, models.takes(network)
+    pieces = []
     with torch.inference_mode():
-        pieces = [
-            network(torch.from_numpy(samples.images()).to(device)).float().cpu().numpy() for samples in chunks
-        ]
+        for samples in chunks:
+            given = (torch.from_numpy(values).to(device) for values in inputs(samples, task))
+            pieces.append(network(*given).float().cpu().numpy())
     return np.concatenate(pieces)

@@ -8,6 +8,7 @@ its own task alone (``e2e.imports``).
 from __future__ import annotations
 
 import pkgutil
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
@@ -17,13 +18,14 @@ from e2e.geometry import Crop
 from e2e.tasks.definition import Task
 from e2e.tasks.goals import Classification, Goal, Regression
 from e2e.tasks.jets import ECAL, HCAL, PIXELS, PROMPT_DZ_CM, TRACK_D0, TRACK_DZ, TRACK_PT, TRACKS
-from e2e.tasks.quantities import Channel, Quantity
+from e2e.tasks.quantities import SEED_ETA, Channel, Quantity
 
 __all__ = [
     "ECAL",
     "HCAL",
     "PIXELS",
     "PROMPT_DZ_CM",
+    "SEED_ETA",
     "TRACKS",
     "TRACK_D0",
     "TRACK_DZ",
@@ -66,14 +68,14 @@ def supervised() -> dict[str, Task]:
     return {name: task for name, task in every().items() if task.supervised}
 
 
-def task(name: str, channels: int | None = None) -> Task:
-    """The task called ``name``, with its first ``channels`` channels (default: all).
+def task(name: str, channels: int | None = None, scalars: Sequence[str] = ()) -> Task:
+    """The task called ``name``, with its first ``channels`` channels (default: all), and with ``scalars``.
 
     Raises E2EError with the names, or numbers, to choose from otherwise.
     """
     if name not in every():
         raise E2EError(f"unknown task {name!r}; choose one of: {', '.join(every())}")
-    found = every()[name]
+    found = every()[name].given(scalars)
     if channels is None:
         return found
     if not 1 <= channels <= len(found.channels):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from e2e.errors import E2EError
 from e2e.geometry import OUTWARD, Crop
 from e2e.tasks.goals import Goal
-from e2e.tasks.quantities import Channel, Quantity
+from e2e.tasks.quantities import SEED_ETA, Channel, Quantity
 from e2e.tasks.simulation import Simulation
 
 
@@ -20,7 +21,9 @@ class Task:
     without their detector may be turned otherwise (``oriented``). ``objects`` is the kind of object that is
     looked at, ``photon`` or ``jet``; its seed counts squares of ``seed_cell`` cells, of which the middle one
     is meant. ``kinematics`` are its reconstructed quantities, and generated ones to compare with, null
-    where a source has none. ``goal`` is what is asked of an object, and what its target means.
+    where a source has none. ``offered`` names those of them, or ``seed_eta``, that a network may take beside
+    the frame, and ``scalars`` are those that one takes (``given``). ``goal`` is what is asked of an object,
+    and what its target means.
     ``balance`` names the transverse momentum and the eta whose distributions the classes are given in
     common, by weights, when a network is trained and measured. ``features`` names what boosted trees are
     given to compare with: the file of ``e2e.data`` that computes it. ``truth`` says what the branches of
@@ -40,6 +43,8 @@ class Task:
     objects: str
     kinematics: tuple[Quantity, ...]
     goal: Goal
+    offered: tuple[str, ...] = ()
+    scalars: tuple[Quantity, ...] = ()
     seed_cell: int = 1
     balance: tuple[str, ...] = ()
     features: str = "jet shapes"
@@ -60,6 +65,10 @@ class Task:
         known = {quantity.name for quantity in self.kinematics}
         if len(self.balance) not in (0, 2) or not known.issuperset(self.balance):
             return f"balance is {self.balance}; name a momentum and an eta of its kinematics, or nothing"
+        if unknown := sorted(set(self.offered) - known - {SEED_ETA.name}):
+            return (
+                f"offered names {unknown[0]!r}, which is none of its kinematics: {', '.join(sorted(known))}"
+            )
         if self.crop.outward and (signed := [c.name for c in self.channels if c.unit == "cm"]):
             return (
                 f"crop is outward, but turning would change the sign of {signed[0]}; leave crops as they are"
@@ -86,6 +95,16 @@ class Task:
     def oriented(self, orientation: str | None) -> Task:
         """The same, with crops of ``orientation``, as a store or a contract says: ``outward``, or None."""
         return replace(self, crop=replace(self.crop, outward=orientation == OUTWARD))
+
+    def given(self, scalars: Sequence[str]) -> Task:
+        """The same for a network that takes these scalars, in this order; raises E2EError for others."""
+        if unknown := [name for name in scalars if name not in self.offered]:
+            offered = ", ".join(self.offered) or "none"
+            raise E2EError(f"task {self.name} offers no scalar {unknown[0]!r}; it offers: {offered}")
+        if len({*scalars}) < len(scalars):
+            raise E2EError(f"scalars {', '.join(scalars)}: one is there twice; name each once")
+        known = {quantity.name: quantity for quantity in (SEED_ETA, *self.kinematics)}
+        return replace(self, scalars=tuple(known[name] for name in scalars))
 
     def frame_shape(self, channel: Channel) -> tuple[int, int]:
         """(rows, columns) of a whole-detector frame of a channel."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from e2e.geometry import BARREL, Crop
 from e2e.tasks.definition import Task
 from e2e.tasks.goals import Classification
-from e2e.tasks.quantities import Channel, Quantity
+from e2e.tasks.quantities import SEED_ETA, Channel, Quantity
 from e2e.tasks.simulation import NO_NUMBER, Expectation, Simulation, converted, radiated
 
 PHOTONS = "arXiv:1502.02702"
@@ -117,6 +117,7 @@ TASK = Task(
         Quantity("pho_eta", "1"),
         Quantity("pho_phi", "rad"),
     ),
+    offered=(SEED_ETA.name,),
     goal=Classification(("photon", "electron")),
     balance=("pho_pT", "pho_eta"),
     features="shower shapes",

@@ -7,7 +7,7 @@ from typing import Any
 from e2e.geometry import DETECTOR, TOWER, Crop
 from e2e.tasks.definition import Task
 from e2e.tasks.goals import Goal
-from e2e.tasks.quantities import Channel, Quantity
+from e2e.tasks.quantities import SEED_ETA, Channel, Quantity
 
 TRACK_PT = Channel("track_pT", "GeV")
 TRACK_DZ = Channel("track_dz", "cm")
@@ -37,5 +37,6 @@ def jet_task(name: str, goal: Goal, **facts: Any) -> Task:
         "objects": "jet",
         "seed_cell": TOWER,
         "kinematics": KINEMATICS,
+        "offered": (SEED_ETA.name, "jetPt"),
     }
     return Task(name=name, goal=goal, **common | facts)

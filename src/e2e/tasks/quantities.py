@@ -22,3 +22,7 @@ class Channel(Quantity):
     """
 
     cell: int = 1
+
+
+# Pseudorapidity of the middle of an object's seed, which its row in the detector tells.
+SEED_ETA = Quantity("seed_eta", "1")

@@ -36,10 +36,11 @@ class Supervised(Method):
         return random_reflections(frames, self.task)
 
     def training_loss(self, batch: Batch) -> Tensor:
-        return self.objective.loss(self.network(self.views(batch.frames)), batch.target, batch.weight)
+        seen = batch._replace(frames=self.views(batch.frames))
+        return self.objective.loss(self.network(*seen.inputs), batch.target, batch.weight)
 
     def validation_loss(self, batch: Batch) -> Tensor:
-        answer = self.network(batch.frames)
+        answer = self.network(*batch.inputs)
         self.objective.watch(answer, batch.target)
         return self.objective.loss(answer, batch.target, batch.weight)
 
