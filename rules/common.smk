@@ -332,6 +332,12 @@ def of_each_model(path):
     return paths
 
 
+def robustness(wildcards):
+    """How each of a task's models keeps under changes of the detector; none of crops that lie nowhere in it."""
+    path = "results/{run}/{task}/{model}/robustness.json"
+    return of_each_model(path)(wildcards) if has_ntuples(wildcards.task) else []
+
+
 def benchmarks(wildcards):
     """The benchmark of each of a task's models; none where cmsRun cannot read the files."""
     path = "results/{run}/{task}/{model}/benchmark/benchmark.json"
@@ -402,7 +408,7 @@ def final_outputs():
             folder = f"results/{RUN}/{task}/{model}"
             names = ["metrics.json", "figures", "model.json"]
             if has_ntuples(task):
-                names += ["agreement.json", "benchmark/benchmark.json"]
+                names += ["agreement.json", "benchmark/benchmark.json", "robustness.json"]
             if config["repeats"] > 1:
                 names.append("repeats.json")
             outputs += [f"{folder}/{name}" for name in names]

@@ -7,6 +7,7 @@ rule compare:
         contracts=of_each_model("results/{run}/{task}/{model}/model.json"),
         training=of_each_model("results/{run}/{task}/{model}/training_time.json"),
         benchmarks=benchmarks,
+        robustness=robustness,
     output:
         record="results/{run}/{task}/comparison.json",
         table="results/{run}/{task}/comparison.md",

@@ -5,6 +5,7 @@ rule reference:
     output:
         scores="results/{run}/{task}/bdt/scores.parquet",
         metrics="results/{run}/{task}/bdt/metrics.json",
+        model="results/{run}/{task}/bdt/model.joblib",
     log:
         "results/{run}/{task}/logs/bdt.log",
     benchmark:
@@ -83,6 +84,39 @@ rule performance:
         channels=channels,
     script:
         "../workflow/scripts/performance.py"
+
+
+rule robustness:
+    input:
+        stores=stores,
+        split="results/{run}/{task}/split.parquet",
+        model="results/{run}/{task}/{model}/model.pt",
+        reference="results/{run}/{task}/bdt/model.joblib",
+    output:
+        record="results/{run}/{task}/{model}/robustness.json",
+        figure=report(
+            "results/{run}/{task}/{model}/robustness.png",
+            caption="../workflow/report/robustness.rst",
+            category=category("Performance"),
+            subcategory="{task}",
+            labels={"model": "{model}", "figure": "changes of the detector"},
+        ),
+    log:
+        "results/{run}/{task}/logs/{model}/robustness.log",
+    benchmark:
+        "results/{run}/{task}/resources/{model}/robustness.tsv"
+    conda:
+        "../envs/e2e.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+    params:
+        code=library(
+            "learning/robustness.py", "data/{features}.py", "report/robustness.py"
+        ),
+        objects=config["robustness"]["objects"],
+    script:
+        "../workflow/scripts/robustness.py"
 
 
 rule repeats:

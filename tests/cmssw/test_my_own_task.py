@@ -96,7 +96,7 @@ def made(task, ntuples, tmp_path_factory):
         accelerator="cpu",
     )
     (model / "training_time.json").write_text(json.dumps({"wall_s": info["training_s"]}))
-    bdt = folder / "bdt/scores.parquet", folder / "bdt/metrics.json"
+    bdt = [folder / "bdt" / name for name in ("scores.parquet", "metrics.json", "model.joblib")]
     reference(stores, table, *bdt, threads=1)
     measured = (model / name for name in ("scores.parquet", "metrics.json", "explained.npz"))
     evaluate(stores, table, model / "model.pt", bdt[0], *measured, threads=1)

@@ -59,6 +59,8 @@ def samples(particle: str, objects: int, seed: int) -> Samples:
         channels=TASK.channels,
         classes=TASK.classes,
         shape=TASK.shape,
+        seed_row=generator.integers(16, 154, objects).astype(np.float32),
+        seed_column=generator.integers(360, size=objects).astype(np.float32),
     )
 
 
@@ -96,6 +98,8 @@ def jets(task: Task, objects: int) -> Samples:
         channels=task.channels,
         classes=task.classes,
         shape=task.shape,
+        seed_row=(5 * generator.integers(13, 43, objects) + 2).astype(np.float32),
+        seed_column=(5 * generator.integers(72, size=objects) + 2).astype(np.float32),
     )
 
 

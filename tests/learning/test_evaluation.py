@@ -37,7 +37,8 @@ KEY = ["sample", "run", "lumi", "event", "object"]
 def results(toy, trained, tmp_path_factory):
     """Folder with the outputs of the reference (bdt/) and of the evaluation (resnet/)."""
     folder = tmp_path_factory.mktemp("results")
-    reference(toy.stores, toy.split, folder / "bdt/scores.parquet", folder / "bdt/metrics.json", threads=1)
+    outputs = (folder / "bdt" / name for name in ("scores.parquet", "metrics.json", "model.joblib"))
+    reference(toy.stores, toy.split, *outputs, threads=1)
     evaluate(
         toy.stores,
         toy.split,

@@ -110,7 +110,8 @@ def test_trees_stop_on_the_validation_part(few_trees):
 def test_masses_of_the_reference_are_masses(make_jets, tmp_path):
     """Trees are trained on logarithms: taken as masses, or masses as logarithms, all answers are absurd."""
     toy = make_jets(task("mass_regression", 4))
-    reference(toy.stores, toy.split, tmp_path / "scores.parquet", tmp_path / "metrics.json", threads=1)
+    outputs = (tmp_path / name for name in ("scores.parquet", "metrics.json", "model.joblib"))
+    reference(toy.stores, toy.split, *outputs, threads=1)
     scores = read_scores(tmp_path / "scores.parquet")
     for name in ("mass", "mean"):
         assert scores[name].between(3, 16).all()  # of true masses between 4 and 14 GeV

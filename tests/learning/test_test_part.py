@@ -92,7 +92,9 @@ def make(call, monkeypatch):
         for path in (bdt, own):
             path.mkdir()
         scores = bdt / "scores.parquet"
-        reference.reference(toy.stores, toy.split, scores, bdt / "metrics.json", threads=1)
+        reference.reference(
+            toy.stores, toy.split, scores, bdt / "metrics.json", bdt / "model.joblib", threads=1
+        )
         results = (own / name for name in ("scores.parquet", "metrics.json", "explained.npz"))
         evaluate(toy.stores, toy.split, outputs[2], scores, *results, threads=1)
         metrics = {path.name: json.loads((path / "metrics.json").read_text()) for path in (bdt, own)}

@@ -66,13 +66,21 @@ def made(folder, name, metrics, seconds=100.0, points=()):
                 "model.onnx",
                 "training_time.json",
                 "benchmark.json",
+                "robustness.json",
             )
         )
     )
     write_json(files.metrics, {"model": "cnn", "parameters": 5000, **SIMULATION, **metrics})
-    merit = metrics["auc" if "auc" in metrics else "mean_absolute_error"]["value"]
-    parquet.write_table(files.scores, scores(merit))
+    key = "auc" if "auc" in metrics else "mean_absolute_error"
+    parquet.write_table(files.scores, scores(metrics[key]["value"]))
     write_json(files.training, {"wall_s": seconds})
+    lost = {1: {"network": -0.01, "trees": -0.005}, 3: {"network": -0.03, "trees": -0.02}}
+    changed = [
+        {"label": f"dead channels {share} %"}
+        | {who: {key: {"difference": summary(less, 0.001)}} for who, less in of.items()}
+        for share, of in lost.items()
+    ]
+    write_json(files.robustness, {"reference": "trees", "changes": changed})
     write_json(files.benchmark, {"machine": {"cpu": {"model": "A CPU"}}, "points": list(points)})
     return files
 
@@ -135,7 +143,13 @@ def test_classifiers_are_ordered_and_keep_their_numbers(folder):
     assert record["models"]["worse"]["ms_per_object"] == {}
     assert record["bdt"]["kinematics_alone"]["standard_error"] == 0.006
     assert record["machines"] == ["A CPU"]
-    assert "| better | 0.8300 (0.8200 to 0.8400) | +0.0200 (+0.0180 to +0.0220) | 0.03 |  | 5,000 |" in table
+    assert better["changed"]["dead channels 3 %"] == summary(-0.03, 0.001)
+    assert record["bdt"]["changed"]["dead channels 1 %"] == summary(-0.005, 0.001)
+    changed = "-0.0100 (-0.0110 to -0.0090)"
+    row = "| better | 0.8300 (0.8200 to 0.8400) | +0.0200 (+0.0180 to +0.0220) | 0.03 |"
+    assert f"{row}  | {changed} | 5,000 |" in table
+    assert "| with dead channels 1 % | parameters |" in table
+    assert "| BDT | 0.8100 (0.8000 to 0.8200) |  |  |  | -0.0050 (-0.0060 to -0.0040) |  |" in table
     assert "3.00 (1.50 to 6.00) | 3.50 (1.75 to 7.00)" in table
     assert "| 17, 8 | CMSSW_13_1 |" in table
     assert "AUC of 0.5030 (0.4970 to 0.5090), 0.5 standard errors from 1/2" in table
@@ -160,11 +174,12 @@ def test_masses_are_ordered_by_their_error(folder):
 
 def test_public_crops_have_no_benchmark(folder):
     files = made(folder, "cnn", classifier(0.8, 0.0))
-    files = replace(files, benchmark=None)
+    files = replace(files, benchmark=None, robustness=None)
     record, table = run(folder, {"cnn": files}, {"auc": summary(0.8, 0.01)})
     assert record["batch"] is None
     assert record["models"]["cnn"]["ms_per_object"] == {}
     assert "No times" in table
+    assert "changed detector" not in table
 
 
 def test_models_of_other_objects_are_refused(folder):

@@ -83,7 +83,7 @@ def test_all_plans_the_whole_chain_of_the_default_configuration(tmp_path):
     jobs = planned(snakemake(tmp_path))
     assert jobs["simulate"] == jobs["convert"] == 20 + 8 + 4 + 8  # files of the tasks
     assert jobs["pileup"] == 1  # for all files of jets
-    assert {"train", "evaluate", "export", "cmsrun", "agreement", "benchmark"} <= set(jobs)
+    assert {"train", "evaluate", "export", "cmsrun", "agreement", "benchmark", "robustness"} <= set(jobs)
 
 
 def test_repeats_train_other_seeds_on_one_split_and_export_once(tmp_path):
@@ -114,6 +114,7 @@ def test_all_models_of_a_task_are_compared(tmp_path):
     """By default with what each costs; of public crops, which cmsRun cannot read, without."""
     process = snakemake(tmp_path, "results/ci/tau/comparison.json", *CI)
     assert planned(process)["compare"] == planned(process)["benchmark"] == 1
+    assert planned(process)["robustness"] == 1
     config = tmp_path / "crops.yaml"
     config.write_text(
         "run: mine\ntasks: {tau: {source: files, files: {mine: [a.parquet]},"
@@ -123,7 +124,7 @@ def test_all_models_of_a_task_are_compared(tmp_path):
     process = snakemake(tmp_path, "--configfile", config)
     jobs = planned(process)
     assert (jobs["compare"], jobs["train"]) == (1, 2)
-    assert "benchmark" not in jobs
+    assert not {"benchmark", "robustness"} & set(jobs)
     assert "results/mine/tau/cnn/metrics.json, results/mine/tau/graph/metrics.json" in process.stdout
 
 
@@ -241,7 +242,7 @@ def test_a_notebook_of_files_of_images_needs_no_cmsrun(tmp_path):
     )
     jobs = planned(snakemake(tmp_path, "--configfile", config))
     assert jobs["notebook"] == 1
-    assert not {"cmsrun", "agreement", "benchmark", "cmssw_area"} & set(jobs)
+    assert not {"cmsrun", "agreement", "benchmark", "cmssw_area", "robustness"} & set(jobs)
 
 
 def test_own_files_are_converted_without_simulation(tmp_path):

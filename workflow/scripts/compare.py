@@ -8,7 +8,9 @@ with logged(snakemake.log[0]):
     from e2e.report.comparison import Files, compare, draw, table
 
     files = snakemake.input
-    each = zip_longest(files.metrics, files.scores, files.onnx, files.training, files.benchmarks)
+    each = zip_longest(
+        files.metrics, files.scores, files.onnx, files.training, files.benchmarks, files.robustness
+    )
     models = dict(zip(snakemake.params.models, (Files(*of) for of in each), strict=True))
     record = compare(models, files.reference)
     style.save(draw(record), snakemake.output.figure)

@@ -8,5 +8,6 @@ with logged(snakemake.log[0]):
         snakemake.input.split,
         snakemake.output.scores,
         snakemake.output.metrics,
+        snakemake.output.model,
         threads=snakemake.threads,
     )

@@ -352,7 +352,8 @@ class CropCutter(processor.ProcessorABC):
         """Cut the objects whose crop lies in the detector out of one channel, as long as there is room."""
         task, image = self.task, self.layout.images[channel.name]
         kept = objects.kept
-        top, left, turned = windows(task, objects.row[kept], objects.column[kept])
+        seeds = (middle(column[kept], task.seed_cell) for column in (objects.row, objects.column))
+        top, left, turned = crops.windows(task, *seeds)
         cutter = crops.Cutter(task, channel, objects.entry[kept], top, left, turned, room, image.shift)
         hottest = image.branch == self.layout.hottest
         entries = objects.entry if hottest else cutter.entries  # every seed is looked at
@@ -434,23 +435,7 @@ class _Crops:
         return _Crops(range(self.events.start, int(self.entry[stop]) + 1), *columns)
 
 
-def windows(
-    task: Task, seed_rows: np.ndarray, seed_columns: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """First row and first column (int64 [N], in cells) of the windows around seeds, and which are turned.
-
-    Negative columns wrap around. A window is shifted where it is turned, so that the seed then is where it
-    always is.
-    """
-    crop = task.crop
-    row, column = (middle(np.asarray(seeds), task.seed_cell) for seeds in (seed_rows, seed_columns))
-    turned = (row < task.detector[0] // 2) & crop.outward
-    top = row - np.where(turned, crop.rows - 1 - crop.seed_row, crop.seed_row)
-    left = column - np.where(turned, crop.columns - 1 - crop.seed_column, crop.seed_column)
-    return top.astype(np.int64), left.astype(np.int64), turned
-
-
 def _inside(task: Task, seed_rows: np.ndarray) -> np.ndarray:
     """Whether the crops around seeds in these rows lie in the detector."""
-    top, _, _ = windows(task, seed_rows, np.zeros_like(seed_rows))
+    top, _, _ = crops.windows(task, middle(seed_rows, task.seed_cell), np.zeros_like(seed_rows))
     return (top >= 0) & (top + task.crop.rows <= task.detector[0])

@@ -59,6 +59,31 @@ def _quartered(endcap: np.ndarray) -> np.ndarray:
     return (sums / 16).repeat(2, axis=1).repeat(2, axis=2)
 
 
+def windows(
+    task: Task, seed_rows: np.ndarray, seed_columns: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """First row and column (int64 [N]) of the windows around seeds in these cells, and which are turned.
+
+    Negative columns wrap around. A window is shifted where it is turned, so that the seed then is where it
+    always is.
+    """
+    crop = task.crop
+    row, column = (np.asarray(cells).astype(np.int64) for cells in (seed_rows, seed_columns))
+    turned = (row < task.detector[0] // 2) & crop.outward
+    top = row - np.where(turned, crop.rows - 1 - crop.seed_row, crop.seed_row)
+    left = column - np.where(turned, crop.columns - 1 - crop.seed_column, crop.seed_column)
+    return top, left, turned
+
+
+def cells(task: Task, seed_rows: np.ndarray, seed_columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows [N, H] and columns [N, W] of the detector that the crops around seeds in these cells show."""
+    top, left, turned = windows(task, seed_rows, seed_columns)
+    rows = top[:, None] + np.arange(task.crop.rows)
+    columns = (left[:, None] + np.arange(task.crop.columns)) % task.detector[1]
+    rows, columns = (np.where(turned[:, None], each[:, ::-1], each) for each in (rows, columns))
+    return rows, columns
+
+
 class Cutter:
     """Collects the hits in one channel of N crops, cut one after the other as their frames come along.
 

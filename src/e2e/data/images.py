@@ -23,6 +23,15 @@ def images(
     return frames
 
 
+def hits(frames: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.float32]]:
+    """Offsets [N + 1], index and value of what is not 0 in frames [N, C, H, W], as ``Samples`` has."""
+    size = int(np.prod(frames.shape[1:]))
+    pixels = frames.reshape(-1)
+    found = np.flatnonzero(pixels != 0)
+    offsets = np.searchsorted(found, np.arange(len(frames) + 1) * size)
+    return offsets, (found % size).astype(np.uint32), pixels[found]
+
+
 @numba.njit(cache=True, nogil=True)  # others work on while a thread makes frames
 def _scatter(start, count, index, value, frames):
     for i in range(len(start)):

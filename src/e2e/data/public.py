@@ -16,6 +16,7 @@ from tqdm import tqdm
 from e2e import tasks
 from e2e.data import image_files, ntuple, store
 from e2e.data.image_files import ImageFile
+from e2e.data.images import hits
 from e2e.data.public_layouts import LAYOUTS, SIGNIFICANT, Layout
 from e2e.data.store import Metadata, Samples
 from e2e.errors import E2EError
@@ -389,7 +390,7 @@ def _samples(
                     images *= factors
             _check_finite(file, found, images, start)
             rows = slice(start, start + len(images))
-            offsets, index, value = _hits(_moved(images, *moved))
+            offsets, index, value = hits(_moved(images, *moved))
             yield Samples(
                 sample=np.full(len(images), digest),
                 run=np.zeros(len(images), np.uint32),
@@ -419,15 +420,6 @@ def _check_finite(file: ImageFile, found: Layout, images: np.ndarray, start: int
             f"{file.path}: {found.image} is {images[row, channel, i, j]} at row {start + row}, channel "
             f"{channel}, pixel ({i}, {j}); a pixel without a hit is 0: fetch or write the file again"
         )
-
-
-def _hits(images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Offsets [N + 1], index uint32 and value float32 of the pixels that are not 0, as ``Samples`` has."""
-    size = int(np.prod(images.shape[1:]))
-    pixels = images.reshape(-1)
-    hits = np.flatnonzero(pixels != 0)
-    offsets = np.searchsorted(hits, np.arange(len(images) + 1) * size)
-    return offsets, (hits % size).astype(np.uint32), pixels[hits]
 
 
 def _by(shape: tuple[int, ...]) -> str:

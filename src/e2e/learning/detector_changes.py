@@ -3,36 +3,85 @@
 Each function takes frames [N, C, H, W] of a task, in the units of its channels with 0 for no hit, and returns
 others. Changed are the calorimeters: channels in GeV but that of the tracks, and times. A tower, which is one
 value spread over ``cell`` x ``cell`` cells, is changed as a whole, and a crystal that loses its energy loses
-its time. A strength is one number, or one for each object [N]. Random numbers come from torch's global
-generator, and are others for each object: wherever it lies in the detector, it meets other channels.
+its time. A strength is one number, or one for each object [N]. Random numbers are, by default, others for
+each object, from torch's global generator: it meets a detector of its own. ``OneDetector`` gives all objects
+those of one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from e2e.data.crops import cells
 from e2e.geometry import TOWER
 from e2e.tasks import TRACK_PT, Task
 
+# Random numbers [N, H, W] of a kind (``torch.rand`` or ``torch.randn``) for frames of a task, the same in all
+# cells of a square of so many cells along each side.
+Draw = Callable[[Callable[..., Tensor], Tensor, Task, int], Tensor]
 
-def dead_channels(frames: Tensor, task: Task, share: float | Tensor) -> Tensor:
+
+def of_each_object(random: Callable[..., Tensor], frames: Tensor, task: Task, cell: int) -> Tensor:
+    """Random numbers of a detector for each object.
+
+    Where seeds count squares of ``cell`` x ``cell``, the seed's is one; else they may lie anywhere.
+    """
+    objects, size = len(frames), frames.shape[2:]
+    if cell == 1:
+        return random(objects, *size, device=frames.device)
+    squares = random(objects, *(side // cell + 2 for side in size), device=frames.device)
+    places = []
+    for side, seed in zip(size, task.crop.seed, strict=True):
+        if task.seed_cell == cell:
+            first = torch.full((objects, 1), cell // 2 - seed, device=frames.device) % cell
+        else:
+            first = torch.randint(cell, (objects, 1), device=frames.device)
+        places.append((torch.arange(side, device=frames.device) + first) // cell)
+    number = torch.arange(objects, device=frames.device)[:, None, None]
+    return squares[number, places[0][:, :, None], places[1][:, None, :]]
+
+
+@dataclass(frozen=True, eq=False)
+class OneDetector:
+    """Random numbers of one detector, that of ``seed``, for objects whose seeds lie in these cells [N] of it.
+
+    Objects meet the channels of the detector that their crops show, wherever these lie in the crop.
+    """
+
+    seed_row: NDArray[np.floating]
+    seed_column: NDArray[np.floating]
+    seed: int = 1
+
+    def __call__(self, random: Callable[..., Tensor], frames: Tensor, task: Task, cell: int) -> Tensor:
+        generator = torch.Generator().manual_seed(self.seed)
+        whole = random(*(size // cell for size in task.detector), generator=generator)
+        rows, columns = (
+            torch.from_numpy(each // cell) for each in cells(task, self.seed_row, self.seed_column)
+        )
+        return whole[rows[:, :, None], columns[:, None, :]].to(frames.device)
+
+
+def dead_channels(frames: Tensor, task: Task, share: float | Tensor, draw: Draw = of_each_object) -> Tensor:
     """Each crystal, and each tower of the HCAL, is dead with the probability ``share``."""
     alive = {
-        cell: _draw(torch.rand, frames, task, cell) >= _each(share, frames)
+        cell: draw(torch.rand, frames, task, cell) >= _each(share, frames)
         for cell in set(_calorimeters(task).values())
     }
     return _with_energies(frames, task, lambda energy, cell: energy * alive[cell])
 
 
-def dead_towers(frames: Tensor, task: Task, share: float | Tensor) -> Tensor:
+def dead_towers(frames: Tensor, task: Task, share: float | Tensor, draw: Draw = of_each_object) -> Tensor:
     """Each trigger tower of 5 x 5 crystals (JINST 3 S08004) is dead with the probability ``share``.
 
     With it is what the HCAL has behind it, if it is in the frames.
     """
-    alive = _draw(torch.rand, frames, task, TOWER) >= _each(share, frames)
+    alive = draw(torch.rand, frames, task, TOWER) >= _each(share, frames)
     return _with_energies(frames, task, lambda energy, cell: energy * alive)
 
 
@@ -42,7 +91,7 @@ def threshold(frames: Tensor, task: Task, energy: float | Tensor) -> Tensor:
     return _with_energies(frames, task, lambda found, cell: found * (found * cell**2 >= least))
 
 
-def noise(frames: Tensor, task: Task, energy: float | Tensor) -> Tensor:
+def noise(frames: Tensor, task: Task, energy: float | Tensor, draw: Draw = of_each_object) -> Tensor:
     """Gaussian noise of the standard deviation ``energy`` (GeV) is added to each hit.
 
     What falls below 0 is none any more; channels without a hit, which have been suppressed, stay so.
@@ -52,18 +101,18 @@ def noise(frames: Tensor, task: Task, energy: float | Tensor) -> Tensor:
         frames,
         task,
         lambda found, cell: (
-            (found + width / cell**2 * _draw(torch.randn, frames, task, cell)).clamp(min=0.0) * (found != 0)
+            (found + width / cell**2 * draw(torch.randn, frames, task, cell)).clamp(min=0.0) * (found != 0)
         ),
     )
 
 
-def miscalibration(frames: Tensor, task: Task, spread: float | Tensor) -> Tensor:
+def miscalibration(frames: Tensor, task: Task, spread: float | Tensor, draw: Draw = of_each_object) -> Tensor:
     """Each energy is multiplied by a Gaussian number of mean 1 and standard deviation ``spread``."""
     width = _each(spread, frames)
     return _with_energies(
         frames,
         task,
-        lambda energy, cell: energy * (1.0 + width * _draw(torch.randn, frames, task, cell)).clamp(min=0.0),
+        lambda energy, cell: energy * (1.0 + width * draw(torch.randn, frames, task, cell)).clamp(min=0.0),
     )
 
 
@@ -116,23 +165,3 @@ def _with_energies(frames: Tensor, task: Task, changed: Callable[[Tensor, int], 
 def _each(strength: float | Tensor, frames: Tensor) -> Tensor:
     """A strength as it stands beside energies [N, H, W]."""
     return torch.as_tensor(strength, dtype=frames.dtype, device=frames.device).reshape(-1, 1, 1)
-
-
-def _draw(random: Callable[..., Tensor], frames: Tensor, task: Task, cell: int) -> Tensor:
-    """Random numbers [N, H, W], the same in all cells of a square of ``cell`` x ``cell``.
-
-    Where seeds count such squares, the seed's is one; else they may lie anywhere.
-    """
-    objects, size = len(frames), frames.shape[2:]
-    if cell == 1:
-        return random(objects, *size, device=frames.device)
-    squares = random(objects, *(cells // cell + 2 for cells in size), device=frames.device)
-    places = []
-    for cells, seed in zip(size, task.crop.seed, strict=True):
-        if task.seed_cell == cell:
-            first = torch.full((objects, 1), cell // 2 - seed, device=frames.device) % cell
-        else:
-            first = torch.randint(cell, (objects, 1), device=frames.device)
-        places.append((torch.arange(cells, device=frames.device) + first) // cell)
-    number = torch.arange(objects, device=frames.device)[:, None, None]
-    return squares[number, places[0][:, :, None], places[1][:, None, :]]

@@ -6,7 +6,7 @@ of more, masses [N] in GeV.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from e2e.learning import classification, regression
 from e2e.tasks import Classification, Regression, Task
 
 CHUNK = 1024  # objects in memory at a time
+EFFICIENCY = 0.9  # of a class at its working point, where it is watched under changes of the detector
 Trees = HistGradientBoostingClassifier | HistGradientBoostingRegressor
 
 
@@ -92,6 +93,30 @@ class TwoClasses:
         """The figure of merit alone, with its intervals."""
         return classification.auc_alone(stream.objects, prediction, weight)
 
+    def odds(self, prediction: NDArray) -> dict[str, NDArray]:
+        """Of each class that is looked for, logits [N] of it against all others."""
+        return {self.task.classes[1]: prediction}
+
+    def cuts(self, prediction: NDArray, target: NDArray, weight: NDArray) -> dict[str, float]:
+        """Of each class that is looked for, the odds that ``EFFICIENCY`` of its objects reach."""
+        return {
+            name: classification.working_point(
+                odds, target == self.task.classes.index(name), weight, EFFICIENCY
+            )
+            for name, odds in self.odds(prediction).items()
+        }
+
+    def keeping(
+        self, prediction: NDArray, target: NDArray, cuts: Mapping[str, float]
+    ) -> dict[str, Callable[[NDArray], NDArray]]:
+        """What should keep where the detector changes, as functions of weights [R, N]; the merit first."""
+        kept = {"auc": classification.area(prediction, target)}
+        for name, odds in self.odds(prediction).items():
+            own = target == self.task.classes.index(name)
+            kept[f"efficiency of {name}"] = classification.passing(odds, own, cuts[name])
+            kept[f"fake rate of {name}"] = classification.passing(odds, ~own, cuts[name])
+        return kept
+
     def explained(
         self, network: nn.Module, stream: Stream, prediction: NDArray, temperature: float
     ) -> dict[str, NDArray]:
@@ -128,6 +153,9 @@ class ManyClasses(TwoClasses):
 
     def read(self, path: str | Path, objects: pd.DataFrame) -> NDArray[np.float64]:
         return np.stack([read_output(path, objects, name) for name in self.predicted], axis=1)
+
+    def odds(self, prediction: NDArray) -> dict[str, NDArray]:
+        return dict(zip(self.task.classes, classification.against_rest(prediction).T, strict=True))
 
     def measure(self, stream: Stream, prediction: NDArray, weight: NDArray) -> dict[str, Any]:
         return self.beside(stream, prediction.astype(np.float32), weight, {}, "BDT")
@@ -197,6 +225,14 @@ class Masses:
 
     def merit(self, stream: Stream, prediction: NDArray, weight: NDArray) -> dict[str, Any]:
         return regression.measure(stream.objects, prediction)["mean_absolute_error"]
+
+    def cuts(self, prediction: NDArray, target: NDArray, weight: NDArray) -> dict[str, float]:
+        return {}
+
+    def keeping(
+        self, prediction: NDArray, target: NDArray, cuts: Mapping[str, float]
+    ) -> dict[str, Callable[[NDArray], NDArray]]:
+        return regression.keeping(target, prediction)
 
     def explained(
         self, network: nn.Module, stream: Stream, prediction: NDArray, temperature: float

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -16,8 +18,10 @@ from e2e import tasks
 from e2e.data import store
 from e2e.data.scores import write_scores
 from e2e.data.split import PARTS
+from e2e.data.store import Samples
 from e2e.data.stream import Stream
-from e2e.files import write_json
+from e2e.errors import E2EError
+from e2e.files import whole, write_json
 from e2e.learning import batches
 from e2e.learning.measures import CHUNK, Trees, measures
 from e2e.tasks import Task
@@ -35,17 +39,19 @@ def reference(
     split: str | Path,
     scores: str | Path,
     metrics: str | Path,
+    model: str | Path,
     threads: int | None = None,
     seed: int = 1,
 ) -> None:
     """Train on the training part, stop on the validation part, and measure on the test part.
 
-    Writes ``scores`` and ``metrics`` as ``e2e.learning.evaluation`` does for a network. Of a mass, ``scores``
-    also holds the answers of two simpler references (``mean``, ``calorimetric``). The trees see what can be
-    computed from the crop, as a network does; of jets the eta, too, in two masses. Of jets, ``metrics`` also
-    says how good they are with the pT, eta and mass of the reconstructed jet (``with_reconstruction``), which
-    come from more than the crop. ``kinematics_alone`` is how good they are with pT and eta alone, where these
-    are known. Raises E2EError for a part that is empty or lacks a class.
+    Writes ``model``, which ``load`` reads, and ``scores`` and ``metrics`` as ``e2e.learning.evaluation`` does
+    for a network. Of a mass, ``scores`` also holds the answers of two simpler references (``mean``,
+    ``calorimetric``). The trees see what can be computed from the crop, as a network does; of jets the eta,
+    too, in two masses. Of jets, ``metrics`` also says how good they are with the pT, eta and mass of the
+    reconstructed jet (``with_reconstruction``), which come from more than the crop. ``kinematics_alone`` is
+    how good they are with pT and eta alone, where these are known.
+    Raises E2EError for a part that is empty or lacks a class.
     """
     metadata = store.read_metadata(stores[0])
     task = tasks.task(metadata.task, len(metadata.channels))
@@ -76,13 +82,49 @@ def reference(
         outputs = known.columns(prediction.astype(np.float32), test.weight)
         outputs |= {name: each.astype(np.float32) for name, each in simpler.items()}
         write_scores(scores, test.objects, **outputs)
+    with whole(model) as scratch:
+        joblib.dump({"task": task.name, "channels": len(task.channels), "trees": trees}, scratch)
     write_json(metrics, content)
 
 
+@dataclass(frozen=True)
+class Reference:
+    """A trained reference: boosted ``trees`` on the features of a ``task``."""
+
+    task: Task
+    trees: Trees
+
+    def predictions(self, chunks: Iterable[Samples]) -> NDArray[np.float64]:
+        """Logits, or masses in GeV, of the objects of ``chunks``, as networks give them."""
+        return measures(self.task).of_trees(self.trees, _features(chunks, self.task))
+
+
+def load(path: str | Path) -> Reference:
+    """The reference that ``reference`` wrote as its ``model``; raises E2EError for another file.
+
+    It is a file of this run: whatever a pickle says is done.
+    """
+    try:
+        content = joblib.load(path)
+        return Reference(tasks.task(content["task"], content["channels"]), content["trees"])
+    except FileNotFoundError:
+        raise E2EError(f"{path}: no such file; train the reference first") from None
+    except E2EError:
+        raise
+    except Exception as error:  # of many classes, by what is damaged
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise E2EError(f"{path}: not a trained reference ({reason}); train it again") from None
+
+
 def _table(stream: Stream, task: Task) -> pd.DataFrame:
-    """Features of a stream, one column each; a feature that an object lacks has a value of its own."""
+    """Features of a stream."""
+    return _features(stream.chunks(CHUNK), task)
+
+
+def _features(chunks: Iterable[Samples], task: Task) -> pd.DataFrame:
+    """Features of objects, one column each; a feature that an object lacks has a value of its own."""
     shapes = import_module(f"e2e.data.{task.features.replace(' ', '_')}").features
-    tables = [shapes(samples, task.crop) for samples in stream.chunks(CHUNK)]
+    tables = [shapes(samples, task.crop) for samples in chunks]
     return pd.concat(map(pd.DataFrame, tables), ignore_index=True).fillna(MISSING)
 
 

@@ -85,6 +85,14 @@ def compare(objects: pd.DataFrame, mass: NDArray, reference: NDArray) -> dict[st
     }
 
 
+def keeping(target: NDArray, mass: NDArray) -> dict[str, Callable[[NDArray], NDArray]]:
+    """Mean absolute error (GeV) and bias of masses [N], as functions of weights [R, N]."""
+    return {
+        "mean_absolute_error": _mean(np.abs(mass - target)),
+        "bias": _quantile(mass / target - 1.0, 0.5),
+    }
+
+
 def _mean(values: NDArray) -> Callable[[NDArray], NDArray]:
     return lambda draws: draws @ values / draws.sum(axis=1)
 

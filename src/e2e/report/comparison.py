@@ -27,29 +27,32 @@ from e2e.tasks import Task
 
 METHODS = (BARE, CMSRUN)
 BDT = "#717581"
+SHOWN = ("dead channels 1 %", "threshold 0.3 GeV")  # changes of the detector that have a column of the table
 _MARKERS = {BARE: "o", CMSRUN: "s"}
 Models = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Files:
-    """What the workflow has made of one model; ``benchmark`` where cmsRun can read the task's files."""
+    """What the workflow has made of one model; the last two where cmsRun can read the task's files."""
 
     metrics: str | Path
     scores: str | Path
     onnx: str | Path
     training: str | Path  # training_time.json
     benchmark: str | Path | None = None
+    robustness: str | Path | None = None
 
 
 def compare(models: Mapping[str, Files], reference: str | Path) -> dict[str, Any]:
     """The comparison of ``models``, by name, with the BDT whose metrics are ``reference``; best model first.
 
-    Of each model the record holds the metric on the test part with its
-    intervals, the paired differences to the BDT and to the best model, the numbers of parameters and of
-    ``flops``, the wall time of the training (s), and milliseconds per object on one thread of a CPU, in ONNX
-    Runtime and in the tagger of cmsRun, at the smallest batch that was measured, and the oldest CMSSW release
-    that takes it. Raises E2EError where the models were not measured on the same objects.
+    Of each model the record holds the metric on the test part with its intervals, the paired differences to
+    the BDT and to the best model, those to itself in a changed detector (``changed``, of the BDT, too), the
+    numbers of parameters and of ``flops``, the wall time of the training (s), and milliseconds per object on
+    one thread of a CPU, in ONNX Runtime and in the tagger of cmsRun, at the smallest batch that was measured,
+    and the oldest CMSSW release that takes it. Raises E2EError where the models were not measured on the same
+    objects.
     """
     bdt = read_json(reference)
     contracts = {name: load_contract(files.onnx) for name, files in models.items()}
@@ -57,6 +60,7 @@ def compare(models: Mapping[str, Files], reference: str | Path) -> dict[str, Any
     metric = merit(task)
     records = {name: read_json(files.benchmark) for name, files in models.items() if files.benchmark}
     points = {name: _points(benchmark) for name, benchmark in records.items()}
+    changed_bdt: dict[str, Any] = {}
     batch = min((size for of in points.values() for size, _ in of), default=None)
     measured = {}
     for name, files in models.items():
@@ -77,6 +81,10 @@ def compare(models: Mapping[str, Files], reference: str | Path) -> dict[str, Any
             "oldest_cmssw": release.name if release else None,
             "ms_per_object": {method: found[batch, method] for method in METHODS if (batch, method) in found},
         }
+        if files.robustness:
+            record = read_json(files.robustness)
+            measured[name]["changed"] = _changed(record, "network", metric.key)
+            changed_bdt = _changed(record, record["reference"], metric.key)
     ranking = sorted(
         measured, key=lambda name: measured[name][metric.key]["value"], reverse=metric.larger_is_better
     )
@@ -94,6 +102,7 @@ def compare(models: Mapping[str, Files], reference: str | Path) -> dict[str, Any
             "model": bdt["model"],
             metric.key: bdt[metric.key],
             **{name: bdt[name] for name in ("kinematics_alone", "with_reconstruction") if name in bdt},
+            "changed": changed_bdt,
         },
         "models": {name: measured[name] for name in ranking},
     }
@@ -104,6 +113,11 @@ def _paired(model: Files, best: Files, task: Task) -> dict[str, Any]:
     known, objects = measures(task), read_scores(best.scores)
     ours, theirs = (known.read(files.scores, objects) for files in (model, best))
     return _difference(known.compare(objects, ours, theirs, known.weight(objects)))
+
+
+def _changed(record: Mapping[str, Any], who: str, key: str) -> dict[str, Any]:
+    """What the metric loses or gains by each change of the detector, by its label."""
+    return {change["label"]: change[who][key]["difference"] for change in record["changes"]}
 
 
 def _difference(versus: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,12 +143,14 @@ def table(content: Mapping[str, Any]) -> str:
     """The record as a table (Markdown), a row a model, with 68 % intervals."""
     metric = merit(tasks.task(content["task"]))
     unit = metric.in_unit
+    shown = [label for label in SHOWN if label in content["bdt"]["changed"]]
     header = [
         "model",
         f"{metric.name}{unit}",
         "difference to the BDT, paired",
         "p-value",
         "difference to the best, paired",
+        *(f"with {label}" for label in shown),
         "parameters",
         "MFLOP",
         "training [s]",
@@ -149,6 +165,7 @@ def table(content: Mapping[str, Any]) -> str:
             _interval(of["versus_bdt"]["difference"], "+"),
             style.p_value(of["versus_bdt"]).removeprefix("= "),
             _interval(of["versus_best"]["difference"], "+") if "versus_best" in of else "",
+            *(_interval(of["changed"][label], "+") for label in shown),
             f"{of['parameters']:,}",
             f"{of['flops'] / 1e6:.1f}",
             f"{of['training_s']:.0f}",
@@ -158,7 +175,9 @@ def table(content: Mapping[str, Any]) -> str:
         ]
         for name, of in content["models"].items()
     ]
-    rows.append(["BDT", _interval(content["bdt"][metric.key]), *[""] * (len(header) - 2)])
+    bdt = ["BDT", _interval(content["bdt"][metric.key]), "", "", ""]
+    bdt += [_interval(content["bdt"]["changed"][label], "+") for label in shown]
+    rows.append(bdt + [""] * (len(header) - len(bdt)))
     lines = [header, ["---"] * len(header), *rows]
     events = style.ORIGINS[content["origin"]]
     notes = [
@@ -166,6 +185,11 @@ def table(content: Mapping[str, Any]) -> str:
         "Training: wall time of its job, beside others of the run; killed attempts included.",
         "FLOP of one object: convolutions and products of matrices, two for a multiply-add.",
     ]
+    if shown:
+        notes.append(
+            f"With a changed detector: paired differences of the {metric.phrase} to the unchanged one; "
+            "robustness.json of each model holds all."
+        )
     if content["batch"]:
         notes.append(
             f"Milliseconds per object at batches of {content['batch']}, one thread of "

@@ -1,0 +1,18 @@
+from script import logged
+
+with logged(snakemake.log[0]):
+    from e2e.files import read_json
+    from e2e.learning.robustness import robustness
+    from e2e.report import robustness as report
+    from e2e.report import style
+
+    robustness(
+        snakemake.input.stores,
+        snakemake.input.split,
+        snakemake.input.model,
+        snakemake.input.reference,
+        snakemake.output.record,
+        snakemake.params.objects,
+        threads=snakemake.threads,
+    )
+    style.save(report.draw(read_json(snakemake.output.record)), snakemake.output.figure)
