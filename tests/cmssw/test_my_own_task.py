@@ -81,7 +81,7 @@ def made(task, ntuples, tmp_path_factory):
     table = folder / "split.parquet"
     split.write_split(stores, table, folder / "split.json")
     model = folder / "cnn"
-    settings = {"epochs": 2, "batch_size": 32, "learning_rate": 0.005, "weight_decay": 0.01, "patience": 5}
+    settings = {"epochs": 2, "batch_size": 32, "learning_rate": 0.005, "weight_decay": 0.01}
     info = train(
         stores,
         table,

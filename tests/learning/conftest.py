@@ -172,7 +172,6 @@ TRAINER = {
     "batch_size": 16,
     "learning_rate": 0.01,
     "weight_decay": 0.01,
-    "patience": 5,
     "devices": 1,
     "seed": 1,
 }

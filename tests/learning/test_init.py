@@ -76,9 +76,7 @@ def test_a_trunk_that_is_not_frozen_begins_there_and_goes_on(first, begin, tmp_p
 
     # No step is as small as this: what is left of the training is where it began.
     slow = {"epochs": 1, "batch_size": 16, "learning_rate": 1e-30, "weight_decay": 0.0}
-    still = begin(
-        tmp_path / "still", MASS, init=first, trainer=slow | {"patience": 1, "devices": 1, "seed": 1}
-    )
+    still = begin(tmp_path / "still", MASS, init=first, trainer=slow | {"devices": 1, "seed": 1})
     moving = {name for name in differing(first, still) if "running" not in name and "batches" not in name}
     assert not moving
     assert differing(first, still)  # the statistics follow the new task

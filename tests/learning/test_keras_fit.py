@@ -11,7 +11,7 @@ from e2e.data import balance
 from e2e.errors import E2EError
 from e2e.learning import batches
 from e2e.learning.keras_fit import adamw, learning_rates, stepper
-from e2e.learning.loop import CLIP, Settings, Stopwatch, one_cycle
+from e2e.learning.loop import CLIP, Settings, Stopwatch, average_decay, one_cycle
 from e2e.learning.methods.supervised import Supervised
 from e2e.learning.objectives import CrossEntropy
 from e2e.models import saved
@@ -42,7 +42,6 @@ def settings(**changes) -> Settings:
         "batch_size": 16,
         "learning_rate": 0.01,
         "weight_decay": 0.1,
-        "patience": 5,
     }
     return Settings(**hyperparameters | {"devices": 1, "seed": 1} | changes)
 
@@ -81,24 +80,28 @@ def test_steps_move_the_weights_as_those_of_pytorch_do(toy_frames, twins, keras_
     start = twin.model.get_weights()
 
     method = Supervised(network.train(), CrossEntropy(1), TASK)
+    follower = Supervised(twin, CrossEntropy(1), TASK).result()
     optimizer, _ = method.optimiser(given, steps=10, fused=True)
     ours = adamw(twin.model, given)
-    step = stepper(twin.model, ours, 1)
-    for _ in range(2):
+    step = stepper(twin.model, follower.model, ours, 1)
+    for done in range(3):
         optimizer.zero_grad()
         loss = method.objective.loss(network(frames), target, weight)
         loss.backward()
         assert torch.nn.utils.clip_grad_norm_(network.parameters(), CLIP) > 2 * CLIP
         ours.learning_rate = optimizer.param_groups[0]["lr"]
         optimizer.step()
-        found = step(frames.numpy(), target.numpy(), weight.numpy())
+        method.after_step()
+        found = step(frames.numpy(), target.numpy(), weight.numpy(), average_decay(done))
         assert float(found) == pytest.approx(loss.item(), rel=1e-4)
-    after = twin.model.get_weights()
-    for old, expected, found in zip(start, keras_weights(network), after, strict=True):
-        # PyTorch's running variances are those of the population: 64/63 of what Keras takes.
-        moved, differs = np.linalg.norm(expected - old), np.linalg.norm(found - expected)
-        assert moved > 1e-6
-        assert differs < 0.1 * moved
+    for ours, theirs in ((network, twin), (method.result(), follower)):
+        for old, expected, found in zip(start, keras_weights(ours), theirs.model.get_weights(), strict=True):
+            # PyTorch's running variances are those of the population: 64/63 of what Keras takes.
+            moved, differs = np.linalg.norm(expected - old), np.linalg.norm(found - expected)
+            assert moved > 1e-6
+            assert differs < 0.1 * moved
+    kernels = [of.model.get_weights()[4] for of in (twin, follower)]
+    assert np.abs(np.subtract(*kernels)).max() > 1e-5  # one follows the other
 
 
 def test_learning_rates_are_those_of_pytorch():
@@ -181,12 +184,11 @@ def test_the_time_of_killed_attempts_counts(toy, call, tmp_path, monkeypatch):
     assert 1000 < train(*outputs, **arguments | KERAS)["training_s"] < 1900
 
 
-def test_early_stopping_keeps_the_best_epoch(fit_keras, tmp_path):
-    path = fit_keras(tmp_path, epochs=60, patience=2, learning_rate=0.1)
+def test_the_cycle_is_gone_through_to_its_end_and_the_best_epoch_is_kept(fit_keras, tmp_path):
+    path = fit_keras(tmp_path, epochs=16, learning_rate=0.3)
     history = pd.read_csv(tmp_path / "history.csv")
-    best = saved.load(path)[1]["epoch"]
-    assert len(history) == best + 2 < 60
-    assert history["validation_loss"].idxmin() + 1 == best
+    assert len(history) == 16
+    assert history["validation_loss"].idxmin() + 1 == saved.load(path)[1]["epoch"]
 
 
 def test_loss_that_is_not_finite_is_an_error_and_leaves_no_model(fit_keras, tmp_path, monkeypatch):

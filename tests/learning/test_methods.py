@@ -97,7 +97,7 @@ def test_methods_are_found_by_listing(follower):
 
 
 def test_weights_of_every_layer_decay_and_biases_and_normalisations_do_not():
-    given = Settings(2, 8, learning_rate=0.01, weight_decay=0.3, patience=2, devices=1, seed=1)
+    given = Settings(2, 8, learning_rate=0.01, weight_decay=0.3, devices=1, seed=1)
     layers = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2), torch.nn.Linear(2, 1))
     layers[1].weight.requires_grad_(False)  # frozen: does not move at all
     method = methods.Method()
@@ -124,12 +124,12 @@ def test_a_method_takes_its_own_hyperparameters_only(toy, follower, call, tmp_pa
 
 def test_a_method_without_labels_goes_through_the_loop(half_labelled, follower, call, tmp_path):
     """Teacher, objects without truth, what it watches, weights of the last epoch: all from its one file."""
-    outputs, arguments = call(half_labelled, tmp_path / "out", epochs=3, patience=1)
+    outputs, arguments = call(half_labelled, tmp_path / "out", epochs=3)
     info = train(*outputs, **arguments, method=follower)
     history = pd.read_csv(tmp_path / "out/history.csv")
     names = ["epoch", "learning_rate", "training_loss", "validation_loss", "validation_norm"]
     assert list(history) == names
-    assert history["epoch"].tolist() == [1, 2, 3]  # no early stopping
+    assert history["epoch"].tolist() == [1, 2, 3]
     assert info["epoch"] == 3
     assert info["validation_loss"] == history["validation_loss"][2]
     steps = len(info["progress"])

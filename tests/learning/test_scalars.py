@@ -111,7 +111,7 @@ def informative(toy):
 def arguments(toy, folder, **entry):
     outputs = [folder / name for name in ("model.pt", "history.csv")]
     small = {"stem": 2, "widths": [4], "blocks": [1], "hidden": 8, "dropout": 0.0}
-    trainer = {"epochs": 12, "batch_size": 16, "learning_rate": 0.02, "weight_decay": 0.0, "patience": 50}
+    trainer = {"epochs": 12, "batch_size": 16, "learning_rate": 0.02, "weight_decay": 0.0}
     named = {
         "checkpoints": folder / "checkpoints",
         "task": MASS,

@@ -14,7 +14,8 @@ from e2e.data.split import PARTS
 from e2e.errors import E2EError
 from e2e.learning import batches
 from e2e.learning.calibration import temperature
-from e2e.learning.loop import Stopwatch
+from e2e.learning.loop import Stopwatch, average_decay
+from e2e.learning.methods.supervised import Supervised
 from e2e.learning.train import train
 from e2e.models import saved
 from e2e.tasks import task
@@ -95,8 +96,8 @@ def test_equal_seeds_give_equal_files_and_other_seeds_others(toy, fit, trained, 
 @pytest.mark.slow
 def test_killed_training_goes_on_to_the_same_weights(toy, fit, call, start, tmp_path):
     epochs = 12
-    fit(toy, tmp_path / "whole", epochs=epochs, patience=epochs)
-    arguments = call(toy, tmp_path / "killed", epochs=epochs, patience=epochs)
+    fit(toy, tmp_path / "whole", epochs=epochs)
+    arguments = call(toy, tmp_path / "killed", epochs=epochs)
     history = tmp_path / "killed" / "history.csv"
 
     killed = start(arguments, tmp_path)
@@ -162,20 +163,58 @@ def test_mixed_precision_trains(toy, fit, tmp_path, monkeypatch):
     assert np.isfinite(saved.load(trained)[1]["validation_loss"])
 
 
-def test_early_stopping_keeps_the_best_epoch(toy, fit, tmp_path):
-    fit(toy, tmp_path, epochs=60, patience=2, learning_rate=0.1)
+def test_the_cycle_is_gone_through_to_its_end_and_the_best_epoch_is_kept(toy, fit, tmp_path):
+    """At a learning rate so high, the loss is for long no better than before: the low ones still come."""
+    fit(toy, tmp_path, epochs=16, learning_rate=0.3)
     history = pd.read_csv(tmp_path / "history.csv")
-    best = saved.load(tmp_path / "model.pt")[1]["epoch"]
-    assert len(history) == best + 2 < 60
-    assert history["validation_loss"].idxmin() + 1 == best
+    assert len(history) == 16
+    assert history["learning_rate"].iloc[-1] < 1e-4 * history["learning_rate"].max()
+    assert history["validation_loss"].idxmin() + 1 == saved.load(tmp_path / "model.pt")[1]["epoch"]
 
 
-def test_training_killed_after_early_stopping_trains_no_further(toy, fit, tmp_path, monkeypatch):
-    early = {"epochs": 60, "patience": 2, "learning_rate": 0.1}
+def test_the_average_of_the_weights_is_what_is_validated_and_kept(toy, call, fit, tmp_path, monkeypatch):
+    """Statistics of batch normalisation included, which else would be those of other weights."""
+    seen, after_step = [], Supervised.after_step
+
+    def spy(method):
+        seen.append({name: tensor.clone() for name, tensor in method.network.state_dict().items()})
+        after_step(method)
+
+    monkeypatch.setattr(Supervised, "after_step", spy)
+    kept = weights(fit(toy, tmp_path, epochs=1))
+    expected = dict(seen[0])
+    for step, found in enumerate(seen[1:], start=1):
+        for name, tensor in found.items():
+            decay = average_decay(step) if tensor.is_floating_point() else 0.0
+            expected[name] = (decay * expected[name] + (1 - decay) * tensor).to(tensor.dtype)
+    assert len(seen) > 30
+    for name, tensor in expected.items():
+        torch.testing.assert_close(kept[name], tensor, rtol=1e-4, atol=1e-6)
+    assert not torch.allclose(kept["head.0.weight"], seen[-1]["head.0.weight"], rtol=1e-3)
+    # That the loss and the temperature are those of what is kept, another test shows.
+
+
+def test_the_average_spans_the_last_tenth_of_a_training():
+    steps = 1000
+    shares = np.zeros(steps)
+    for step in range(steps):
+        decay = average_decay(step)
+        shares *= decay
+        shares[step] = 1 - decay
+    assert shares.sum() == pytest.approx(1)
+    mean = shares @ np.arange(steps) / steps
+    assert mean == pytest.approx(0.9, abs=0.005)
+    assert np.sqrt(shares @ (np.arange(steps) / steps - mean) ** 2) == pytest.approx(0.09, abs=0.005)
+    assert shares[:100].sum() < 1e-6  # where it began is forgotten
+
+
+def test_training_killed_after_its_last_epoch_trains_no_further(toy, fit, tmp_path, monkeypatch):
     with dying(monkeypatch):
-        fit(toy, tmp_path / "killed", **early)
-    fit(toy, tmp_path / "killed", **early)
-    fit(toy, tmp_path / "whole", **early)
+        fit(toy, tmp_path / "killed")
+    history = (tmp_path / "killed/history.csv").stat().st_mtime_ns
+    fit(toy, tmp_path / "killed")
+    fit(toy, tmp_path / "whole")
+    assert (tmp_path / "killed/history.csv").stat().st_mtime_ns == history
     for name in ("model.pt", "history.csv"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 

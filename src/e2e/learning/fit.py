@@ -12,7 +12,7 @@ from typing import Any
 import lightning
 import pandas as pd
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
@@ -44,9 +44,6 @@ def fit(
     last = saving(filename="last")  # after best, whose state it keeps
     history = History(job.history, job.stopwatch)
     callbacks = [history, best, last, *([Reporting(job.report)] if job.report else [])]
-    if not method.keeps_last:
-        patience = job.settings.patience
-        callbacks.insert(0, Stopping("validation_loss", patience=patience, check_on_train_epoch_end=True))
     trainer = _trainer(job, callbacks, method.clip)
     resumed = _resumable(job.checkpoints / "last.ckpt", job.fingerprint)
     parts = Parts(training, validation, job.settings)
@@ -196,13 +193,6 @@ class Progress(Callback):
         values = {name: trainer.callback_metrics[name].item() for name in module.shown}
         self.bar.set_postfix({name: f"{value:.4f}" for name, value in values.items()})
         self.bar.close()
-
-
-class Stopping(EarlyStopping):
-    """Early stopping that also holds for a training resumed after its last epoch."""
-
-    def on_train_start(self, trainer: lightning.Trainer, module: Any) -> None:
-        trainer.should_stop = self.wait_count >= self.patience
 
 
 class History(Callback):

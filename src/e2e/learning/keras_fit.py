@@ -1,7 +1,7 @@
 """Training of a network of Keras by Keras, as ``e2e.learning.fit`` does it in PyTorch.
 
-Objects, their order, weights and reflections, loss, optimiser and learning rates are the same, so that
-the two frameworks can be compared.
+Objects, their order, weights and reflections, loss, optimiser, learning rates and the average of the weights
+are the same, so that the two frameworks can be compared.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from e2e.learning.loop import (
     Job,
     Settings,
     Stopwatch,
+    average_decay,
     epoch_seed,
     one_cycle,
     progress_bar,
@@ -47,7 +48,7 @@ PACKAGES = ("keras", "tensorflow")  # whose versions a model tells
 def fit(
     method: Method, training: batches.Objects, validation: batches.Objects, job: Job
 ) -> tuple[int, float]:
-    """Give a classifier the weights of lowest validation loss; returns their epoch and that loss.
+    """Give a classifier the averaged weights of lowest validation loss; returns their epoch and that loss.
 
     Epochs count from 1. What happens after a kill is that of ``e2e.learning.train.train``. Raises E2EError
     for another method than the supervised one, for more than one device, for an accelerator other than the
@@ -62,23 +63,24 @@ def fit(
         raise E2EError(f"accelerator {job.accelerator!r}, but Keras trains on the CPU here")
     order = batches.Batches(training.stream, settings.batch_size, shuffle=True, seed=settings.seed)
     rates = learning_rates(settings, settings.epochs * len(order))
-    model = method.network.model
+    model, averaged = method.network.model, method.result().model
     optimizer = adamw(model, settings)
-    state = State(model, optimizer, job.stopwatch)
+    state = State(model, averaged, optimizer, job.stopwatch)
     checkpoint = job.checkpoints / "last.npz"
     state.resume(checkpoint, job.fingerprint)
-    step = stepper(model, optimizer, method.task.goal.outputs)
-    while not state.finished(settings):
-        epoch = len(state.rows)
+    step = stepper(model, averaged, optimizer, method.task.goal.outputs)
+    for epoch in range(len(state.rows), settings.epochs):
         # Random numbers depend on seed and epoch alone, so a resumed run draws the same ones.
         torch.manual_seed(epoch_seed(settings.seed, epoch))
         order.set_epoch(epoch)
         with progress_bar(epoch, settings, len(order)) as bar:
             losses = []
             for frames, target, weight, _ in loaded(training, order):
-                optimizer.learning_rate = rate = rates[epoch * len(order) + len(losses)]
+                done = epoch * len(order) + len(losses)
+                optimizer.learning_rate = rate = rates[done]
                 views = method.views(frames)
-                losses.append(float(step(views.numpy(), target.numpy(), weight.numpy())))
+                loss = step(views.numpy(), target.numpy(), weight.numpy(), average_decay(done))
+                losses.append(float(loss))
                 require_finite(losses[-1], epoch, settings)
                 bar.update(len(target))
             measured = measure(method, validation, epoch, settings)
@@ -90,7 +92,7 @@ def fit(
         state.save(checkpoint, job.fingerprint)
         if job.report:
             job.report(epoch + 1, row["validation_loss"])
-    model.set_weights(state.best)
+    averaged.set_weights(state.best)
     return state.best_epoch, state.rows[state.best_epoch - 1]["validation_loss"]
 
 
@@ -123,15 +125,19 @@ def adamw(model: keras.Model, settings: Settings) -> keras.optimizers.Optimizer:
 
 
 def stepper(
-    model: keras.Model, optimizer: keras.optimizers.Optimizer, outputs: int
-) -> Callable[[NDArray, NDArray, NDArray], tf.Tensor]:
-    """A function that trains on one batch of frames, targets and weights, and returns its loss."""
+    model: keras.Model, averaged: keras.Model, optimizer: keras.optimizers.Optimizer, outputs: int
+) -> Callable[[NDArray, NDArray, NDArray, float], tf.Tensor]:
+    """A function that trains on one batch of frames, targets and weights, and returns its loss.
+
+    The weights of ``averaged``, those of batch normalisation included, keep of themselves what its last
+    argument says, and take the rest from ``model``.
+    """
     import tensorflow as tf
 
     ops = load_keras().ops
     numbers = tf.TensorSpec([None])
 
-    def step(frames: tf.Tensor, target: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+    def step(frames: tf.Tensor, target: tf.Tensor, weight: tf.Tensor, decay: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             logits = model(frames, training=True)
             if outputs == 1:
@@ -140,9 +146,11 @@ def stepper(
                 losses = ops.sparse_categorical_crossentropy(target, logits, from_logits=True)
             loss = ops.mean(weight * losses)
         optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
+        for average, found in zip(averaged.weights, model.weights, strict=True):
+            average.assign(decay * average + (1.0 - decay) * found)
         return loss
 
-    return tf.function(step, [tf.TensorSpec(model.input.shape), numbers, numbers])
+    return tf.function(step, [tf.TensorSpec(model.input.shape), numbers, numbers, tf.TensorSpec([])])
 
 
 def measure(
@@ -172,11 +180,20 @@ class _Header:
 
 
 class State:
-    """What a killed training needs to go on: variables, ``rows`` of the history, ``best`` weights, time."""
+    """What a killed training needs to go on: variables, ``rows`` of the history, time.
 
-    def __init__(self, model: keras.Model, optimizer: keras.optimizers.Optimizer, stopwatch: Stopwatch):
-        self.model, self.stopwatch = model, stopwatch
-        self.variables = [*model.weights, *optimizer.variables]
+    And ``best``, the averaged weights of the epoch that is to be kept.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        averaged: keras.Model,
+        optimizer: keras.optimizers.Optimizer,
+        stopwatch: Stopwatch,
+    ):
+        self.averaged, self.stopwatch = averaged, stopwatch
+        self.variables = [*model.weights, *averaged.weights, *optimizer.variables]
         self.rows: list[dict[str, float]] = []
         self.best: list[NDArray] = []
 
@@ -185,15 +202,11 @@ class State:
         """That of the lowest validation loss, from 1; 0 before the first."""
         return 1 + int(np.argmin([row["validation_loss"] for row in self.rows])) if self.rows else 0
 
-    def finished(self, settings: Settings) -> bool:
-        epochs = len(self.rows)
-        return epochs == settings.epochs or (epochs > 0 and epochs - self.best_epoch >= settings.patience)
-
     def add(self, row: dict[str, float]) -> None:
         """The row of an epoch that has just been trained."""
         self.rows.append(row)
         if self.best_epoch == len(self.rows):
-            self.best = self.model.get_weights()
+            self.best = self.averaged.get_weights()
 
     def save(self, path: Path, fingerprint: str) -> None:
         arrays = {f"variable {i}": variable.numpy() for i, variable in enumerate(self.variables)}
@@ -212,7 +225,7 @@ class State:
             header = build(_Header, parse(str(arrays["header"])))
             if not all(type(number) in (int, float) for row in header.rows for number in row.values()):
                 raise ValueError("a row of the history is not of numbers")
-            best = [arrays[f"best {i}"] for i in range(len(self.model.weights))]
+            best = [arrays[f"best {i}"] for i in range(len(self.averaged.weights))]
             variables = [arrays[f"variable {i}"] for i in range(len(self.variables))]
             if not all(isinstance(array, np.ndarray) for array in (*best, *variables)):
                 raise ValueError("a record that is no array")

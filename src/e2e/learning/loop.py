@@ -27,8 +27,8 @@ class LossError(E2EError):
 class Settings:
     """How a network is trained.
 
-    ``epochs`` is the length of the learning-rate cycle; training ends earlier when the validation loss
-    has not improved for ``patience`` epochs. ``batch_size`` is that of all ``devices`` (GPUs, or CPU
+    ``epochs`` is the length of the learning-rate cycle, to the end of which every training goes: only where
+    the rate is low does a network become precise. ``batch_size`` is that of all ``devices`` (GPUs, or CPU
     processes where there is no GPU) together.
     """
 
@@ -36,7 +36,6 @@ class Settings:
     batch_size: int
     learning_rate: float
     weight_decay: float
-    patience: int
     devices: int
     seed: int
 
@@ -77,6 +76,16 @@ def one_cycle(
     return torch.optim.lr_scheduler.OneCycleLR(
         optimizer, settings.learning_rate, total_steps=steps, pct_start=WARM_UP, cycle_momentum=False
     )
+
+
+def average_decay(updates: int) -> float:
+    """What a moving average of weights keeps of itself when those of a step join those of ``updates`` before.
+
+    The rule by which TensorFlow's ``ExponentialMovingAverage`` warms up. With it a step n counts as n^8: the
+    average spans about the last tenth of all steps so far, however many, and forgets where it began. Such
+    power functions, here of relative width 0.09, are those of arXiv 2312.02696.
+    """
+    return updates / (updates + 9)
 
 
 def epoch_seed(seed: int, epoch: int) -> int:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from e2e.models.tensorflow import load_keras
+
 if TYPE_CHECKING:
     import keras
 
@@ -37,6 +39,11 @@ class KerasNetwork(nn.Module):
 
         self.answer = tf.function(answer, [frames])
         self.derivative = tf.function(derivative, [frames, tf.TensorSpec(model.output.shape)])
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> KerasNetwork:
+        copied = load_keras().models.clone_model(self.model)
+        copied.set_weights(self.model.get_weights())
+        return KerasNetwork(copied)
 
     def forward(self, frames: Tensor) -> Tensor:
         return _Answer.apply(frames, self)

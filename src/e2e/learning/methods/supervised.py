@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torchmetrics import Metric
 
 from e2e.learning.augmentation import random_reflections
 from e2e.learning.batches import Batch, Objects
 from e2e.learning.calibration import temperature
-from e2e.learning.loop import Settings
+from e2e.learning.loop import Settings, average_decay
 from e2e.learning.methods import Method
 from e2e.learning.objectives import Objective, objective
 from e2e.models import saved
@@ -19,11 +21,16 @@ from e2e.tasks import Task
 
 
 class Supervised(Method):
-    """The objective of the task, on objects reflected at random."""
+    """The objective of the task, on objects reflected at random.
+
+    What is validated and kept is the moving average of the network's weights over the steps, and of the
+    statistics of its batch normalisations: it lies in the middle of where they wander (arXiv 1803.05407).
+    """
 
     def __init__(self, network: nn.Module, objective: Objective, task: Task):
         super().__init__()
         self.network = network
+        self.averaged = AveragedModel(network, multi_avg_fn=_follow, use_buffers=True).requires_grad_(False)
         self.objective = objective
         self.task = task
 
@@ -39,20 +46,32 @@ class Supervised(Method):
         seen = batch._replace(frames=self.views(batch.frames))
         return self.objective.loss(self.network(*seen.inputs), batch.target, batch.weight)
 
+    def after_step(self) -> None:
+        self.averaged.update_parameters(self.network)
+
     def validation_loss(self, batch: Batch) -> Tensor:
-        answer = self.network(*batch.inputs)
+        answer = self.averaged(*batch.inputs)
         self.objective.watch(answer, batch.target)
         return self.objective.loss(answer, batch.target, batch.weight)
 
     def result(self) -> nn.Module:
-        return self.network
+        return self.averaged.module
 
     def conclude(self, validation: Objects, settings: Settings) -> dict[str, Any]:
         """Of a classifier the temperature, by which its logits are to be divided."""
         if not self.objective.calibrated:
             return {}
-        logit = saved.predictions(self.network.eval(), validation.stream.chunks(settings.batch_size))
+        logit = saved.predictions(self.result().eval(), validation.stream.chunks(settings.batch_size))
         return {"temperature": temperature(logit, validation.stream.target, validation.stream.weight)}
+
+
+@torch.no_grad()
+def _follow(averages: list[Tensor], weights: list[Tensor], updates: Tensor) -> None:
+    """Move ``averages`` of one type and device towards the ``weights`` of a step; counters are copied."""
+    if averages[0].is_floating_point():
+        get_ema_multi_avg_fn(average_decay(int(updates)))(averages, weights, updates)
+    else:
+        torch._foreach_copy_(averages, weights)
 
 
 def build(network: nn.Module, training: Objects, task: Task) -> Supervised:
