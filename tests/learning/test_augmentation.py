@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from e2e.learning.augmentation import random_reflections, reflect
+from e2e.config import schema
+from e2e.learning import detector_changes
+from e2e.learning.augmentation import CHANGES, random_changes, random_reflections, reflect
+from e2e.learning.train import train
 from e2e.tasks import TRACK_D0, TRACK_DZ, Crop
 from e2e.tasks.electron_photon import TASK
 from e2e.tasks.tau import TASK as TAU
@@ -57,3 +60,48 @@ def test_impact_parameters_turn_around_with_their_axis(eta, phi, odd):
     mirrored = reflect(frames, TAU, eta, phi)
     signs = mirrored[0, :, 62, 62].tolist()
     assert signs == [-1.0 if channel == odd else 1.0 for channel in TAU.channels]
+
+
+def test_half_of_the_objects_are_changed_each_in_its_own_strength():
+    torch.manual_seed(1)
+    frames = torch.rand(1000, *TASK.shape) + 0.5
+    changed = random_changes(frames, TASK, {"dead_channels": 0.2})
+    dead = (changed[:, 0] == 0).flatten(1).float().mean(dim=1)
+    same = torch.tensor([torch.equal(one, other) for one, other in zip(changed, frames, strict=True)])
+    assert same.float().mean() == pytest.approx(0.5, abs=0.05)
+    assert dead[~same].mean() == pytest.approx(0.1, abs=0.01)
+    assert dead.max() == pytest.approx(0.2, abs=0.03)
+    assert dead[~same].std() == pytest.approx(0.2 / np.sqrt(12), abs=0.01)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_each_change_is_made_up_to_its_strength_and_none_that_is_not_named(name):
+    torch.manual_seed(1)
+    frames = 0.5 * torch.rand(400, *TASK.shape)
+    assert torch.equal(random_changes(frames, TASK, {}), frames)
+    assert torch.equal(random_changes(frames, TASK, dict.fromkeys(CHANGES, 0.0)), frames)
+    moved = (random_changes(frames, TASK, {name: 0.1}) - frames)[:, 0].abs()
+    most = getattr(detector_changes, name)(frames, TASK, 0.1)[:, 0]
+    assert 0 < moved.mean() < (most - frames[:, 0]).abs().mean()
+
+
+def test_changes_come_from_the_global_generator():
+    frames = torch.rand(50, *TASK.shape)
+    seen = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        seen.append(random_changes(frames, TASK, {"noise": 0.1, "dead_channels": 0.1}))
+    assert torch.equal(seen[0], seen[1])
+    assert not torch.equal(seen[0], seen[2])
+
+
+def test_a_configuration_names_them_and_a_training_makes_them(toy, call, tmp_path, monkeypatch):
+    """In the training part alone: what is validated is as the detector gave it."""
+    assert set(schema()["$defs"]["trainer"]["properties"]["augmentation"]["properties"]) == set(CHANGES)
+    seen = []
+    monkeypatch.setitem(CHANGES, "noise", lambda frames, task, energy: seen.append(energy) or frames * 0)
+    outputs, arguments = call(toy, tmp_path, epochs=1, augmentation={"noise": 0.3})
+    info = train(*outputs, **arguments)
+    assert sum(len(energies) for energies in seen) == info["training_data"]["objects"] // 16 * 16
+    assert torch.cat(seen).max() == pytest.approx(0.3, abs=0.01)
+    assert info["trainer"]["augmentation"] == {"noise": 0.3}

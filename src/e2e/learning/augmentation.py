@@ -1,14 +1,37 @@
-"""Training images that nature could have made as well, or nearly so, named by the symmetry behind them."""
+"""Training images that nature could have made as well, or a detector a little worse; by their physics."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
+from e2e.learning.detector_changes import dead_channels, noise, threshold
 from e2e.tasks import TRACK_D0, TRACK_DZ, Task
 
 # What a reflection turns around beside the places of the hits.
 ODD = {"eta": TRACK_DZ, "phi": TRACK_D0}
+
+# Changes of the detector, in the order in which a signal meets them, by the name of their strength.
+CHANGES = {"noise": noise, "threshold": threshold, "dead_channels": dead_channels}
+CHANGED = (
+    0.5  # of the objects; the others are as the detector gave them, so that a network stays good at these
+)
+
+
+def random_changes(frames: Tensor, task: Task, strengths: Mapping[str, float]) -> Tensor:
+    """Frames [N, C, H, W] as detectors would give them that are each a little worse in its own way.
+
+    ``strengths`` are the largest ones of ``CHANGES`` (GeV, GeV, a share); each of the objects that are
+    ``CHANGED`` at random draws its own between 0 and these. From torch's global generator.
+    """
+    changed = torch.rand(len(frames), device=frames.device) < CHANGED
+    for name, change in CHANGES.items():
+        if largest := strengths.get(name, 0.0):
+            strength = largest * torch.rand(len(frames), device=frames.device)
+            frames = torch.where(changed[:, None, None, None], change(frames, task, strength), frames)
+    return frames
 
 
 def reflect(frames: Tensor, task: Task, eta: Tensor, phi: Tensor) -> Tensor:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -29,7 +29,8 @@ class Settings:
 
     ``epochs`` is the length of the learning-rate cycle, to the end of which every training goes: only where
     the rate is low does a network become precise. ``batch_size`` is that of all ``devices`` (GPUs, or CPU
-    processes where there is no GPU) together.
+    processes where there is no GPU) together. ``augmentation`` has the largest changes of the detector that
+    training objects go through, by name (``augmentation.CHANGES``); one that is not named is not made.
     """
 
     epochs: int
@@ -38,6 +39,7 @@ class Settings:
     weight_decay: float
     devices: int
     seed: int
+    augmentation: Mapping[str, float] = field(default_factory=dict)
 
 
 class Stopwatch:

@@ -89,6 +89,7 @@ def train(
     if training.scalars is not None:
         network.set_scalar_range(training.scalars)
     method = methods.build(name, network, training, task, **hyperparameters)
+    method.augmentation = settings.augmentation
     # Not imported before: one framework needs nothing of the other, and a training not the other's loop.
     loop = import_module(f"e2e.learning.{models.loop_of(given.architecture)}")
     info = {

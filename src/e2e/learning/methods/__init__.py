@@ -34,6 +34,7 @@ class Method(nn.Module):
 
     keeps_last = False  # the weights of the last epoch, rather than those of the lowest validation loss
     clip: float | None = CLIP  # largest norm of the gradients of a step
+    augmentation: Mapping[str, float] = {}  # of the settings; for its views, see augmentation.random_changes
     progress = 0.0  # share of the training's steps that have been done; the loop counts
 
     @property

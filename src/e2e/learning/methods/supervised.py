@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torchmetrics import Metric
 
-from e2e.learning.augmentation import random_reflections
+from e2e.learning.augmentation import random_changes, random_reflections
 from e2e.learning.batches import Batch, Objects
 from e2e.learning.calibration import temperature
 from e2e.learning.loop import Settings, average_decay
@@ -21,7 +21,7 @@ from e2e.tasks import Task
 
 
 class Supervised(Method):
-    """The objective of the task, on objects reflected at random.
+    """The objective of the task, on objects reflected and changed at random.
 
     What is validated and kept is the moving average of the network's weights over the steps, and of the
     statistics of its batch normalisations: it lies in the middle of where they wander (arXiv 1803.05407).
@@ -40,7 +40,7 @@ class Supervised(Method):
 
     def views(self, frames: Tensor) -> Tensor:
         """What a step sees of frames [N, C, H, W]."""
-        return random_reflections(frames, self.task)
+        return random_changes(random_reflections(frames, self.task), self.task, self.augmentation)
 
     def training_loss(self, batch: Batch) -> Tensor:
         seen = batch._replace(frames=self.views(batch.frames))
