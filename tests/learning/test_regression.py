@@ -113,3 +113,43 @@ def test_quantiles_of_a_resampling_are_those_of_its_objects(draws, level):
     values = np.random.default_rng(len(draws)).permutation(len(draws)).astype(float)
     expected = np.quantile(np.repeat(values, draws), level, method="inverted_cdf")
     assert _quantile(values, level)(np.array([draws])).tolist() == [expected]
+
+
+def test_slope_and_calibrated_resolution_see_an_answer_that_stays_near_the_mean(objects):
+    """Halfway to the mean, masses look twice as precise; calibrated, they are as precise as they are."""
+    target = objects["target"].to_numpy(float)
+    honest = target * np.random.default_rng(2).normal(1.0, 0.1, len(target))
+    shy = target.mean() + 0.5 * (honest - target.mean())
+    one, other = measure(objects, honest), measure(objects, shy)
+    assert one["slope"]["value"] == pytest.approx(np.polyfit(target, honest, 1)[0])
+    assert one["slope"]["value"] == pytest.approx(1.0, abs=0.03)
+    assert other["slope"]["value"] == pytest.approx(0.5 * one["slope"]["value"])
+    assert one["resolution"]["value"] == pytest.approx(0.1, abs=0.005)
+    assert other["resolution"]["value"] == pytest.approx(one["resolution"]["value"])
+    for honest_bin, shy_bin in zip(one["dependence"]["mass"], other["dependence"]["mass"], strict=True):
+        assert honest_bin["resolution"]["value"] == pytest.approx(0.1, abs=0.02)
+        assert shy_bin["resolution"]["value"] == pytest.approx(honest_bin["resolution"]["value"])
+    first, *_, last = (entry["bias"]["value"] for entry in other["dependence"]["mass"])
+    assert first > 0.3  # what the bias of all objects hides
+    assert last < -0.1
+    assert abs(other["bias"]["value"]) < 0.05
+    low, high = one["slope"]["interval_95"]
+    assert low < one["slope"]["value"] < high
+
+
+def test_an_answer_that_is_always_the_same_has_no_resolution(objects):
+    measured = measure(objects, np.full(len(objects), 8.0))
+    assert measured["slope"]["value"] == 0.0
+    assert measured["resolution"] == {"value": None, "interval_68": [None, None], "interval_95": [None, None]}
+    assert json.dumps(measured, allow_nan=False)
+
+
+def test_coverage_is_the_part_within_the_width(objects):
+    target = objects["target"].to_numpy(float)
+    mass = target + np.random.default_rng(2).normal(0.0, 1.0, len(target))
+    measured = measure(objects, mass, np.ones(len(target)))
+    assert measured["coverage"]["value"] == pytest.approx(0.683, abs=0.03)
+    assert measured["coverage"]["value"] == pytest.approx(np.mean(np.abs(mass - target) <= 1))
+    each = [entry["coverage"]["value"] * entry["objects"] for entry in measured["dependence"]["mass"]]
+    assert sum(each) / len(target) == pytest.approx(measured["coverage"]["value"])
+    assert "coverage" not in measure(objects, mass)

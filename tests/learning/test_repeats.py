@@ -43,6 +43,9 @@ def regression(seed, error):
         "mean_relative_error": estimate(0.1),
         "relative_error_68": estimate(0.1),
         "bias": estimate(0.0),
+        "slope": estimate(0.9),
+        "resolution": estimate(0.2),
+        "coverage": estimate(0.68),
         "versus": {"mean mass": {"difference": estimate(error - 3.0)}},
     }
 

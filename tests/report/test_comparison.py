@@ -158,12 +158,33 @@ def test_classifiers_are_ordered_and_keep_their_numbers(folder):
 
 
 def test_masses_are_ordered_by_their_error(folder):
+    unknown = {"value": None, "interval_68": [None, None], "interval_95": [None, None]}
+
+    def measured(value, bias, resolution):
+        bands = [
+            {"low": 4.0, "high": 9.0, "bias": summary(bias, 0.01), "resolution": resolution},
+            {"low": 9.0, "high": 14.0, "bias": summary(-bias, 0.01), "resolution": resolution},
+        ]
+        figures = {"slope": summary(0.61, 0.01), "resolution": resolution}
+        return {"mean_absolute_error": summary(value, 0.1), "dependence": {"mass": bands}, **figures}
+
     def mass(value):
         versus = {"difference": summary(value - 2.0, 0.1), "p_value": 0.5, "least_p_value": 0.002}
-        return {"mean_absolute_error": summary(value, 0.1), "versus": {"BDT on jet shapes": versus}}
+        given = {"versus": {"BDT on jet shapes": versus}, "coverage": summary(0.69, 0.01)}
+        return measured(value, 0.77, summary(0.25, 0.01)) | given
 
     models = {name: made(folder, name, mass(value)) for name, value in (("a", 2.5), ("b", 1.5))}
-    record, table = run(folder, models, {"mean_absolute_error": summary(2.0, 0.1)})
+    record, table = run(folder, models, measured(2.0, 0.3, unknown))
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("|")]
+    header = rows[0]
+    b, bdt = (dict(zip(header, row, strict=False)) for row in (rows[2], rows[4]))
+    assert b["slope"] == bdt["slope"] == "0.6100 (0.6000 to 0.6200)"
+    assert b["calibrated resolution"].startswith("0.2500 (")
+    assert bdt["calibrated resolution"] == "∞ (∞ to ∞)"
+    assert b["coverage of 68 % intervals"].startswith("0.6900 (")
+    assert ["b", "bias", "+0.7700 (+0.7600 to +0.7800)", "-0.7700 (-0.7800 to -0.7600)"] in rows
+    assert ["BDT", "bias", "+0.3000 (+0.2900 to +0.3100)", "-0.3000 (-0.3100 to -0.2900)"] in rows
+    assert record["models"]["a"]["bands"][1]["high"] == 14.0
     assert list(record["models"]) == ["b", "a"]
     assert record["unit"] == "GeV"
     assert record["models"]["b"]["versus_bdt"]["difference"]["value"] == -0.5

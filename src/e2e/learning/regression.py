@@ -9,58 +9,61 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from e2e.learning.statistics import BOOTSTRAP_SEED, REPLICAS, EventBootstrap, events
+from e2e.learning.statistics import BOOTSTRAP_SEED, REPLICAS, Estimate, EventBootstrap, events
 
 BINS = 8  # of true mass and transverse momentum, of equal numbers of objects
 CENTRAL = 0.68  # of the objects, within `relative_error_68` of the true mass
+LEAST_SLOPE = 1e-3  # below it an answer cannot be calibrated
 # Columns of the reference's scores, and what is said of them.
 REFERENCES = {"mass": "BDT on jet shapes", "calorimetric": "calorimetric mass", "mean": "mean mass"}
 
 
-def measure(objects: pd.DataFrame, mass: NDArray) -> dict[str, Any]:
+def measure(objects: pd.DataFrame, mass: NDArray, width: NDArray | None = None) -> dict[str, Any]:
     """Figures of merit of masses [N] (GeV) of a test part, each with 68 % and 95 % intervals.
 
-    Mean absolute error (GeV); mean of |m / m_true - 1|; the value of |m / m_true - 1| below which 68 % of the
-    objects lie, spread and bias in one, so that an answer which does not depend on the object gains nothing;
-    bias, the median of m / m_true minus 1; the latter two in bins of true mass and of true transverse
-    momentum, where that is known, too.
+    - ``mean_absolute_error`` (GeV), and ``mean_relative_error``, the mean of |m / m_true - 1|;
+    - ``relative_error_68``: the value of |m / m_true - 1| below which 68 % of the objects lie, spread and
+      bias in one, so that an answer which does not depend on the object gains nothing;
+    - ``bias``: the median of m / m_true minus 1;
+    - ``slope`` of the straight line that fits the measured against the true mass best: 1 is perfect, 0 an
+      answer that is always the same;
+    - ``resolution``: half of the range of the central 68 % of m / m_true around that line, over its slope. So
+      the answer is calibrated, and does not look precise by staying near the mean; null without a slope;
+    - with the ``width`` [N] (GeV) that each mass is given with, ``coverage``: the part of the objects of
+      which the true mass lies within it.
+
+    ``dependence`` has the errors of 68 %, biases, resolutions and coverages in bins of true mass and of true
+    transverse momentum, where that is known.
     """
     target = objects["target"].to_numpy(np.float64)
     bootstrap = EventBootstrap(events(objects), REPLICAS, BOOTSTRAP_SEED)
-    ratio = mass / target
     bins = {"mass": _bins(target)}
     if "a_pt" in objects and np.isfinite(objects["a_pt"]).all():
         bins["transverse_momentum"] = _bins(objects["a_pt"].to_numpy(np.float64))
-    estimates = bootstrap.estimate(
-        {
-            "mae": _mean(np.abs(mass - target)),
-            "relative": _mean(np.abs(ratio - 1.0)),
-            "error_68": _quantile(np.abs(ratio - 1.0), CENTRAL),
-            "bias": _quantile(ratio - 1.0, 0.5),
-            **{
-                f"{what} {name} {i}": _quantile(values, level, inside)
-                for what, values, level in (
-                    ("error_68", np.abs(ratio - 1.0), CENTRAL),
-                    ("bias", ratio - 1.0, 0.5),
-                )
-                for name, entries in bins.items()
-                for i, (_, _, inside) in enumerate(entries)
-            },
-        }
-    )
+    everywhere = _inside(target, mass, width, np.ones(len(target), bool))
+    asked = {
+        "mean_absolute_error": _mean(np.abs(mass - target)),
+        "mean_relative_error": _mean(np.abs(mass / target - 1.0)),
+        "slope": _slope(target, mass),
+        **everywhere,
+    }
+    for name, entries in bins.items():
+        for i, (_, _, inside) in enumerate(entries):
+            found = _inside(target, mass, width, inside)
+            asked |= {f"{figure} {name} {i}": of for figure, of in found.items()}
+    estimates = bootstrap.estimate(asked)
+    for name, estimate in estimates.items():
+        if name.startswith("resolution"):
+            estimates[name] = _over(estimate, estimates["slope"])
     return {
-        "mean_absolute_error": estimates["mae"].summary(),
-        "mean_relative_error": estimates["relative"].summary(),
-        "relative_error_68": estimates["error_68"].summary(),
-        "bias": estimates["bias"].summary(),
+        **{name: estimates[name].summary() for name in asked if " " not in name},
         "dependence": {
             name: [
                 {
                     "low": low,
                     "high": high,
                     "objects": int(inside.sum()),
-                    "relative_error_68": estimates[f"error_68 {name} {i}"].summary(),
-                    "bias": estimates[f"bias {name} {i}"].summary(),
+                    **{figure: estimates[f"{figure} {name} {i}"].summary() for figure in everywhere},
                 }
                 for i, (low, high, inside) in enumerate(entries)
             ]
@@ -68,6 +71,32 @@ def measure(objects: pd.DataFrame, mass: NDArray) -> dict[str, Any]:
         },
         "bootstrap": {"replicas": REPLICAS, "resampled": "events", "events": bootstrap.events},
     }
+
+
+def _inside(
+    target: NDArray, mass: NDArray, width: NDArray | None, inside: NDArray
+) -> dict[str, Callable[[NDArray], NDArray]]:
+    """What is measured of all objects and in each bin; the resolution before it is divided by the slope."""
+    ratio = mass / target - 1.0
+    slope = _slope(target, mass)(np.ones((1, len(target))))[0]
+    line = mass.mean() + slope * (target - target.mean())
+    figures = {
+        "relative_error_68": _quantile(np.abs(ratio), CENTRAL, inside),
+        "bias": _quantile(ratio, 0.5, inside),
+        "resolution": _half_width((mass - line) / target, inside),
+    }
+    if width is not None:
+        figures["coverage"] = _mean(np.abs(mass - target) <= width, inside)
+    return figures
+
+
+def _over(estimate: Estimate, slope: Estimate) -> Estimate:
+    """A width over the slope; not a number where the answer does not rise with the truth."""
+
+    def over(width: NDArray, slope: NDArray) -> NDArray:
+        return width / np.where(slope > LEAST_SLOPE, slope, np.nan)
+
+    return Estimate(over(estimate.value, slope.value), over(estimate.replicas, slope.replicas))
 
 
 def compare(objects: pd.DataFrame, mass: NDArray, reference: NDArray) -> dict[str, Any]:
@@ -93,8 +122,28 @@ def keeping(target: NDArray, mass: NDArray) -> dict[str, Callable[[NDArray], NDA
     }
 
 
-def _mean(values: NDArray) -> Callable[[NDArray], NDArray]:
-    return lambda draws: draws @ values / draws.sum(axis=1)
+def _mean(values: NDArray, inside: NDArray | None = None) -> Callable[[NDArray], NDArray]:
+    chosen = np.arange(len(values)) if inside is None else np.flatnonzero(inside)
+    return lambda draws: draws[:, chosen] @ values[chosen] / draws[:, chosen].sum(axis=1)
+
+
+def _slope(target: NDArray, mass: NDArray) -> Callable[[NDArray], NDArray]:
+    """Slope [R] of the line that fits the masses against the targets with the least squares."""
+    # Means near 0 keep the digits of the differences of sums.
+    x, y = target - target.mean(), mass - mass.mean()
+    sums = np.stack((np.ones_like(x), x, y, x * x, x * y), axis=1)
+
+    def slope(draws: NDArray) -> NDArray:
+        number, x, y, square, product = (draws.astype(np.float64) @ sums).T
+        return (number * product - x * y) / (number * square - x * x)
+
+    return slope
+
+
+def _half_width(values: NDArray, inside: NDArray) -> Callable[[NDArray], NDArray]:
+    """Half of the range [R] of the central 68 % of the values of the objects ``inside``."""
+    low, high = (_quantile(values, level, inside) for level in (0.5 - CENTRAL / 2, 0.5 + CENTRAL / 2))
+    return lambda draws: (high(draws) - low(draws)) / 2
 
 
 def _quantile(values: NDArray, level: float, inside: NDArray | None = None) -> Callable[[NDArray], NDArray]:

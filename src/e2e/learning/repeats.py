@@ -53,7 +53,8 @@ def figures_of_merit(metrics: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             },
             "expected_calibration_error": metrics["calibration"]["expected_calibration_error"],
         }
-    names = ("mean_absolute_error", "mean_relative_error", "relative_error_68", "bias")
+    names = ["mean_absolute_error", "mean_relative_error", "relative_error_68", "bias", "slope", "resolution"]
+    names += ["coverage"] if "coverage" in metrics else []
     return {name: metrics[name] for name in names} | versus
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from e2e.errors import E2EError
 from e2e.files import read_json
 from e2e.learning.measures import measures
 from e2e.report import style
-from e2e.report.merits import merit
+from e2e.report.merits import Merit, merit
 from e2e.tasks import Task
 
 METHODS = (BARE, CMSRUN)
@@ -51,7 +51,8 @@ def compare(models: Mapping[str, Files], reference: str | Path) -> dict[str, Any
     the BDT and to the best model, those to itself in a changed detector (``changed``, of the BDT, too), the
     numbers of parameters and of ``flops``, the wall time of the training (s), and milliseconds per object on
     one thread of a CPU, in ONNX Runtime and in the tagger of cmsRun, at the smallest batch that was measured,
-    and the oldest CMSSW release that takes it. Raises E2EError where the models were not measured on the same
+    and the oldest CMSSW release that takes it. Of masses, it and the BDT also have what stands ``beside`` the
+    metric, and ``bands`` of the true mass. Raises E2EError where the models were not measured on the same
     objects.
     """
     bdt = read_json(reference)
@@ -72,6 +73,7 @@ def compare(models: Mapping[str, Files], reference: str | Path) -> dict[str, Any
         measured[name] = {
             "architecture": metrics["model"],
             metric.key: metrics[metric.key],
+            **_beside(metrics, metric),
             "versus_bdt": _difference(metrics["versus"][task.reference]),
             "parameters": metrics["parameters"],
             "flops": flops(files.onnx),
@@ -101,10 +103,22 @@ def compare(models: Mapping[str, Files], reference: str | Path) -> dict[str, Any
         "bdt": {
             "model": bdt["model"],
             metric.key: bdt[metric.key],
+            **_beside(bdt, metric),
             **{name: bdt[name] for name in ("kinematics_alone", "with_reconstruction") if name in bdt},
             "changed": changed_bdt,
         },
         "models": {name: measured[name] for name in ranking},
+    }
+
+
+def _beside(metrics: Mapping[str, Any], metric: Merit) -> dict[str, Any]:
+    """What stands beside the metric, and that in bands of the true quantity."""
+    if metric.true is None:
+        return {}
+    keys = ("low", "high", *metric.banded)
+    return {
+        "beside": {key: metrics[key] for key in metric.beside if key in metrics},
+        "bands": [{key: band[key] for key in keys} for band in metrics["dependence"]["mass"]],
     }
 
 
@@ -150,6 +164,7 @@ def table(content: Mapping[str, Any]) -> str:
         "difference to the BDT, paired",
         "p-value",
         "difference to the best, paired",
+        *metric.beside.values(),
         *(f"with {label}" for label in shown),
         "parameters",
         "MFLOP",
@@ -165,6 +180,7 @@ def table(content: Mapping[str, Any]) -> str:
             _interval(of["versus_bdt"]["difference"], "+"),
             style.p_value(of["versus_bdt"]).removeprefix("= "),
             _interval(of["versus_best"]["difference"], "+") if "versus_best" in of else "",
+            *_shown_beside(of, metric),
             *(_interval(of["changed"][label], "+") for label in shown),
             f"{of['parameters']:,}",
             f"{of['flops'] / 1e6:.1f}",
@@ -175,7 +191,7 @@ def table(content: Mapping[str, Any]) -> str:
         ]
         for name, of in content["models"].items()
     ]
-    bdt = ["BDT", _interval(content["bdt"][metric.key]), "", "", ""]
+    bdt = ["BDT", _interval(content["bdt"][metric.key]), "", "", "", *_shown_beside(content["bdt"], metric)]
     bdt += [_interval(content["bdt"]["changed"][label], "+") for label in shown]
     rows.append(bdt + [""] * (len(header) - len(bdt)))
     lines = [header, ["---"] * len(header), *rows]
@@ -211,12 +227,39 @@ def table(content: Mapping[str, Any]) -> str:
             "Boosted trees that also see pT, eta and mass of the reconstructed jet, which come from more "
             f"than the crop: {metric.name} {_interval(more)}{unit}."
         )
-    return "\n".join(["| " + " | ".join(line) + " |" for line in lines] + ["", *notes, ""])
+    return "\n".join([*_markdown(lines), "", *_bands(content, metric), *notes, ""])
+
+
+def _markdown(lines: Sequence[Sequence[str]]) -> list[str]:
+    return ["| " + " | ".join(line) + " |" for line in lines]
+
+
+def _shown_beside(of: Mapping[str, Any], metric: Merit) -> list[str]:
+    return [_interval(of["beside"][key]) if key in of["beside"] else "" for key in metric.beside]
+
+
+def _bands(content: Mapping[str, Any], metric: Merit) -> list[str]:
+    """A second table: a row a model and figure, a column a band of the true quantity."""
+    if metric.true is None:
+        return []
+    of = {**content["models"], "BDT": content["bdt"]}
+    bands = content["bdt"]["bands"]
+    edges = [f"{band['low']:.1f} to {band['high']:.1f}{metric.of_unit}" for band in bands]
+    header = ["model", "in bands of the truth", *edges]
+    rows = [
+        [name, label, *(_interval(band[key], "+" if key == "bias" else "") for band in found["bands"])]
+        for name, found in of.items()
+        for key, label in metric.banded.items()
+    ]
+    return [*_markdown([header, ["---"] * len(header), *rows]), ""]
 
 
 def _interval(summary: Mapping[str, Any], sign: str = "") -> str:
-    low, high = summary["interval_68"]
-    return f"{summary['value']:{sign}.4f} ({low:{sign}.4f} to {high:{sign}.4f})"
+    value, low, high = (
+        "∞" if number is None else f"{number:{sign}.4f}"
+        for number in (summary["value"], *summary["interval_68"])
+    )
+    return f"{value} ({low} to {high})"
 
 
 def _band(band: Mapping[str, float] | None) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from e2e.tasks import Classification, Quantity, Regression, Task
 
@@ -15,7 +16,9 @@ class Merit:
 
     ``kind`` says what is measured, ``phrase`` names the figure within a sentence. ``watched`` is the
     column of a history that follows it in the validation part, ``loss`` the words for what is minimised.
-    ``true`` is the quantity that a target is, where it is one to draw.
+    ``true`` is the quantity that a target is, where it is one to draw. ``beside`` are figures without
+    which the first says too little, by their key, and ``banded`` those of them that have a value in each
+    band of the ``true`` quantity.
     """
 
     kind: str
@@ -28,6 +31,8 @@ class Merit:
     watched: str
     loss: str
     true: Quantity | None = None
+    beside: Mapping[str, str] = field(default_factory=dict, hash=False)
+    banded: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def label(self) -> str:
@@ -67,6 +72,12 @@ ERROR = Merit(
     False,
     "validation_mae",
     "Huber loss of log(mass), standardised",
+    beside={
+        "slope": "slope",
+        "resolution": "calibrated resolution",
+        "coverage": "coverage of 68 % intervals",
+    },
+    banded={"bias": "bias", "resolution": "calibrated resolution"},
 )
 WATCHED = {merit.watched: merit for merit in (MEAN_AREA, AREA, ERROR)}  # by the column of a history
 

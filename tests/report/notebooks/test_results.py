@@ -69,6 +69,14 @@ def test_performance_is_that_of_the_metrics(electrons, masses):
     assert list(table.index) == ["bad", "good", "BDT on jet shapes", "mean mass"]
     error = np.abs(masses.predictions()["good"] - masses.part("test").target).mean()
     assert table.loc["good", "mean absolute error [GeV]"].startswith(f"{error:.3f} (")
+    slope = np.polyfit(masses.part("test").target, masses.predictions()["good"], 1)[0]
+    assert table.loc["good", "slope"].startswith(f"{slope:.3f} (")
+    bands = tables.bands(masses)
+    assert list(bands.columns) == list(table.index)
+    of = masses.metrics("good")["dependence"]["mass"][0]
+    name = f"{of['low']:.1f} to {of['high']:.1f} GeV"
+    assert bands.loc[(name, "bias"), "good"].startswith(f"{of['bias']['value']:.3f} (")
+    assert bands.loc[(name, "calibrated resolution"), "mean mass"].startswith("∞")
 
 
 def test_differences_are_between_models_and_with_references(electrons, masses):

@@ -96,7 +96,28 @@ def _of_masses(results: Results, metrics: Mapping[str, Any]) -> dict[str, str]:
         "mean absolute error [GeV]": interval(metrics["mean_absolute_error"], 3),
         "relative error, 68 % below": interval(metrics["relative_error_68"], 3),
         "bias": interval(metrics["bias"], 3),
+        "slope": interval(metrics["slope"], 3),
+        "calibrated resolution": interval(metrics["resolution"], 3),
+        "coverage": interval(metrics["coverage"], 3) if "coverage" in metrics else "-",
     }
+
+
+def bands(results: Results) -> pd.DataFrame:
+    """Of masses: bias and calibrated resolution in bands of true mass, with 95 % intervals.
+
+    Columns are the rows of ``performance``.
+    """
+    figures = {"bias": "bias", "calibrated resolution": "resolution"}
+    return pd.DataFrame(
+        {
+            name: {
+                (f"{band['low']:.1f} to {band['high']:.1f} GeV", label): interval(band[figure], 3)
+                for band in metrics["dependence"]["mass"]
+                for label, figure in figures.items()
+            }
+            for name, metrics in measured(results).items()
+        }
+    )
 
 
 def _parameters(metrics: Mapping[str, Any]) -> str:
