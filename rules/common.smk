@@ -194,10 +194,9 @@ def file_seed(wildcards):
 
 def file_objects(wildcards):
     """Objects of one file: those of the task are shared out among samples and files."""
-    simulation = settings_of(wildcards.task)["simulation"]
-    return -(
-        -simulation["objects"] // (simulation["files"] * len(samples(wildcards.task)))
-    )
+    settings = settings_of(wildcards.task)["simulation"]
+    made = tasks.task(wildcards.task).simulation
+    return made.of_file(wildcards.sample, settings["objects"], settings["files"])
 
 
 def pileup(wildcards):

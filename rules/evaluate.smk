@@ -16,7 +16,7 @@ rule reference:
     resources:
         mem_mb=memory(4000),
     params:
-        code=library("learning/reference.py", "data/{features}.py"),
+        code=library("learning/reference.py", "data/{features}.py", "tasks/{task}.py"),
     script:
         "../workflow/scripts/reference.py"
 
@@ -41,7 +41,7 @@ rule evaluate:
     resources:
         mem_mb=memory(4000),
     params:
-        code=library("learning/evaluation.py"),
+        code=library("learning/evaluation.py", "tasks/{task}.py"),
     script:
         "../workflow/scripts/evaluate.py"
 

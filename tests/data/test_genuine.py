@@ -126,7 +126,8 @@ def test_generated_order_is_sorted_to_the_seeds(tmp_path):
     branches = directions(ROWS, ORDER)
     for values in branches.values():
         values[0].append(values[0][0])  # the softest jet, matched by two generated particles
-    truth = {"jet_IsTau": [[0.0, 1.0, 1.0, 0.0], [0.0, 1.0]], "gen_Prongs": [[1.0] * 4, [1.0] * 2]}
+    truth = {"jet_IsTau": [[0.0, 1.0, 1.0, 0.0], [0.0, 1.0]], "gen_Prongs": [[0.0, 1, 3, 0], [0.0, 1]]}
+    truth["gen_pdgId"] = [[21.0, 15, -15, 1], [-2.0, 15]]
     task = replace(TAU, channels=(tasks.TRACK_PT, ECAL, HCAL))
     path = rhtree.write(tmp_path / "tau.root", jets(rows, **branches, **truth))
     metadata = convert(task, path, tmp_path / "out.parquet", progress=False)
@@ -135,6 +136,10 @@ def test_generated_order_is_sorted_to_the_seeds(tmp_path):
     assert list(zip(samples.event, samples.object, strict=True)) == [(1, 0), (1, 1), (1, 2), (2, 0), (2, 1)]
     np.testing.assert_array_equal(samples.kinematics["jetM"], [0, 1, 2, 0, 1])
     np.testing.assert_array_equal(samples.target, [1, 1, 0, 1, 0])
+    np.testing.assert_array_equal(samples.kinematics["gen_Prongs"], [1, 3, 0, 1, 0])
+    # The softest jet is near a gluon and a quark: it is of no one kind.
+    np.testing.assert_array_equal(samples.kinematics["gen_pdgId"], [15, -15, np.nan, 15, -2])
+    assert np.isnan(samples.kinematics["gen_Pi0s"]).all()
     towers = samples.images()[:, 2, 62, 62] * 25
     np.testing.assert_allclose(towers, [10 + row for event in ROWS for row, _ in event])
 

@@ -12,6 +12,7 @@ from e2e.errors import E2EError
 from e2e.simulation import simulate
 from e2e.simulation.calorimeters import tower_column, tower_row
 from e2e.simulation.detector import Detector
+from e2e.simulation.generator import CODE, ETA, PHI, PT
 from e2e.simulation.guns import DITAU_MASS, DITAU_PT, TOP_MASS, TOP_PT
 from e2e.simulation.jets import GENERATORS
 from e2e.simulation.jets import simulate as simulate_jets
@@ -147,6 +148,21 @@ def test_both_classes_of_taus_have_the_same_spectrum_by_construction(
     assert counts.max() - counts.min() <= 10
 
 
+def test_electrons_and_muons_come_from_the_peak_and_from_above_it() -> None:
+    """Without masses above the peak, few of them would have momenta of the upper half of the range."""
+    masses, codes = [], set()
+    for collision, _ in zip(GENERATORS["electrons_and_muons"].collisions(1), range(60), strict=False):
+        one, other = collision.objects
+        codes |= {one[CODE], other[CODE]}
+        opening = np.cosh(one[ETA] - other[ETA]) - np.cos(one[PHI] - other[PHI])
+        masses.append(np.sqrt(2 * one[PT] * other[PT] * opening))
+    assert codes == {-13, -11, 11, 13}
+    peak = np.array(masses[::3])
+    assert ((peak > 59) & (peak < 121)).all()
+    assert np.mean(abs(peak - 91.2) < 5) > 0.7
+    assert min(masses[1::3]) > 119
+
+
 def test_truth(arrays: dict[str, np.ndarray], pair: tuple[str, str]) -> None:
     branch = {
         name: np.concatenate(values)
@@ -158,7 +174,11 @@ def test_truth(arrays: dict[str, np.ndarray], pair: tuple[str, str]) -> None:
         assert {21, -99} <= set(branch["jet_truthLabel"])
     elif pair[0] == "tau":
         assert set(branch["jet_IsTau"]) == {float(pair[1] == "tau")}
-        assert (np.isin(abs(branch["gen_pdgId"]), [15]) == (pair[1] == "tau")).all()
+        # a W boson's muon is no jet of its sample
+        codes = {"tau": {15}, "leptons": {11, 13}}.get(pair[1], {1, 2, 3, 4, 5, 21})
+        assert set(abs(branch["gen_pdgId"])) <= codes
+        assert (np.isin(branch["gen_Prongs"], [1, 3]) == (pair[1] == "tau")).all()
+        assert (branch["gen_Pi0s"].max() > 0) == (pair[1] == "tau")
         np.testing.assert_array_equal(branch["jet_Pt"], branch["jetPt"])
     else:
         mass, pt = {"a_tautau": (DITAU_MASS, DITAU_PT), "top": (TOP_MASS, TOP_PT)}[pair[1]]

@@ -10,6 +10,9 @@ from e2e.errors import E2EError
 from e2e.geometry import Crop
 from e2e.imports import digest, imported
 from e2e.tasks import Classification, Quantity, Regression, every, supervised, task
+from e2e.tasks.working_points import WorkingPoints
+
+SAMPLES, BOTH = ("tau", "wjets", "qcd", "leptons"), {"tau": {}, "jet": {}}
 
 
 def test_a_task_is_a_file(add_task):
@@ -55,7 +58,8 @@ def test_what_is_drawn_or_expected_of_a_task_repeats_no_training():
     ours = task("tau")
     assert ours.simulation
     said = digest("learning/train.py", facts=ours)
-    assert digest("learning/train.py", facts=replace(ours, simulation=None, shown=(1, 1))) == said
+    changed = replace(ours, simulation=None, working_points=None, shown=(1, 1))
+    assert digest("learning/train.py", facts=changed) == said
     assert digest("learning/train.py", facts=replace(ours, truth={})) != said
     assert digest("tasks/tau.py") != digest("tasks/quark_gluon.py")
 
@@ -81,11 +85,38 @@ def test_what_is_drawn_or_expected_of_a_task_repeats_no_training():
             "crop is outward, but turning would change the sign of track_dz",
         ),
         ({"fewest": 9}, "fewest is 9; it has 8 channels"),
+        (
+            {"simulation": replace(task("tau").simulation, shares={"tau": 1.0})},
+            "shares are .*; give one to each of its samples, 1 in all",
+        ),
+        (
+            {"simulation": replace(task("tau").simulation, shares=dict.fromkeys(SAMPLES, 0.3))},
+            "shares are .*; give one to each of its samples, 1 in all",
+        ),
+        (
+            {"working_points": WorkingPoints({"loose": 0.9}, {"tau": {}})},
+            "working points tell kinds of tau; ",
+        ),
+        ({"working_points": WorkingPoints({"loose": 1.0}, BOTH)}, "give shares between 0 and 1"),
+        ({"working_points": WorkingPoints({"loose": 0.9}, BOTH), "balance": ()}, "need a balance"),
     ],
 )
 def test_a_task_that_contradicts_itself(change, message):
     assert re.search(message, replace(task("tau"), **change).fault())
     assert task("tau").fault() is None
+
+
+def test_objects_are_shared_out_among_samples_and_files():
+    simulated = {name: task(name).simulation for name in every() if task(name).simulation}
+    taus = simulated["tau"]
+    assert {name: taus.of_file(name, 18000, 4) for name in taus.samples} == {
+        "tau": 2250,
+        "wjets": 1238,  # of 1237.5
+        "qcd": 788,
+        "leptons": 225,
+    }
+    assert simulated["electron_photon"].of_file("photon", 20000, 2) == 5000
+    assert simulated["mass_regression"].of_file("top", 24000, 5) == 4800  # it is the only one
 
 
 def test_a_file_that_cannot_be_read_is_one_line(add_task, monkeypatch):

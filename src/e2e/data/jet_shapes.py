@@ -21,6 +21,7 @@ from e2e.tasks import ECAL, HCAL, PIXELS, PROMPT_DZ_CM, TRACK_D0, TRACK_DZ, TRAC
 
 RINGS = (0.0, 0.05, 0.1, 0.2, 0.3, JET_RADIUS)
 LEADING = 3  # towers that are described one by one
+COUNTED_PT = 1.0  # GeV: softer tracks lie far from where they began, and most are of the underlying event
 
 
 @dataclass(frozen=True)
@@ -198,6 +199,18 @@ def _impact(layers: dict[Channel, Layer]) -> dict[str, NDArray]:
         if name == "dz":
             features["share of close tracks"] = layer.sum(weight, size < PROMPT_DZ_CM) / layer.sum(weight)
     return features
+
+
+def close_tracks(samples: Samples, crop: Crop) -> NDArray[np.int64]:
+    """Cells [N] within the jet's radius whose tracks are of the primary vertex and above 1 GeV together.
+
+    Needs the channels of transverse momentum and dz of tracks; what lies in one cell counts once.
+    """
+    numbers = {channel: number for number, channel in enumerate(samples.channels)}
+    tracks, dz = (_layer(samples, crop, numbers[channel]) for channel in (TRACK_PT, TRACK_DZ))
+    inside = (np.hypot(tracks.eta, tracks.phi) < JET_RADIUS) & (tracks.value > COUNTED_PT)
+    close = np.abs(_at(tracks, dz)) < PROMPT_DZ_CM
+    return np.bincount(tracks.owner[inside & close], minlength=len(samples))
 
 
 def _at(layer: Layer, other: Layer) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from e2e.data.scores import write_scores
 from e2e.data.split import PARTS
@@ -32,26 +33,28 @@ def evaluate(
     """Measure the network ``model_pt`` on the test part, beside the scores of the ``reference``.
 
     Writes ``scores`` (parquet: identity, target, outputs, kinematics; of classes their weights, too),
-    ``metrics`` (JSON: figures of merit as ``measures`` of the goal say, and
-    ``versus`` each reference the paired difference) and ``explained`` (.npz: of a few objects what their
-    cells add to the output, see ``classification.explained``; empty for a regression). Objects of classes
-    are weighted as in the training (see ``split``); logits are divided by their temperature. The network
-    runs on the CPU in float32, whatever it was trained on, since its scores are what other frameworks must
-    agree with. Raises E2EError where the test part is not that of the reference, or the network's outputs
-    are not finite.
+    ``metrics`` (JSON: figures of merit as ``measures`` of the goal say, at the ``working_points`` of the task
+    if it has any, and ``versus`` each reference the paired difference) and ``explained`` (.npz: of a few
+    objects what their cells add to the output, see ``classification.explained``; empty for a regression).
+    Objects of classes are weighted as in the training (see ``split``); logits are divided by their
+    temperature. The network runs on the CPU in float32, whatever it was trained on, since its scores are what
+    other frameworks must agree with. Raises E2EError where the test part is not that of the reference, or the
+    network's outputs are not finite.
     """
     if threads:
         torch.set_num_threads(threads)
     network, info = saved.load(model_pt)
     task = saved.task_of(info)
     streams = {part: batches.stream(stores, split, part, task) for part in PARTS}
-    test = streams["test"]
-    prediction = saved.predictions(network, test.chunks(BATCH))
-    if "temperature" in info:
-        prediction /= np.float32(info["temperature"])
-    if not np.all(np.isfinite(prediction)):
-        raise E2EError(f"{model_pt}: outputs of the test part are not all finite; train it again")
-    known = measures(task)
+    test, known = streams["test"], measures(task)
+
+    def predict(part: str) -> NDArray[np.float32]:
+        outputs = saved.predictions(network, streams[part].chunks(BATCH))
+        if not np.all(np.isfinite(outputs)):
+            raise E2EError(f"{model_pt}: outputs of the {part} part are not all finite; train it again")
+        return outputs / np.float32(info["temperature"]) if "temperature" in info else outputs
+
+    prediction = predict("test")
     others = known.references(reference, test.objects)
     content = {
         "model": info["architecture"],
@@ -64,6 +67,7 @@ def evaluate(
     if "temperature" in info:
         content["temperature"] = info["temperature"]
     content |= known.beside(test, prediction, test.weight, others, info["architecture"])
+    content |= known.working_points(streams, lambda: predict("validation"), prediction)
     shown = known.explained(network, test, prediction, info.get("temperature", 1.0))
     write_scores(scores, test.objects, **known.columns(prediction, test.weight))
     write_json(metrics, content)

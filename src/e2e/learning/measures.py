@@ -18,11 +18,11 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.isotonic import IsotonicRegression
 from torch import nn
 
-from e2e.data.jet_shapes import calorimetric_mass
+from e2e.data.jet_shapes import calorimetric_mass, close_tracks
 from e2e.data.scores import read_output, read_scores
 from e2e.data.stream import Stream
-from e2e.learning import classification, regression
-from e2e.tasks import Classification, Regression, Task
+from e2e.learning import classification, regression, working_points
+from e2e.tasks import TRACK_DZ, TRACK_PT, Classification, Regression, Task
 
 CHUNK = 1024  # objects in memory at a time
 EFFICIENCY = 0.9  # of a class at its working point, where it is watched under changes of the detector
@@ -65,7 +65,7 @@ class TwoClasses:
     def measure(self, stream: Stream, prediction: NDArray, weight: NDArray) -> dict[str, Any]:
         """Figures of merit of a test part, of a prediction as it is written."""
         written = prediction.astype(np.float32)
-        return classification.measure(stream.objects, written, self._energy(stream), weight)
+        return classification.measure(self._objects(stream), written, self._energy(stream), weight)
 
     def beside(
         self,
@@ -79,7 +79,7 @@ class TwoClasses:
         energy = self._energy(stream)
         trivial = classification.either_way(energy, stream.target, weight)
         return {
-            **classification.measure(stream.objects, prediction, energy, weight),
+            **classification.measure(self._objects(stream), prediction, energy, weight),
             "versus": {
                 other: self.compare(stream.objects, prediction, values, weight)
                 for other, values in others.items()
@@ -88,6 +88,25 @@ class TwoClasses:
                 stream.objects, {name: prediction, **others, "total energy": trivial}, weight
             ),
         }
+
+    def working_points(
+        self, parts: Mapping[str, Stream], validation: Callable[[], NDArray], prediction: NDArray
+    ) -> dict[str, Any]:
+        """What passes cuts on the ``prediction`` of the test part that are found in the ``validation`` part.
+
+        Nothing of a task that has no working points.
+        """
+        if not self.task.working_points:
+            return {}
+        objects = parts["validation"], validation(), parts["test"], prediction
+        return {"working_points": working_points.measure(self.task, *objects)}
+
+    def tracks_found(self, stream: Stream) -> dict[str, Any]:
+        """How many tracks each kind of objects shows, where the task tells kinds apart."""
+        if not self.task.working_points or not {TRACK_PT, TRACK_DZ} <= set(self.task.channels):
+            return {}
+        count = np.concatenate([close_tracks(samples, self.task.crop) for samples in stream.chunks(CHUNK)])
+        return {"tracks_found": working_points.tracks_found(self.task, stream.objects, count)}
 
     def merit(self, stream: Stream, prediction: NDArray, weight: NDArray) -> dict[str, Any]:
         """The figure of merit alone, with its intervals."""
@@ -135,6 +154,10 @@ class TwoClasses:
         """Predictions for the test part by less than trees, by column of the table of scores."""
         return {}
 
+    def _objects(self, stream: Stream) -> pd.DataFrame:
+        """Its table without what only tells kinds of objects apart, in which no bins are made."""
+        return stream.objects.drop(columns=list(self.task.kinds), errors="ignore")
+
     def _energy(self, stream: Stream) -> NDArray[np.float64]:
         return classification.total_energy(stream.chunks(CHUNK))
 
@@ -169,7 +192,7 @@ class ManyClasses(TwoClasses):
         name: str,
     ) -> dict[str, Any]:
         found = classification.measure_classes(
-            stream.objects, prediction, self._energy(stream), weight, self.task.classes, others, name
+            self._objects(stream), prediction, self._energy(stream), weight, self.task.classes, others, name
         )
         versus = {
             other: self.compare(stream.objects, prediction, values, weight)
@@ -222,6 +245,12 @@ class Masses:
                 for other, values in others.items()
             },
         }
+
+    def working_points(self, *_: Any) -> dict[str, Any]:
+        return {}
+
+    def tracks_found(self, stream: Stream) -> dict[str, Any]:
+        return {}
 
     def merit(self, stream: Stream, prediction: NDArray, weight: NDArray) -> dict[str, Any]:
         return regression.measure(stream.objects, prediction)["mean_absolute_error"]

@@ -49,8 +49,9 @@ def reference(
     for a network. Of a mass, ``scores`` also holds the answers of two simpler references (``mean``,
     ``calorimetric``). The trees see what can be computed from the crop, as a network does; of jets the eta,
     too, in two masses. Of jets, ``metrics`` also says how good they are with the pT, eta and mass of the
-    reconstructed jet (``with_reconstruction``), which come from more than the crop. ``kinematics_alone`` is
-    how good they are with pT and eta alone, where these are known.
+    reconstructed jet (``with_reconstruction``), which come from more than the crop, and where kinds of
+    objects are told apart, how many tracks each shows (``tracks_found``). ``kinematics_alone`` is how good
+    they are with pT and eta alone, where these are known.
     Raises E2EError for a part that is empty or lacks a class.
     """
     metadata = store.read_metadata(stores[0])
@@ -71,6 +72,10 @@ def reference(
         prediction = known.of_trees(trees, tables["test"])
         simpler = known.simpler(parts)
         content |= known.measure(test, prediction, test.weight)
+        content |= known.working_points(
+            parts, lambda: known.of_trees(trees, tables["validation"]), prediction
+        )
+        content |= known.tracks_found(test)
         content |= _control(parts, task, seed)
         if set(RECONSTRUCTED) <= set(test.objects):
             informed = _with_reconstruction(parts, tables, task, seed)

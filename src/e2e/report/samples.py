@@ -75,7 +75,8 @@ def kinematics(objects: pd.DataFrame, weight: NDArray, task: Task, origin: str) 
 
     ``objects`` is the table of a stream. The true value, too, of a regression.
     """
-    known = [quantity for quantity in task.kinematics if np.isfinite(objects[quantity.name]).any()]
+    drawn = [quantity for quantity in task.kinematics if quantity.name not in task.kinds]
+    known = [quantity for quantity in drawn if np.isfinite(objects[quantity.name]).any()]
     if true := merit(task).true:
         known.insert(0, Quantity("target", true.unit))
     if not known:

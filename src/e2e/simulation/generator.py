@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 KIND, CHARGE, PX, PY, PZ, ENERGY, X, Y, Z = range(9)
 PHOTON, ELECTRON, MUON, CHARGED_HADRON, NEUTRAL_HADRON = range(1, 6)
 
-# Columns of a generated object: PDG code, transverse momentum, direction, mass, charged daughters.
-CODE, PT, ETA, PHI, MASS, PRONGS = range(6)
+# Columns of a generated object: PDG code, transverse momentum, direction, mass, and of a tau its charged
+# daughters and neutral pions.
+CODE, PT, ETA, PHI, MASS, PRONGS, PI0S = range(7)
 
 QUIET = ("Print:quiet = on", "Random:setSeed = on")
 _BEAMS = ("Beams:eCM = 8000.",)  # GeV, 2012
@@ -31,6 +32,7 @@ _BATCH = 50
 
 _KINDS = {22: PHOTON, 11: ELECTRON, 13: MUON}
 _NEUTRINOS = (12, 14, 16)
+_PI0 = 111
 # Softer or more forward particles leave nothing in the images: no tracks, and no energy above thresholds.
 _MINIMUM_PT, _MAXIMUM_ETA = 0.2, 3.2
 
@@ -39,7 +41,7 @@ Record = dict[str, NDArray]
 
 @dataclass(frozen=True)
 class Collision:
-    """Visible ``particles`` [n, 9] of a vertex at the origin, and the generated ``objects`` [m, 6]."""
+    """Visible ``particles`` [n, 9] of a vertex at the origin, and the generated ``objects`` [m, 7]."""
 
     particles: NDArray[np.float64]
     objects: NDArray[np.float64]
@@ -56,10 +58,11 @@ def pythia(seed: int, settings: Sequence[str]) -> pythia8mc.Pythia:
     return generator
 
 
-def parton_collisions(seed: int, settings: Sequence[str]) -> Iterator[Collision]:
-    """Proton-proton collisions without end; their objects are the outgoing partons of the hard process."""
+def hard_collisions(seed: int, settings: Sequence[str]) -> Iterator[Collision]:
+    """Proton-proton collisions without end; their objects are what leaves the hard process but neutrinos."""
     for record in _records(seed, settings):
-        yield Collision(visible(record), _objects(record, np.flatnonzero(np.abs(record["status"]) == 23)))
+        outgoing = (np.abs(record["status"]) == 23) & ~np.isin(np.abs(record["id"]), _NEUTRINOS)
+        yield Collision(visible(record), _objects(record, np.flatnonzero(outgoing)))
 
 
 def tau_collisions(seed: int, settings: Sequence[str]) -> Iterator[Collision]:
@@ -120,7 +123,7 @@ def visible(record: Record) -> NDArray[np.float64]:
 
 
 def visible_taus(record: Record) -> NDArray[np.float64]:
-    """The taus [n, 6] that decay to hadrons, without their neutrinos."""
+    """The taus [n, 7] that decay to hadrons, without their neutrinos."""
     code, mother = np.abs(record["id"]), record["mother"]
     neutrinos = np.flatnonzero((code == 16) & (code[mother] == 15))
     leptons = mother[((code == 12) | (code == 14)) & (code[mother] == 15)]
@@ -131,7 +134,9 @@ def visible_taus(record: Record) -> NDArray[np.float64]:
     )
     found = objects(record["id"][taus], momentum)
     for row, tau in zip(found, taus, strict=True):
-        row[PRONGS] = np.count_nonzero(record["charge"][mother == tau])
+        daughters = mother == tau
+        row[PRONGS] = np.count_nonzero(record["charge"][daughters])
+        row[PI0S] = np.count_nonzero(code[daughters] == _PI0)
     return found
 
 
@@ -141,13 +146,12 @@ def _objects(record: Record, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def objects(code: NDArray[np.integer], momentum: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Generated objects [n, 6] of PDG codes and momenta (px, py, pz, E) [n, 4]; without charged daughters."""
+    """Generated objects [n, 7] of PDG codes and momenta (px, py, pz, E) [n, 4]; without daughters."""
     px, py, pz, energy = momentum.T
     pt = np.hypot(px, py)
     mass = np.sqrt(np.maximum(energy**2 - pt**2 - pz**2, 0.0))
-    return np.stack(
-        [code, pt, np.arcsinh(pz / np.maximum(pt, 1e-9)), np.arctan2(py, px), mass, 0.0 * pt], axis=1
-    )
+    eta, phi, none = np.arcsinh(pz / np.maximum(pt, 1e-9)), np.arctan2(py, px), np.zeros(len(pt))
+    return np.stack([code, pt, eta, phi, mass, none, none], axis=1)
 
 
 def charges(codes: NDArray[np.integer]) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ its sources: docs/simulation-jets.md.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle
@@ -28,10 +28,11 @@ from e2e.simulation.generator import (
     ETA,
     MASS,
     PHI,
+    PI0S,
     PRONGS,
     PT,
     Collision,
-    parton_collisions,
+    hard_collisions,
     tau_collisions,
 )
 from e2e.simulation.guns import ditau_gun, top_gun
@@ -78,11 +79,26 @@ _SOFT_QCD = (
     "PhaseSpace:bias2Selection = on",
     "PhaseSpace:bias2SelectionPow = 5.",
 )
-# Z bosons and photons of these masses (GeV) in turn, so that their taus have momenta of all the range.
-_DITAU_MASSES = ((100, 160), (160, 260))
+# Of a W boson, whose muon is no jet, and a quark or, more rarely, a gluon.
+_W_AND_JET = (
+    "WeakBosonAndParton:qg2Wq = on",
+    "WeakBosonAndParton:qqbar2Wg = on",
+    "24:onMode = off",
+    "24:onIfAny = 13",
+    "PhaseSpace:pTHatMin = 12.",
+    "PhaseSpace:pTHatMax = 90.",
+    "PhaseSpace:bias2Selection = on",
+    "PhaseSpace:bias2SelectionPow = 3.",
+)
+# Z bosons and photons of these masses (GeV) in turn: the peak, and enough above it that what they decay to
+# has momenta of all the range.
+_Z_MASSES = ((60, 120), (120, 160), (160, 260))
 # Jets whose image lies in the detector come from no generated object beyond: 1.74 of the jets and the radius.
 _REACH = 1.74 + MATCHING_RADIUS
-TAU_MINIMUM = 10.0  # GeV: visible transverse momentum of a tau, before the resolution of 15 GeV jets
+# GeV: transverse momentum of what a jet of 15 GeV may come from, of a tau that of the visible part.
+GENERATED_MINIMUM = 10.0
+TAU = 15
+PARTONS, LEPTONS = (1, 2, 3, 4, 5, 21), (11, 13)
 
 
 @dataclass(frozen=True)
@@ -90,7 +106,7 @@ class Sample:
     """Collisions (a function of the seed), their jets, and the branches of truth of the chosen ones.
 
     Jets are anti-kT of ``radius`` with ``minimum`` to ``maximum`` GeV of transverse momentum within
-    ``maximum_eta``. ``truth`` gives, for jets [n, 6] and generated objects [m, 6], which jets are kept [n]
+    ``maximum_eta``. ``truth`` gives, for jets [n, 6] and generated objects [m, 7], which jets are kept [n]
     and their branches. Where ``flat`` is a number, jets are kept such that as many lie in each of so many
     bins from ``minimum`` to ``maximum``. A particle of a gun gets an ``underlying`` inelastic collision.
     """
@@ -104,20 +120,22 @@ class Sample:
     underlying: bool = False
 
 
-def _ditau_collisions(seed: int) -> Iterator[Collision]:
-    """Collisions with a Z boson or photon that decays to taus, of each range of masses in turn."""
+def _z_collisions(
+    collisions: Callable[[int, Sequence[str]], Iterator[Collision]], leptons: str, seed: int
+) -> Iterator[Collision]:
+    """Collisions with a Z boson or photon that decays to ``leptons``, of each range of masses in turn."""
     ranges = [
-        tau_collisions(
+        collisions(
             seed + i,
             (
                 "WeakSingleBoson:ffbar2gmZ = on",
                 "23:onMode = off",
-                "23:onIfAny = 15",
+                f"23:onIfAny = {leptons}",
                 f"PhaseSpace:mHatMin = {low}.",
                 f"PhaseSpace:mHatMax = {high}.",
             ),
         )
-        for i, (low, high) in enumerate(_DITAU_MASSES)
+        for i, (low, high) in enumerate(_Z_MASSES)
     ]
     for generator in cycle(ranges):
         yield next(generator)
@@ -150,35 +168,45 @@ def _mother(jets: NDArray[np.float64], mothers: NDArray[np.float64]) -> tuple[ND
     return nearest, {name: np.full(len(jets), mothers[0, column]) for name, column in names.items()}
 
 
-def _of_tau(
-    is_tau: bool, jets: NDArray[np.float64], found: NDArray[np.float64]
+def _near_one(
+    codes: Sequence[int], jets: NDArray[np.float64], found: NDArray[np.float64]
 ) -> tuple[NDArray, dict[str, NDArray]]:
-    """Jets near one generated object: the visible part of a hadronic tau, or a parton of the hard process."""
-    if is_tau:
-        found = found[found[:, PT] > TAU_MINIMUM]
+    """Jets near one generated object alone, with its branches; those of these PDG ``codes`` are kept."""
+    found = found[found[:, PT] > GENERATED_MINIMUM]
     close = distances(jets, found[:, ETA], found[:, PHI]) < MATCHING_RADIUS
     alone = close.sum(axis=1) == 1
     if not alone.any():
         return alone, {}
     generated = found[close.argmax(axis=1)]
     names = {"gen_pdgId": CODE, "gen_pt": PT, "gen_eta": ETA, "gen_phi": PHI, "gen_m": MASS}
+    names |= {"gen_Prongs": PRONGS, "gen_Pi0s": PI0S}
     truth = {name: generated[:, column] for name, column in names.items()}
-    truth |= {"gen_Prongs": generated[:, PRONGS], "jet_IsTau": np.full(len(jets), float(is_tau))}
+    code = np.abs(generated[:, CODE])
     pt, eta, phi, mass = (jets[:, column] for column in (JET_PT, JET_ETA, JET_PHI, JET_MASS))
-    momentum = {"jet_Px": pt * np.cos(phi), "jet_Py": pt * np.sin(phi), "jet_Pz": pt * np.sinh(eta)}
-    energy = np.sqrt((pt * np.cosh(eta)) ** 2 + mass**2)
-    return alone, truth | {"jet_Pt": pt, "jet_Eta": eta, "jet_Energy": energy, "jet_M": mass} | momentum
+    truth |= {"jet_IsTau": (code == TAU).astype(float), "jet_Pt": pt, "jet_Eta": eta, "jet_M": mass}
+    truth |= {"jet_Energy": np.sqrt((pt * np.cosh(eta)) ** 2 + mass**2)}
+    truth |= {"jet_Px": pt * np.cos(phi), "jet_Py": pt * np.sin(phi), "jet_Pz": pt * np.sinh(eta)}
+    return alone & np.isin(code, codes), truth
 
 
 _TAU_JETS = {"minimum": 15.0, "maximum": 60.0, "flat": 9}
 
+_TAUS = partial(_z_collisions, tau_collisions, "15")
+_ELECTRONS_AND_MUONS = partial(_z_collisions, hard_collisions, "11 13")
+
 # By the names that files of tasks give them.
 GENERATORS: dict[str, Sample] = {
-    "qcd": Sample(partial(parton_collisions, settings=_QCD), _partons, 70.0, 340.0),
+    "qcd": Sample(partial(hard_collisions, settings=_QCD), _partons, 70.0, 340.0),
     "a_tautau": Sample(ditau_gun, _mother, 20.0, underlying=True),
     "top": Sample(top_gun, _mother, 200.0, radius=0.8, underlying=True),
-    "tau": Sample(_ditau_collisions, partial(_of_tau, True), **_TAU_JETS),
-    "soft_qcd": Sample(partial(parton_collisions, settings=_SOFT_QCD), partial(_of_tau, False), **_TAU_JETS),
+    "tau": Sample(_TAUS, partial(_near_one, (TAU,)), **_TAU_JETS),
+    "soft_qcd": Sample(
+        partial(hard_collisions, settings=_SOFT_QCD), partial(_near_one, PARTONS), **_TAU_JETS
+    ),
+    "w_and_jet": Sample(
+        partial(hard_collisions, settings=_W_AND_JET), partial(_near_one, PARTONS), **_TAU_JETS
+    ),
+    "electrons_and_muons": Sample(_ELECTRONS_AND_MUONS, partial(_near_one, LEPTONS), **_TAU_JETS),
 }
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from e2e.errors import E2EError
 from e2e.geometry import OUTWARD, Crop
 from e2e.tasks.goals import Goal
-from e2e.tasks.quantities import SEED_ETA, Channel, Quantity
+from e2e.tasks.quantities import KIND, SEED_ETA, Channel, Quantity
 from e2e.tasks.simulation import Simulation
+from e2e.tasks.working_points import WorkingPoints
 
 
 @dataclass(frozen=True)
@@ -21,17 +22,19 @@ class Task:
     without their detector may be turned otherwise (``oriented``). ``objects`` is the kind of object that is
     looked at, ``photon`` or ``jet``; its seed counts squares of ``seed_cell`` cells, of which the middle one
     is meant. ``kinematics`` are its reconstructed quantities, and generated ones to compare with, null
-    where a source has none. ``offered`` names those of them, or ``seed_eta``, that a network may take beside
-    the frame, and ``scalars`` are those that one takes (``given``). ``goal`` is what is asked of an object,
-    and what its target means.
+    where a source has none; those of the unit ``KIND`` tell of what kind the generated object is.
+    ``offered`` names those of them, or ``seed_eta``, that a network may take beside the frame, and
+    ``scalars`` are those that one takes (``given``). ``goal`` is what is asked of an object, and what its
+    target means.
     ``balance`` names the transverse momentum and the eta whose distributions the classes are given in
     common, by weights, when a network is trained and measured. ``features`` names what boosted trees are
     given to compare with: the file of ``e2e.data`` that computes it. ``truth`` says what the branches of
     truth in ntuples mean: the class of each value, or None where the value is the target itself.
     ``fewest`` is how many of the first channels are enough, and by default taken in a run; without, all
-    are needed. ``simulation`` makes it, where anything does, and ``shown`` are the rows and columns on
-    either side of a seed that a figure of an object shows; neither changes what is learned, so they do
-    not belong to what a task is printed as, by which steps are repeated (``e2e.imports``). ``supervised``
+    are needed. ``simulation`` makes it, where anything does, ``working_points`` are those at which its
+    models are measured, if at any, and ``shown`` are the rows and columns on either side of a seed that a
+    figure of an object shows; none of them changes what is learned, so they do not belong to what a task is
+    printed as, by which steps are repeated (``e2e.imports``). ``supervised``
     is false of objects to learn from without targets: these are converted, but neither simulated nor
     trained for.
     """
@@ -52,6 +55,7 @@ class Task:
     fewest: int | None = None
     supervised: bool = True
     simulation: Simulation | None = field(default=None, repr=False, hash=False)
+    working_points: WorkingPoints | None = field(default=None, repr=False, hash=False)
     shown: tuple[int, int] = field(default=(20, 20), repr=False)
 
     def fault(self) -> str | None:
@@ -75,7 +79,12 @@ class Task:
             )
         if self.fewest is not None and not 1 <= self.fewest <= len(self.channels):
             return f"fewest is {self.fewest}; it has {len(self.channels)} channels"
-        return self.goal.fault()
+        faults = (
+            self.goal.fault(),
+            self.simulation and self.simulation.fault(),
+            self.working_points and self.working_points.fault(self.classes, self.balance),
+        )
+        return next(filter(None, faults), None)
 
     @property
     def reference(self) -> str:
@@ -86,6 +95,11 @@ class Task:
     def classes(self) -> tuple[str, ...]:
         """Names of the targets, from 0 on; none of a regression."""
         return self.goal.classes
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Names of the kinematics that are no quantity to draw or to bin: they tell objects' kinds apart."""
+        return tuple(quantity.name for quantity in self.kinematics if quantity.unit == KIND)
 
     @property
     def shape(self) -> tuple[int, int, int]:

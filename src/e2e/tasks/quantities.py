@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+KIND = "kind"  # unit of what only tells objects of several kinds apart: codes, numbers of daughters
+
 
 @dataclass(frozen=True)
 class Quantity:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 NO_NUMBER = "no published number"
 
@@ -49,6 +49,7 @@ class Simulation:
 
     ``samples`` maps the name of each to that of its generator in ``e2e.simulation.<module>``; a run has all
     of them or, if they are ``alternatives``, the one that its configuration chooses, by default the first.
+    ``shares`` says which part of a run's objects each sample is; without, they are equal.
     ``e2e.simulation.<validation>`` compares them with ``expectations`` of what it finds in them, which
     ``e2e.report.<validation>`` draws as ``distributions``. Pileup is ``pooled`` where it comes from one pool
     of collisions for all files, and is else made anew for each event.
@@ -61,6 +62,22 @@ class Simulation:
     distributions: tuple[Distribution, ...] = ()
     alternatives: bool = False
     pooled: bool = True
+    shares: Mapping[str, float] = field(default_factory=dict)
+
+    def fault(self) -> str | None:
+        """What contradicts itself, and what would be right."""
+        if not self.shares:
+            return None
+        if set(self.shares) == set(self.samples) and math.isclose(sum(self.shares.values()), 1.0):
+            return None
+        return f"shares are {dict(self.shares)}; give one to each of its samples, 1 in all"
+
+    def of_file(self, sample: str, objects: int, files: int) -> int:
+        """Objects of each of the ``files`` of a ``sample``, in a run of so many objects of all samples."""
+        equal = 1.0 if self.alternatives else 1.0 / len(self.samples)
+        share = self.shares.get(sample, equal)
+        # a product may lie a hair above the whole number that it is
+        return math.ceil(round(objects * share / files, 6))
 
 
 def converted(depth: float) -> float:

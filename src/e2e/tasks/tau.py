@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from e2e.tasks.goals import Classification
-from e2e.tasks.jets import jet_task
+from e2e.tasks.jets import KINEMATICS, jet_task
+from e2e.tasks.quantities import KIND, Quantity
 from e2e.tasks.simulation import NO_NUMBER, Distribution, Expectation, Simulation
+from e2e.tasks.working_points import WorkingPoints
 
 JET_RESOLUTION = "arXiv:1607.03663, abstract"
 TAU_DECAYS = "PDG"
@@ -53,12 +55,36 @@ EXPECTATIONS = (
 TASK = jet_task(
     "tau",
     Classification(("jet", "tau")),
+    kinematics=(*KINEMATICS, *(Quantity(name, KIND) for name in ("gen_pdgId", "gen_Prongs", "gen_Pi0s"))),
     balance=("jetPt", "jetEta"),
     truth={"jet_IsTau": {0: "jet", 1: "tau"}},
     fewest=4,
+    working_points=WorkingPoints(
+        {"loose": 0.95, "medium": 0.90, "tight": 0.80},
+        {
+            "tau": {
+                "h": "gen_Prongs == 1 and gen_Pi0s == 0",
+                "h + pi0s": "gen_Prongs == 1 and gen_Pi0s > 0",
+                "hhh": "gen_Prongs == 3 and gen_Pi0s == 0",
+                "hhh + pi0s": "gen_Prongs == 3 and gen_Pi0s > 0",
+            },
+            "jet": {
+                "quark": "-6 < gen_pdgId < 6",
+                "gluon": "gen_pdgId == 21",
+                "electron": "gen_pdgId in (-11, 11)",
+                "muon": "gen_pdgId in (-13, 13)",
+            },
+        },
+    ),
     simulation=Simulation(
         module="jets",
-        samples={"tau": "tau", "qcd": "soft_qcd"},
+        samples={
+            "tau": "tau",
+            "wjets": "w_and_jet",
+            "qcd": "soft_qcd",
+            "leptons": "electrons_and_muons",
+        },
+        shares={"tau": 0.5, "wjets": 0.275, "qcd": 0.175, "leptons": 0.05},
         validation="jet_validation",
         expectations=EXPECTATIONS,
         distributions=(
