@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from e2e.learning.regression import REFERENCES
-from e2e.report import masses, side_by_side, style
+from e2e.report import masses, side_by_side, style, working_points
 from e2e.report.displays import QUANTITIES
 from e2e.report.merits import MANY_CLASSES, MASS, TWO_CLASSES, merit
 from e2e.tasks import Task
@@ -39,17 +39,23 @@ def _of_two(
     metrics: Mapping[str, Any],
     scores: pd.DataFrame,
     explained: Mapping[str, NDArray],
+    reference: Mapping[str, Any],
     *_: Any,
 ) -> dict[str, Figure]:
     name, origin = metrics["model"], metrics["training_data"]["origin"]
     target, score = scores["target"].to_numpy(), {name: scores["score"].to_numpy()}
-    return {
+    found = {
         "roc": roc(metrics["roc"], task.classes, origin),
         "scores": side_by_side.scores(target, score, scores["weight"].to_numpy(), task.classes, origin),
         "calibration": side_by_side.calibrations({name: metrics}, task.classes[1], origin),
         "kinematics": side_by_side.dependences({name: metrics}, task.kinematics, origin),
         "attribution": attribution(task, explained, origin),
     }
+    if "working_points" in metrics:
+        found["working_points"] = working_points.draw(task, metrics["working_points"], origin)
+    if "tracks_found" in reference:
+        found["tracks_found"] = working_points.tracks(reference["tracks_found"], origin)
+    return found
 
 
 def _of_many(

@@ -76,7 +76,7 @@ def calibrations(measured: Mapping[str, Mapping[str, Any]], signal: str, origin:
     axes.plot([0, 1], [0, 1], color="grey", linestyle="--")
     for name, metrics in measured.items():
         calibration, bins = metrics["calibration"], metrics["calibration"]["bins"]
-        fraction, errors = _points([entry["signal_fraction"] for entry in bins])
+        fraction, errors = points([entry["signal_fraction"] for entry in bins])
         error, perfect = calibration["expected_calibration_error"]["value"], calibration["error_if_perfect"]
         label = f"{name}, error {error:.4f} ({perfect:.4f} if perfect)"
         score = [entry["mean_score"] for entry in bins]
@@ -100,7 +100,7 @@ def dependences(
         for name, metrics in measured.items():
             bins = metrics["dependence"][quantity.name]
             edges = np.array([[entry["low"], entry["high"]] for entry in bins])
-            value, errors = _points([entry["auc"] for entry in bins])
+            value, errors = points([entry["auc"] for entry in bins])
             axes.errorbar(edges.mean(axis=1), value, errors, np.ptp(edges, axis=1) / 2, fmt="o", label=name)
         unit = "" if quantity.unit == "1" else f" [{quantity.unit}]"
         axes.set(xlabel=quantity.name + unit, ylabel="ROC AUC")
@@ -150,8 +150,8 @@ def costs(timings: Mapping[str, Sequence[Mapping[str, Any]]], machine: str, orig
     return figure
 
 
-def _points(summaries: Sequence[Mapping[str, Any]]) -> tuple[NDArray, NDArray]:
-    """Values [N] and lengths of error bars [2, N] of 68 % intervals."""
+def points(summaries: Sequence[Mapping[str, Any]]) -> tuple[NDArray, NDArray]:
+    """Values [N] and lengths of error bars [2, N] of 68 % intervals; NaN where undefined."""
     value = np.array([entry["value"] for entry in summaries], float)
     interval = np.array([entry["interval_68"] for entry in summaries], float).reshape(-1, 2)
     return value, np.abs(interval - value[:, None]).T

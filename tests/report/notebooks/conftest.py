@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -15,12 +16,10 @@ from e2e.data.split import write_split
 from e2e.data.store import Metadata, Samples
 from e2e.data.stream import Stream
 from e2e.files import write_json
-from e2e.learning import regression
+from e2e.learning import regression, working_points
 from e2e.learning.classification import curves, measure, sigmoid
 from e2e.report import style
-from e2e.tasks import Task
-from e2e.tasks.electron_photon import TASK as ELECTRON_PHOTON
-from e2e.tasks.mass_regression import TASK as MASS_REGRESSION
+from e2e.tasks import Task, task
 
 OBJECTS = 300
 MODELS = {"good": 1.0, "bad": 5.0}  # spread of their answers about the truth
@@ -34,8 +33,7 @@ def results_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, b
     def make(name: str, in_cmsrun: bool = False) -> Path:
         if (name, in_cmsrun) not in made:
             folder = tmp_path_factory.mktemp("work") / "results/toy" / name
-            task = {"electron_photon": ELECTRON_PHOTON, "mass_regression": MASS_REGRESSION}[name]
-            made[name, in_cmsrun] = write_results(folder, task, in_cmsrun)
+            made[name, in_cmsrun] = write_results(folder, task(name), in_cmsrun)
         return made[name, in_cmsrun]
 
     return make
@@ -62,6 +60,11 @@ def write_store(folder: Path, task: Task) -> pd.DataFrame:
     hits = [np.unique(row) for row in hits]
     classes = generator.integers(2, size=OBJECTS) if task.classes else generator.uniform(4, 10, OBJECTS)
     columns = {quantity.name: generator.uniform(0, 1, OBJECTS) for quantity in task.kinematics}
+    if task.kinds:  # those of taus
+        others = generator.choice([1, 21, 11, 13], OBJECTS)
+        columns["gen_pdgId"] = np.where(classes == 1, 15, others).astype(float)
+        columns["gen_Prongs"] = classes * generator.choice([1.0, 3.0], OBJECTS)
+        columns["gen_Pi0s"] = classes * generator.integers(2, size=OBJECTS)
     samples = Samples(
         sample=np.full(OBJECTS, "toy"),
         run=np.ones(OBJECTS, np.uint32),
@@ -113,6 +116,10 @@ def write_model(folder: Path, task: Task, objects: pd.DataFrame, noise: np.ndarr
         metrics = measure(objects, logit, np.abs(noise), weight)
         drawn = {"resnet": logit, task.reference: logit, "total energy": np.abs(noise)}
         metrics["roc"] = curves(objects, drawn, weight)
+        if task.working_points:
+            part = SimpleNamespace(objects=objects, target=target, weight=weight)
+            metrics["working_points"] = working_points.measure(task, part, logit, part, logit)
+            metrics["tracks_found"] = working_points.tracks_found(task, objects, np.ones(len(target), int))
     else:
         mass = (target * np.exp(noise / 20)).astype(np.float32)
         mean = {"mean": np.full(len(mass), 7, np.float32)} if folder.name == "bdt" else {}

@@ -127,6 +127,13 @@ def test_a_notebook_of_classes_without_cmsrun(results_folder):
 
 
 @pytest.mark.slow
+def test_a_notebook_of_taus(results_folder):
+    text, figures = run_by_hand(results_folder("tau", True), "tau")
+    assert "The largest AUC is that of **good**" in text
+    assert figures == 17
+
+
+@pytest.mark.slow
 def test_a_notebook_of_masses(results_folder):
     text, figures = run_by_hand(results_folder("mass_regression", True), "mass_regression")
     assert "The smallest mean absolute error is that of **good**" in text

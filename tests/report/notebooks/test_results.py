@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from e2e.errors import E2EError
 from e2e.learning.classification import sigmoid
 from e2e.report import masses as mass_figures
-from e2e.report import performance, samples, side_by_side
+from e2e.report import performance, samples, side_by_side, working_points
 from e2e.report.notebooks import tables
 from e2e.report.notebooks.results import Results
 
@@ -28,6 +28,46 @@ def electrons(results_folder):
 @pytest.fixture
 def masses(results_folder):
     return Results(results_folder("mass_regression", True))
+
+
+@pytest.fixture
+def taus(results_folder):
+    return Results(results_folder("tau", True))
+
+
+def test_working_points_are_told_by_model_and_kind(taus):
+    table = tables.working_points(taus)
+    models = ["bad", "good", "BDT on jet shapes"]
+    assert list(table.index) == [(m, point) for m in models for point in ("loose", "medium", "tight")]
+    taus_ = ["tau", "h", "h + pi0s", "hhh", "hhh + pi0s"]
+    assert list(table.columns) == [*taus_, "jet", "quark", "gluon", "electron", "muon"]
+    found = taus.metrics("good")["working_points"]["passing"]["jet"]["gluon"]["tight"]
+    low, high = found["interval_95"]
+    told = f"{100 * found['value']:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+    assert table.loc[("good", "tight"), "gluon"] == told
+
+
+def test_working_points_and_tracks_are_drawn(taus):
+    found = taus.metrics("good")["working_points"]
+    figure = working_points.draw(taus.task, found, taus.origin)
+    assert len(figure.axes) == 6
+    labels = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
+    assert [label.split(" (")[0] for label in labels] == ["all", "quark", "gluon", "electron", "muon"]
+    bars = [bar for bar in figure.axes[0].containers if bar.get_label().startswith("all")]
+    (drawn,) = (bar.lines[0].get_ydata() for bar in bars)
+    values = [entry["value"] for entry in found["passing"]["tau"]["all"]["loose"]["by_momentum"]]
+    np.testing.assert_allclose(drawn, values)
+    axes = working_points.tracks(taus.metrics("bdt")["tracks_found"], taus.origin).axes[0]
+    rows = [label.get_text() for label in axes.get_yticklabels()]
+    assert rows[:2] == ["tau", "tau: h"]
+    assert [text.get_text() for text in axes.texts[:5]] == ["0%", "100%", "0%", "0%", "0%"]
+
+
+def test_kinds_are_no_quantities_to_draw(taus):
+    training = taus.part("train")
+    figure = samples.kinematics(training.objects, training.weight, taus.task, taus.origin)
+    names = [axes.get_xlabel().split(" ")[0] for axes in figure.axes]
+    assert names == [quantity.name for quantity in taus.task.kinematics if quantity.name[:3] == "jet"]
 
 
 def test_models_are_those_found_or_those_asked_for(results_folder):

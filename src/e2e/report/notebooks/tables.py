@@ -14,6 +14,7 @@ from e2e.data.store import Samples
 from e2e.deploy import contract
 from e2e.deploy.providers import CPU
 from e2e.learning.regression import REFERENCES
+from e2e.learning.working_points import ALL
 from e2e.report import style
 from e2e.report.merits import MANY_CLASSES, MASS, TWO_CLASSES, merit
 from e2e.report.notebooks.results import BDT, Results
@@ -133,6 +134,28 @@ def measured(results: Results) -> dict[str, dict[str, Any]]:
         results.task.reference: trees,
         **{label: simpler[name] for name, label in REFERENCES.items() if name in simpler},
     }
+
+
+def working_points(results: Results) -> pd.DataFrame:
+    """A row a model, or the boosted trees, and working point: shares of each kind that pass, in percent.
+
+    With 95 % intervals, of the test part.
+    """
+    rows = {}
+    for model, metrics in measured(results).items():
+        found = metrics["working_points"]
+        for point in found["points"]:
+            rows[model, point] = {
+                name if kind == ALL else kind: _percent(content[point])
+                for name, kinds in found["passing"].items()
+                for kind, content in kinds.items()
+            }
+    return pd.DataFrame(rows).T
+
+
+def _percent(summary: Mapping[str, Any]) -> str:
+    low, high = summary["interval_95"]
+    return f"{100 * summary['value']:.1f} ({100 * low:.1f} to {100 * high:.1f})"
 
 
 def leader(results: Results) -> str:
