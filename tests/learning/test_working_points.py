@@ -10,7 +10,7 @@ import pytest
 from e2e.data import store
 from e2e.files import read_json
 from e2e.learning.reference import reference
-from e2e.learning.working_points import ALL, cut, measure, share, tracks_found
+from e2e.learning.working_points import ALL, measure, share, tracks_found
 from e2e.tasks import task
 from e2e.tasks.tau import TASK
 
@@ -38,14 +38,6 @@ def part(objects: int, seed: int) -> tuple[SimpleNamespace, np.ndarray]:
     logit = generator.normal(2.0 * columns[0] - 1.5 * (number == 3))
     weight = generator.uniform(0.5, 1.5, objects).astype(np.float32)
     return SimpleNamespace(objects=pd.DataFrame(table), target=columns[0], weight=weight), logit
-
-
-def test_a_cut_is_the_highest_that_enough_reach():
-    logit, weight = np.array([3.0, 1.0, 2.0, 0.0]), np.array([1.0, 1.0, 2.0, 4.0])
-    for efficiency, least in ((0.1, 3.0), (0.125, 3.0), (0.2, 2.0), (0.375, 2.0), (0.4, 1.0), (0.9, 0.0)):
-        assert cut(logit, weight, efficiency) == least
-    tenths = np.full(10, 0.1, np.float32)
-    assert cut(np.arange(10.0), tenths, 0.9) == 1.0
 
 
 def test_shares_without_a_passing_object_have_an_upper_limit():

@@ -14,20 +14,12 @@ from numpy.typing import NDArray
 from scipy.stats import beta
 
 from e2e.data.stream import Stream
+from e2e.learning.classification import working_point
 from e2e.learning.statistics import events
 from e2e.tasks import Task
 
 BINS = 6  # of transverse momentum, of equal numbers of objects
 ALL = "all"
-
-
-def cut(logit: NDArray, weight: NDArray, efficiency: float) -> float:
-    """The highest cut that so much of the weight [N] of the objects with these logits [N] reaches."""
-    order = np.argsort(-logit, kind="stable")
-    reached = np.cumsum(weight[order], dtype=np.float64)
-    # what rounding leaves of a sum does not ask for one object more
-    place = np.searchsorted(reached, efficiency * reached[-1] * (1 - 1e-9))
-    return float(logit[order[place]])
 
 
 def measure(
@@ -43,7 +35,7 @@ def measure(
     points = task.working_points
     signal = validation.target == 1
     cuts = {
-        name: cut(found[signal], validation.weight[signal], efficiency)
+        name: working_point(found, signal, validation.weight, efficiency)
         for name, efficiency in points.efficiencies.items()
     }
     momentum = test.objects[task.balance[0]].to_numpy(np.float64)

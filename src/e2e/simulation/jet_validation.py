@@ -224,9 +224,9 @@ def read(task: tasks.Task, ntuples: Sequence[str | Path]) -> pd.DataFrame:
 
     Columns: the object branches of the ntuples, truth, of classes the target, response (measured over true
     jet momentum), mass_ratio (measured over true jet mass), visible (true jet mass over that of the
-    particle), prongs, three_prong, and of the image within 0.4 of the seed: tracks (cells with any),
-    track_width and width (of track momenta and of energies), and occupancy_<channel>, the share of filled
-    pixels of a crop.
+    particle), prongs, three_prong, without_pi0, and of the image within 0.4 of the seed: tracks (cells with
+    any), track_width and width (of track momenta and of energies), and occupancy_<channel>, the share of
+    filled pixels of a crop.
     """
     return pd.concat([jets for path in ntuples for jets in _read_file(task, Path(path))], ignore_index=True)
 
@@ -262,6 +262,7 @@ def _measure(task: tasks.Task, layout: Layout, arrays: dict[str, NDArray]) -> pd
         if "gen_Prongs" in jets:
             jets["prongs"] = jets.gen_Prongs
             jets["three_prong"] = jets.gen_Prongs == 3
+            jets["without_pi0"] = jets.gen_Pi0s == 0
     shapes = [
         _shape(task, {name: images[i] for name, images in frames.items()}, row, column)
         for i, row, column in zip(event, jets.jetSeed_ieta, jets.jetSeed_iphi, strict=True)

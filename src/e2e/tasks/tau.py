@@ -11,11 +11,13 @@ from e2e.tasks.working_points import WorkingPoints
 JET_RESOLUTION = "arXiv:1607.03663, abstract"
 TAU_DECAYS = "PDG"
 
+_LEPTON = "gen_pdgId in (-13, -11, 11, 13)"
+
 EXPECTATIONS = (
     Expectation(
-        "jet resolution, 25 to 40 GeV",
+        "jet resolution, 25 to 40 GeV, without electrons and muons",
         "response",
-        "gen_jetPt > 25 and gen_jetPt < 40",
+        f"gen_jetPt > 25 and gen_jetPt < 40 and not {_LEPTON}",
         "spread",
         0.12,
         0.22,
@@ -31,6 +33,15 @@ EXPECTATIONS = (
         TAU_DECAYS,
     ),
     Expectation(
+        "no neutral pion, of one charged daughter",
+        "without_pi0",
+        "truth == 1 and prongs == 1",
+        "mean",
+        0.20,
+        0.32,
+        TAU_DECAYS,
+    ),
+    Expectation(
         "visible mass, three charged daughters [GeV]",
         "gen_m",
         "truth == 1 and prongs == 3",
@@ -40,16 +51,25 @@ EXPECTATIONS = (
         TAU_DECAYS,
     ),
     Expectation(
-        "visible mass, one charged daughter [GeV]",
+        "visible mass, one charged daughter and one neutral pion [GeV]",
         "gen_m",
-        "truth == 1 and prongs == 1",
+        "truth == 1 and prongs == 1 and gen_Pi0s == 1",
         "mean",
-        0.45,
-        0.75,
+        0.70,
+        0.90,
         TAU_DECAYS,
     ),
-    Expectation("cells with tracks within 0.4, taus", "tracks", "truth == 1", "mean", None, None, NO_NUMBER),
-    Expectation("cells with tracks within 0.4, jets", "tracks", "truth == 0", "mean", None, None, NO_NUMBER),
+    *(
+        Expectation(
+            f"cells with tracks within 0.4, {name}", "tracks", selection, "mean", None, None, NO_NUMBER
+        )
+        for name, selection in (
+            ("taus", "truth == 1"),
+            ("quarks", "truth == 0 and -6 < gen_pdgId < 6"),
+            ("gluons", "truth == 0 and gen_pdgId == 21"),
+            ("electrons and muons", _LEPTON),
+        )
+    ),
 )
 
 TASK = jet_task(
