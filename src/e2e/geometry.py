@@ -64,6 +64,6 @@ def middle(seed: NDArray[np.integer] | int, cell: int) -> NDArray[np.integer] | 
     return seed * cell + cell // 2
 
 
-def row_eta(row: NDArray[np.floating], rows: int) -> NDArray[np.float64]:
+def row_eta(row: NDArray[np.floating], rows: int) -> NDArray[np.floating]:
     """Pseudorapidity of the middle of a row of a frame of so many rows."""
     return (row + 0.5 - rows / 2) * CELL_ETA

@@ -3,15 +3,19 @@
 import fcntl
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from e2e.deploy import cmssw
+from e2e.deploy.agreement import read_tree
 
 REPOSITORY = Path(__file__).parents[2]
+CFG = REPOSITORY / "cmssw/src/RecoE2E/Taggers/test/e2e_cfg.py"
+IDENTITY = ["file", "run", "lumi", "event", "object"]
 
 
 @contextmanager
@@ -79,3 +83,33 @@ def host(area, configure) -> Path:
         if first:
             configure(tree)
     return tree
+
+
+@pytest.fixture
+def cmsrun(area, tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs cmsRun in an empty directory; its messages are in ``stdout`` of what comes back."""
+
+    def run(ntuples: Sequence[Path], *arguments: str, cfg: Path = CFG) -> subprocess.CompletedProcess[str]:
+        inputs = [f"inputFiles=file:{path}" for path in ntuples]
+        return subprocess.run(
+            [area / "bin/cmsRun", cfg, *inputs, *arguments],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+        )
+
+    return run
+
+
+@pytest.fixture
+def scores(cmsrun, tmp_path) -> Callable[..., pd.DataFrame]:
+    """Runs cmsRun, which must succeed, and gives its scores in the order of their identities."""
+
+    def run(ntuples: Sequence[Path], *arguments: str, cfg: Path = CFG) -> pd.DataFrame:
+        job = cmsrun(ntuples, *arguments, cfg=cfg)
+        assert job.returncode == 0, job.stdout
+        return read_tree(tmp_path / "scores.root").sort_values(IDENTITY, ignore_index=True)
+
+    return run

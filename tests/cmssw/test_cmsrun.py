@@ -138,36 +138,6 @@ def model(tmp_path_factory) -> Path:
     return save_model(tmp_path_factory.mktemp("model") / "model.onnx")
 
 
-@pytest.fixture
-def cmsrun(area, tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs cmsRun in an empty directory; its messages are in ``stdout`` of what comes back."""
-
-    def run(ntuples: Sequence[Path], *arguments: str, cfg: Path = CFG) -> subprocess.CompletedProcess[str]:
-        inputs = [f"inputFiles=file:{path}" for path in ntuples]
-        return subprocess.run(
-            [area / "bin/cmsRun", cfg, *inputs, *arguments],
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=300,
-        )
-
-    return run
-
-
-@pytest.fixture
-def scores(cmsrun, tmp_path) -> Callable[..., pd.DataFrame]:
-    """Runs cmsRun, which must succeed, and gives its scores in the order of their identities."""
-
-    def run(ntuples: Sequence[Path], *arguments: str, cfg: Path = CFG) -> pd.DataFrame:
-        job = cmsrun(ntuples, *arguments, cfg=cfg)
-        assert job.returncode == 0, job.stdout
-        return read_tree(tmp_path / "scores.root").sort_values(IDENTITY, ignore_index=True)
-
-    return run
-
-
 def expected(
     ntuples: Sequence[Path], model: Path, tmp_path: Path, task: Task = ELECTRON_PHOTON
 ) -> pd.DataFrame:

@@ -259,7 +259,7 @@ def test_near_ties_of_the_example_frames_are_told_from_errors(export_of, monkeyp
         return found
 
     jump = {"score": 1.0, "logit": change}
-    monkeypatch.setattr("e2e.deploy.ties.largest_changes", lambda network, frames: jump)
+    monkeypatch.setattr("e2e.deploy.ties.largest_changes", lambda network, frames, beside: jump)
     monkeypatch.setattr(exporting, "run", wrong)
     if explained:
         verify(network, path)

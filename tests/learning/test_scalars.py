@@ -156,9 +156,7 @@ def test_objects_without_a_scalar_are_refused_naming_the_file(make_jets, tmp_pat
     pt = np.where(np.arange(len(samples)) % 2, samples.kinematics["jetPt"], np.float32(np.nan))
     store.write(toy.stores[0], [replace(samples, kinematics=samples.kinematics | {"jetPt": pt})], metadata)
     outputs, named = arguments(toy, tmp_path, scalars=["jetPt"])
-    reason = (
-        "have no jetPt, which the model takes; write the ntuple with the branch jetPt, or take a model of"
-    )
+    reason = "have no jetPt, which the model takes; write the ntuple with the branch jetPt, or take a model"
     with pytest.raises(E2EError, match=reason + " of frames alone"):
         train(*outputs, **named)
     assert not (tmp_path / "model.pt").exists()

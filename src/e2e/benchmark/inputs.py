@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from e2e.data import ntuple, store
+from e2e.data import ntuple, scalars, store
 from e2e.data.convert import convert
 from e2e.data.ntuple_writer import Event, Sparse, write_ntuple
 from e2e.data.split import EVENT
 from e2e.deploy.contract import Contract
 from e2e.errors import E2EError
-from e2e.tasks import Task
+from e2e.tasks import SEED_ETA, Task
 
 # Objects of one measurement: larger batches take fewer events, so that none takes much longer than another.
 CALLED_OBJECTS = 1000
@@ -31,7 +31,8 @@ class Batch:
     """``events`` events of ``size`` objects in an ntuple for cmsRun, the first ``calls`` as crops for Python.
 
     The ntuple has run 1, lumi 1, and events from 1 on. ``frames`` is a .npy file, float32
-    [calls, size, C, H, W]; ``values`` [events, size] of the model's first ``output`` are the reference's.
+    [calls, size, C, H, W], and so are the ``scalars`` [calls, size, S] that the model takes beside them, None
+    where it takes none; ``values`` [events, size] of the model's first ``output`` are the reference's.
     """
 
     size: int
@@ -41,11 +42,20 @@ class Batch:
     frames: Path
     output: str
     values: np.ndarray
+    scalars: Path | None = None
+
+    @property
+    def inputs(self) -> list[Path]:
+        """The files of what the model takes."""
+        return [self.frames] if self.scalars is None else [self.frames, self.scalars]
 
 
 @dataclass(frozen=True)
 class TestEvent:
-    """Hits of an event, branches of those of its objects that the reference has, and its values for them."""
+    """Hits of an event, branches of those of its objects that the reference has, and its values for them.
+
+    The branches are the seeds', and those of the scalars that the reference's model takes, if it takes any.
+    """
 
     frames: dict[str, Sparse]
     objects: dict[str, np.ndarray]
@@ -84,7 +94,7 @@ def prepare(
     source = folder / "events.root"
     write_ntuple(source, (event.with_objects(i, slice(None)) for i, event in enumerate(found, 1)), task=task)
     convert(task, source, source.with_suffix(".parquet"), progress=False)
-    images = store.read(source.with_suffix(".parquet")).images()
+    images, *beside = scalars.inputs(store.read(source.with_suffix(".parquet")), task)
     first = np.cumsum([0, *(len(event.values) for event in found)])  # image of each event's first object
 
     batches = []
@@ -96,11 +106,16 @@ def prepare(
         chosen = np.arange(of_run) % len(found)
         rows = [np.arange(size) % len(event.values) for event in found]
         path = folder / f"batch_{size}.root"
+        called = [first[i] + rows[i] for i in chosen[:of_call]]
         events = (found[i].with_objects(n + 1, rows[i]) for n, i in enumerate(chosen))
         write_ntuple(path, events, task=task, repeats=True)
-        np.save(path.with_suffix(".npy"), np.stack([images[first[i] + rows[i]] for i in chosen[:of_call]]))
+        np.save(path.with_suffix(".npy"), np.stack([images[objects] for objects in called]))
         values = np.stack([found[i].values[rows[i]] for i in chosen])
-        batches.append(Batch(size, of_call, of_run, path, path.with_suffix(".npy"), output, values))
+        batch = Batch(size, of_call, of_run, path, path.with_suffix(".npy"), output, values)
+        if beside:
+            batch = replace(batch, scalars=folder / f"batch_{size}_scalars.npy")
+            np.save(batch.scalars, np.stack([beside[0][objects] for objects in called]))
+        batches.append(batch)
     return batches
 
 
@@ -111,8 +126,12 @@ def scored_events(
     most: int,
     own_columns: bool = False,
 ) -> Iterator[TestEvent]:
-    """Events of the ntuples that are in ``reference``, in equal shares from each file."""
-    scored = dict(iter(reference.groupby(EVENT)[["object", "value"]]))
+    """Events of the ntuples that are in ``reference``, in equal shares from each file.
+
+    The scalars of the task that a seed does not tell are the reference's, under the names of the kinematics.
+    """
+    named = [scalar.name for scalar in task.scalars if scalar != SEED_ETA]
+    scored = dict(iter(reference.groupby(EVENT)[["object", "value", *named]]))
     share = -(-most // len(ntuples))
     for path, sample in ntuples.items():
         layout = ntuple.check(path, task, own_columns).layout
@@ -136,7 +155,8 @@ def scored_events(
                         channel.name: _hits(branches[image.branch][0], task.frame_shape(channel), image.shift)
                         for channel, image in zip(task.channels, images, strict=True)
                     },
-                    {name: branches[name][0][rows] for name in layout.seeds},
+                    {name: branches[name][0][rows] for name in layout.seeds}
+                    | {name: scored[key][name].to_numpy() for name in named},
                     scored[key]["value"].to_numpy(),
                 )
 

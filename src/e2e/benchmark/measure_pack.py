@@ -74,6 +74,11 @@ class Packed:
         """Frames float32 [N, C, H, W] of real objects, all different."""
         return _frames(self.folder.parent / "hits.npz")
 
+    def inputs(self) -> list[np.ndarray]:
+        """What the model takes of these objects: frames, and the scalars beside them, if there are any."""
+        beside = self.folder / "scalars.npy"
+        return [self.frames(), *([np.load(beside)] if beside.exists() else [])]
+
 
 @lru_cache(maxsize=1)  # the models of a task follow each other
 def _frames(path: Path) -> np.ndarray:
@@ -100,13 +105,13 @@ def sessions(pack: Path, provider: Provider, batches: tuple[int, ...] = BATCHES)
 
 
 def _session(model: Packed, provider: Provider, size: int) -> dict[str, Any]:
-    contract, frames, expected = model.contract(), model.frames(), model.expected()
+    contract, inputs, expected = model.contract(), model.inputs(), model.expected()
     opened, load_ms = timed(lambda: session(model.onnx, provider))
 
     def call(number: int) -> tuple[np.ndarray, np.ndarray, float]:
-        rows = np.arange(number * size, (number + 1) * size) % len(frames)
-        batch = frames[rows]
-        outputs, milliseconds = timed(lambda: run(opened, batch))
+        rows = np.arange(number * size, (number + 1) * size) % len(expected)
+        batch = [values[rows] for values in inputs]
+        outputs, milliseconds = timed(lambda: run(opened, *batch))
         return first(next(iter(outputs.values()))), expected[rows], milliseconds
 
     first_ms, *_ = [call(number)[2] for number in range(WARM_UP)]
@@ -142,9 +147,9 @@ def _training(model: Packed, provider: Provider) -> dict[str, Any]:
 
     device = torch_device(provider)
     wrapped, info = deployed(model.folder / "model.pt")
-    frames = torch.from_numpy(model.frames())
-    frames = frames[: info.get("trainer", {}).get("batch_size", len(frames))]
-    steps = Training(wrapped.network, frames, device, mixed=provider is not CPU)
+    objects = slice(info.get("trainer", {}).get("batch_size"))
+    frames, *beside = (torch.from_numpy(values)[objects] for values in model.inputs())
+    steps = Training(wrapped.network, frames, device, mixed=provider is not CPU, beside=beside)
     _, milliseconds = timed(steps)  # the second step: the first one was taken when it was made
     number = max(1, round(SECONDS / REPEATS * 1e3 / milliseconds))
     rates = [_rate(partial(steps, number)) for _ in range(REPEATS)]

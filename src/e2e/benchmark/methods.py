@@ -54,6 +54,7 @@ def in_python(method: str, model: Path, provider: Provider, batch: Batch, folder
         "model": str(model),
         "provider": provider.name,
         "frames": str(batch.frames),
+        "scalars": batch.scalars and str(batch.scalars),
         "calls": calls,
         "values": str(folder / "values.npy"),
     }

@@ -2,8 +2,9 @@
 
 It is what gpu.sh takes to a machine with a GPU, where there is nothing else of the run. Of each task it holds
 ``hits.npz`` (count, index and value of the hits of OBJECTS test objects, and the shape of a frame), of each
-model its files and ``expected.npy``, the first output of the framework that trained it, and of one model a
-task an ntuple of EVENTS test events for cmsRun, with the scores that belong to it.
+model its files, ``expected.npy``, the first output of the framework that trained it, and ``scalars.npy``
+where it takes any beside frames, and of one model a task an ntuple of EVENTS test events for cmsRun, with the
+scores that belong to it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from e2e.benchmark.inputs import TestEvent, scored_events
-from e2e.data import parquet, store
+from e2e.data import parquet, scalars, store
 from e2e.data.ntuple_writer import write_ntuple
 from e2e.data.scores import read_scores
 from e2e.data.store import IDENTITY
@@ -27,6 +28,7 @@ from e2e.data.stream import Stream
 from e2e.deploy.contract import Contract, json_beside, load_contract
 from e2e.errors import E2EError
 from e2e.files import local_path, sha256, whole_folder, write_json
+from e2e.tasks import SEED_ETA
 from e2e.version import git_revision
 
 OBJECTS = 512
@@ -94,6 +96,8 @@ def _task(source: Path, folder: Path) -> list[str]:
         if joined[output].isna().any():
             raise E2EError(f"{model / 'scores.parquet'}: not the scores of this test part; evaluate again")
         np.save(made / "expected.npy", joined[output].to_numpy(np.float32))
+        for beside in scalars.inputs(objects, contract.task)[1:]:
+            np.save(made / "scalars.npy", beside)
         ntuples = {source / "ntuples" / path.with_suffix(".root").name: path for path in stores}
         if number == 0 and all(path.exists() for path in ntuples):
             samples = {path: store.read_metadata(of).sample for path, of in ntuples.items()}
@@ -110,6 +114,9 @@ def _write_events(contract: Contract, events: list[TestEvent], folder: Path) -> 
     write_ntuple(path, (event.with_objects(i, slice(None)) for i, event in numbered), task=contract.task)
     rows = [(i, number, value) for i, event in numbered for number, value in enumerate(event.values)]
     table = pd.DataFrame(rows, columns=["event", "object", output])
+    for scalar in contract.task.scalars:
+        if scalar != SEED_ETA:
+            table[scalar.name] = np.concatenate([event.objects[scalar.name] for event in events])
     table = table.assign(sample=path.stem, run=1, lumi=1, target=np.float32(np.nan))
     parquet.write_table(path.with_suffix(".parquet"), table)
 

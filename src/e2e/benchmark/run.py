@@ -198,7 +198,7 @@ def benchmark(
             "code": code,
             "model_sha256": [contract.sha256, sha256(subject.model_pt)],
             "reference_sha256": sha256(subject.reference),
-            "frames_sha256": [sha256(batch.frames) for batch in batches],
+            "frames_sha256": [sha256(path) for batch in batches for path in batch.inputs],
             "machine": lasting(machine()),
             "settings": dict(settings),
         }

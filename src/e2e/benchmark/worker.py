@@ -1,9 +1,9 @@
 """`python -m e2e.benchmark.worker REQUEST`: times a model run by one method, in a process of its own.
 
 REQUEST is JSON: ``method``, ``model`` (file), ``provider``, ``frames`` (.npy, [events, N, C, H, W]),
-``calls`` and ``values`` (where the first number of each object of a call goes, .npy). The answer, JSON on
-stdout, holds the time of each call. A process of its own, because peak memory is that of a process, and
-because libraries in one process share thread pools and caches.
+``scalars`` (.npy, [events, N, S], or null), ``calls`` and ``values`` (where the first number of each object
+of a call goes, .npy). The answer, JSON on stdout, holds the time of each call. A process of its own, because
+peak memory is that of a process, and because libraries in one process share thread pools and caches.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ import numpy as np
 from e2e.deploy.contract import first
 from e2e.deploy.providers import PROVIDERS, Provider, torch_device
 
-Call = Callable[[np.ndarray], np.ndarray]  # frames [N, C, H, W] -> first output [N] or [N, K]
+Call = Callable[
+    ..., np.ndarray
+]  # frames [N, C, H, W], and scalars [N, S] if any -> first output [N] or [N, K]
 Opener = Callable[[str, Provider], Call]  # model file, provider -> call
 
 WARM_UP = 3  # calls; the first of them is reported by itself
@@ -32,7 +34,7 @@ def onnx_runtime() -> Opener:
 
     def opener(model: str, provider: Provider) -> Call:
         opened = session(model, provider)
-        return lambda frames: next(iter(run(opened, frames).values()))
+        return lambda *inputs: next(iter(run(opened, *inputs).values()))
 
     return opener
 
@@ -41,7 +43,7 @@ def session_per_event() -> Opener:
     """A session made for each call: what the E2E prototype does."""
     from e2e.deploy.runtime import run, session
 
-    return lambda model, provider: lambda frames: next(iter(run(session(model, provider), frames).values()))
+    return lambda model, provider: lambda *inputs: next(iter(run(session(model, provider), *inputs).values()))
 
 
 def trained() -> Opener:
@@ -57,8 +59,8 @@ def trained() -> Opener:
         network = deployed(model)[0].to(device)
 
         @torch.inference_mode()
-        def call(frames: np.ndarray) -> np.ndarray:
-            return network(torch.from_numpy(frames).to(device))[0].cpu().numpy()
+        def call(*inputs: np.ndarray) -> np.ndarray:
+            return network(*(torch.from_numpy(given).to(device) for given in inputs))[0].cpu().numpy()
 
         return call
 
@@ -75,12 +77,13 @@ METHODS = {
 
 def measure(request: dict[str, Any]) -> dict[str, Any]:
     """Load the model, warm up, then time ``calls`` calls of one batch each."""
-    inputs = np.load(request["frames"])[: request["calls"]]
+    files = filter(None, (request["frames"], request["scalars"]))
+    batches = list(zip(*(np.load(file)[: request["calls"]] for file in files), strict=True))
     provider = PROVIDERS[request["provider"]]
     opener = METHODS[request["method"]]()  # imports its library: no part of loading the model
     call, load_ms = timed(lambda: opener(request["model"], provider))
-    first_ms, *_ = [timed(lambda: call(inputs[0]))[1] for _ in range(WARM_UP)]
-    calls = [timed(lambda batch=batch: call(batch)) for batch in inputs]
+    first_ms, *_ = [timed(lambda: call(*batches[0]))[1] for _ in range(WARM_UP)]
+    calls = [timed(lambda batch=batch: call(*batch)) for batch in batches]
     np.save(request["values"], np.stack([first(values) for values, _ in calls]))
     return {
         "load_ms": load_ms,

@@ -13,10 +13,12 @@ import pandas as pd
 import uproot
 
 from e2e.data import ntuple, store
+from e2e.data.scalars import inputs
 from e2e.data.scores import read_scores
 from e2e.data.store import IDENTITY
 from e2e.deploy.contract import LOGIT, MASS, SCORE, Output, numbers_of
 from e2e.errors import E2EError
+from e2e.tasks import Task
 
 KEY = list(IDENTITY)
 # cmsRun knows no sample, but which of its input files an event came from: simulated ones may all be of run 1.
@@ -282,20 +284,22 @@ def _near_ties(
     if not 0 < len(beyond) <= ties.allowed(len(joined)):
         return beyond[:0]
     network, _ = deployed(model_pt)
-    beyond, frames = _frames(beyond, stores)
-    return beyond[ties.near_ties(network, frames, {name: beyond[name].to_numpy() for name in beyond})]
+    beyond, (frames, *beside) = _inputs(beyond, stores, network.task)
+    return beyond[ties.near_ties(network, frames, {name: beyond[name].to_numpy() for name in beyond}, beside)]
 
 
-def _frames(objects: pd.DataFrame, stores: Sequence[str | Path]) -> tuple[pd.DataFrame, np.ndarray]:
-    """Those of ``objects``, by identity, that are in the stores, and their frames [N, C, H, W]."""
-    found, frames = [], []
+def _inputs(
+    objects: pd.DataFrame, stores: Sequence[str | Path], task: Task
+) -> tuple[pd.DataFrame, list[np.ndarray]]:
+    """Those of ``objects``, by identity, that are in the stores, and what a model takes of them."""
+    found, given = [], []
     for path in stores:
         for samples in store.iterate(path):
             identities = pd.MultiIndex.from_frame(samples.identity())
             rows = np.flatnonzero(identities.isin(objects.index))
             found.append(objects.loc[identities[rows]])
-            frames.append(samples.images(rows))
-    return pd.concat(found), np.concatenate(frames)
+            given.append(inputs(samples[rows], task))
+    return pd.concat(found), [np.concatenate(pieces) for pieces in zip(*given, strict=True)]
 
 
 def _name(identity: Mapping[str, Any] | pd.Series) -> str:

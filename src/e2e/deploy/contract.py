@@ -18,14 +18,11 @@ from numpy.typing import ArrayLike, NDArray
 from e2e import tasks
 from e2e.errors import E2EError, remedy
 from e2e.geometry import CONVENTIONS, MIXED, OUTWARD
-from e2e.tasks import Classification, Regression, Task
+from e2e.tasks import Classification, Domain, Regression, Task
 from e2e.typed import build, parse, shown
 
 FORMAT = 2
-INPUT = "frames"
-# Places in model.json for what no model has yet. One that had any of it could not be run by what reads format
-# 2 now.
-UNFILLED = ("scalars", "domain", "working_points")
+INPUT, SCALARS = "frames", "scalars"  # what goes into a graph; the second where a model takes any
 # A weight kept in another file names it by an entry with the key "location" (onnx.proto, TensorProto): field
 # 1, of 8 bytes. A protocol buffer may have more bytes for either number than it takes, and the value first.
 EXTERNAL = re.compile(rb"(\n|\x8a\x80*\x00)(\x08|\x88\x80*\x00)location")
@@ -115,14 +112,17 @@ class Contract:
     """The promises of one model: what goes in, what comes out, and where it came from.
 
     The input ``frames`` is float32 [N, C, H, W] in the units of the task's channels, turned as its ``crop``
-    says, which is how they were in training; the outputs
+    says, which is how they were in training; beside it a model may take ``scalars`` float32 [N, S], those of
+    the task in their units; the outputs
     (``outputs(task)``) are float32 [N]: of a classifier ``score``, the probability of ``classes[1]``, and
     its ``logit``, which is that of the network divided by ``temperature``; of a regression the ``mass``. Of
     more than two classes ``score`` and ``logit`` are [N, K], a number for each class.
     ``near_ties`` tells that the graph chooses among numbers that it has computed itself (neighbours in a
     space of features): where two are as good as equal, rounding decides, and scores may jump.
-    ``training_data`` holds ``sha256`` and ``objects`` of the training part, the ``origin`` of its events, and
-    where ``tracks`` lay in its channels, as they must where the model is used.
+    ``domain`` says in what of the objects' numbers its training lay, ``working_points`` at which scores a
+    classifier of two classes has which efficiencies (see ``calibration.working_points``); None where it is
+    not known. ``training_data`` holds ``sha256`` and ``objects`` of the training part, the ``origin`` of its
+    events, and where ``tracks`` lay in its channels, as they must where the model is used.
     """
 
     task: Task
@@ -135,6 +135,8 @@ class Contract:
     versions: dict[str, str]
     temperature: float = 1.0
     near_ties: bool = False
+    domain: Domain | None = None
+    working_points: list[dict[str, float]] | None = None
 
     @property
     def outputs(self) -> tuple[Output, ...]:
@@ -177,7 +179,9 @@ class Contract:
                 "channels": [asdict(channel) for channel in self.task.channels],
                 "tracks": self.tracks,
             },
-            **dict.fromkeys(UNFILLED),
+            "scalars": [asdict(quantity) for quantity in self.task.scalars] or None,
+            "domain": self.domain and self.domain.to_json(),
+            "working_points": self.working_points,
             "orientation": self.task.crop.orientation,
             "outputs": [
                 {"name": output.name, "unit": output.unit, "shape": ["N", *output.shape]}
@@ -199,12 +203,16 @@ class Contract:
         """Raises KeyError, TypeError, ValueError or E2EError where it is not what ``to_json`` writes."""
         kinds = get_type_hints(cls)
         names = ("model", "sha256", "opset", "ir_version", "training_data", "git_revision", "versions")
-        task = tasks.task(build(str, content["task"], "task"), len(content["input"]["channels"]))
+        scalars = [build(str, entry["name"], "scalars") for entry in content["scalars"] or ()]
+        task = tasks.task(build(str, content["task"], "task"), len(content["input"]["channels"]), scalars)
         if content["orientation"] not in (None, OUTWARD):
             raise ValueError(f"orientation is {shown(content['orientation'])}; known are null and {OUTWARD}")
         contract = cls(
             task.oriented(content["orientation"]),
-            **{name: build(kinds[name], content[name], name) for name in (*names, "near_ties")},
+            **{
+                name: build(kinds[name], content[name], name)
+                for name in (*names, "near_ties", "domain", "working_points")
+            },
         )
         if contract.calibrated:
             temperature = build(float, content["calibration"]["temperature"], "calibration.temperature")

@@ -16,14 +16,15 @@ from onnx import version_converter
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 
 from e2e.deploy import keras_export
-from e2e.deploy.contract import INPUT, Contract, Output, columns, numbers, outputs
+from e2e.deploy.contract import INPUT, SCALARS, Contract, Output, columns, numbers, outputs
 from e2e.deploy.network import Deployed, deployed
-from e2e.deploy.runtime import TOGETHER, depends_on_batch, run, session
+from e2e.deploy.runtime import TOGETHER, depends_on_batch, example_scalars, run, session
 from e2e.deploy.ties import allowed, near_ties
 from e2e.errors import E2EError
 from e2e.files import sha256, whole, write_json
 from e2e.models.keras_network import KerasNetwork
-from e2e.tasks import Channel, Task
+from e2e.tasks import Channel, Domain, Task
+from e2e.typed import build
 from e2e.version import git_revision
 
 BATCHES = (0, 1, 2, 7, 64)  # sizes at which the exported graph must agree with the network
@@ -75,6 +76,8 @@ def export(
         versions={name: version(name) for name in packages},
         temperature=network.temperature,
         near_ties=network.near_ties,
+        domain=build(Domain, info["domain"]) if "domain" in info else None,
+        working_points=info.get("working_points"),
     )
     _describe(graph, contract)
     with whole(model_onnx) as scratch, whole(model_json) as scratch_json:
@@ -88,17 +91,20 @@ def export(
 
 def _trace(network: Deployed, opset: int) -> onnx.ModelProto:
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it lists every operator library not installed
-    frames = torch.zeros(2, *network.task.shape)  # a batch of 1 would be frozen into the graph
+    inputs = {INPUT: torch.zeros(2, *network.task.shape)}  # a batch of 1 would be frozen into the graph
+    if network.task.scalars:
+        inputs[SCALARS] = torch.zeros(2, len(network.task.scalars))
+    objects = torch.export.Dim("N")
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
                 network,
-                (frames,),
+                tuple(inputs.values()),
                 dynamo=True,
-                input_names=[INPUT],
+                input_names=list(inputs),
                 output_names=[output.name for output in outputs(network.task)],
-                dynamic_shapes={"frames": {0: torch.export.Dim("N")}},
+                dynamic_shapes={name: {0: objects} for name in inputs},
                 opset_version=max(opset, _EXPORTER_OPSET),
                 verbose=False,
             )
@@ -176,10 +182,10 @@ def verify(network: Deployed, model_onnx: str | Path) -> None:
         )
     asked = outputs(network.task)
     for batch in BATCHES:
-        frames = example_frames(network.task, batch)
+        frames, *beside = example_inputs(network.task, batch)
         with torch.no_grad():
-            given = [output.numpy() for output in network(torch.from_numpy(frames))]
-        found = run(runtime, frames)
+            given = [output.numpy() for output in network(*map(torch.from_numpy, (frames, *beside)))]
+        found = run(runtime, frames, *beside)
         expected = dict(zip((output.name for output in asked), given, strict=True))
         for output in asked:
             shapes = expected[output.name].shape, found[output.name].shape
@@ -195,7 +201,7 @@ def verify(network: Deployed, model_onnx: str | Path) -> None:
             wrong |= ~(differences[number.name] <= number.tolerance)
         if network.near_ties and 0 < wrong.sum() <= allowed(batch):
             seen = {name: difference[wrong] for name, difference in differences.items()}
-            wrong[wrong] = ~near_ties(network, frames[wrong], seen)
+            wrong[wrong] = ~near_ties(network, frames[wrong], seen, [values[wrong] for values in beside])
         if wrong.any():
             largest = ", ".join(f"{values.max():.3g} in {name}" for name, values in differences.items())
             raise E2EError(
@@ -203,8 +209,8 @@ def verify(network: Deployed, model_onnx: str | Path) -> None:
                 f"{', '.join(str(output.tolerance) for output in asked)}); the export is "
                 "wrong: look for an operator that ONNX computes in another way"
             )
-    frames = example_frames(network.task, TOGETHER)
-    if depends_on_batch(runtime, outputs(network.task), frames, network.near_ties):
+    inputs = example_inputs(network.task, TOGETHER)
+    if depends_on_batch(runtime, outputs(network.task), inputs, network.near_ties):
         raise E2EError(
             "the exported graph gives an object other numbers alone than beside others: the network looks at "
             "its whole batch; write its forward() so that it does not"
@@ -213,6 +219,11 @@ def verify(network: Deployed, model_onnx: str | Path) -> None:
 
 def _many(output: Output) -> str:
     return "one number" if output.size is None else f"{output.size} numbers"
+
+
+def example_inputs(task: Task, objects: int) -> tuple[np.ndarray, ...]:
+    """What a model of ``task`` takes, like real objects."""
+    return (example_frames(task, objects), *example_scalars(task, objects))
 
 
 def example_frames(task: Task, objects: int, seed: int = 0) -> np.ndarray:

@@ -10,7 +10,6 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from e2e.deploy.contract import INPUT
 from e2e.deploy.providers import CPU
 
 Shape = Sequence[int]
@@ -35,7 +34,7 @@ def _shapes(model_onnx: str | Path, names: set[str]) -> dict[str, Shape]:
     """Shapes of values of a graph with one object in its input."""
     model = onnx.load(model_onnx)
     shapes = {weights.name: tuple(weights.dims) for weights in model.graph.initializer}
-    given = {model.graph.input[0].name}
+    given = {value.name for value in model.graph.input}
     asked = sorted(names - shapes.keys() - given)
     del model.graph.output[:]
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in asked)
@@ -44,10 +43,10 @@ def _shapes(model_onnx: str | Path, names: set[str]) -> dict[str, Shape]:
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, [CPU.onnxruntime])
-    frames = np.zeros((1, *session.get_inputs()[0].shape[1:]), np.float32)
-    values = session.run(asked, {INPUT: frames}) if asked else []
+    empty = {node.name: np.zeros((1, *node.shape[1:]), np.float32) for node in session.get_inputs()}
+    values = session.run(asked, empty) if asked else []
     found = {name: value.shape for name, value in zip(asked, values, strict=True)}
-    return shapes | found | dict.fromkeys(given, frames.shape)
+    return shapes | found | {name: value.shape for name, value in empty.items()}
 
 
 def _convolution(node: onnx.NodeProto, shapes: dict[str, Shape]) -> int:

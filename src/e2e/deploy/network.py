@@ -8,16 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from e2e import tasks
 from e2e.deploy.contract import outputs
-from e2e.models.saved import load
+from e2e.models.saved import load, task_of
 from e2e.tasks import Task
 
 
 class Deployed(nn.Module):
     """frames [N, C, H, W] -> (score [N], logit [N]) of a classifier, (mass [N],) of a regression.
 
-    Score and logit of more than two classes are [N, K]. The logit is that of the network divided by
+    A network of a task with scalars [N, S] takes these, too. Score and logit of more than two classes are
+    [N, K]. The logit is that of the network divided by
     ``temperature``, the score its sigmoid, or softmax. ``near_ties``: see
     ``Contract``; a network says so by an attribute ``dynamic_graph`` that is true.
     """
@@ -29,8 +29,8 @@ class Deployed(nn.Module):
         self.temperature = temperature
         self.near_ties = bool(getattr(network, "dynamic_graph", False))
 
-    def forward(self, frames: Tensor) -> tuple[Tensor, ...]:
-        output = self.network(frames)
+    def forward(self, frames: Tensor, scalars: Tensor | None = None) -> tuple[Tensor, ...]:
+        output = self.network(frames) if scalars is None else self.network(frames, scalars)
         first, *others = outputs(self.task)
         if not others:
             return (output,)
@@ -44,5 +44,5 @@ def deployed(model_pt: str | Path) -> tuple[Deployed, dict[str, Any]]:
     Raises E2EError for a file that is not such a model.
     """
     network, info = load(model_pt)
-    task = tasks.task(info["task"], info["channels"]).oriented(info["training_data"].get("orientation"))
+    task = task_of(info).oriented(info["training_data"].get("orientation"))
     return Deployed(network, task, info.get("temperature", 1.0)).cpu().eval(), info

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from e2e.data import convert, parquet
+from e2e.data import convert, parquet, scalars
+from e2e.data.domain import Counts
 from e2e.data.store import Metadata, Samples, StoreFile
 from e2e.deploy.contract import LOGIT, SCORE, Contract, columns, load_contract
 from e2e.deploy.runtime import inconsistent, load, run
@@ -37,8 +38,8 @@ def scores(
     ``origin``.
 
     Raises:
-        E2EError: the model cannot be used, its channels are not those of the objects, or an output is
-            not finite; no table is left.
+        E2EError: the model cannot be used, its channels are not those of the objects, which may also lack a
+            scalar that it takes, or an output is not finite; no table is left.
     """
     contract, opened = load(model_onnx, threads=threads)
     batch = max(1, BATCH_CELLS // math.prod(contract.task.shape))
@@ -50,10 +51,11 @@ def scores(
                 f"the objects have channels {_names(samples.channels)}, but {model_onnx} takes "
                 f"{_names(contract.task.channels)}; convert them anew for task {contract.task.name}"
             )
+        scalars.require(model_onnx, scalars.columns_of(samples), contract.task)
         for start in range(0, max(1, len(samples)), batch):  # without objects, a table without rows
             piece = samples[start : start + batch]
-            frames = piece.images()
-            found = run(opened, frames)
+            frames, *beside = scalars.inputs(piece, contract.task)
+            found = run(opened, frames, *beside)
             given = columns({name: found[name] for name in names})
             _check_finite(model_onnx, piece, frames, given)
             _check_consistent(model_onnx, piece, found)
@@ -76,7 +78,7 @@ def predict(
 
     The ``attrs`` of the table that is returned hold ``rejected``, the objects without a row by reason, too.
     ``own_columns``: see ``convert``. Says on standard error where tracks lie elsewhere than the model has
-    learned, or crops of a store are turned otherwise.
+    learned, crops of a store are turned otherwise, or many objects lie outside the model's domain.
 
     Raises:
         E2EError: the model, the source or their combination cannot be used; no output is left.
@@ -93,10 +95,26 @@ def predict(
         )
     if metadata.channels == contract.task.channels:  # of another task: refused below, whatever its tracks
         _compare(contract, source, metadata)
+    counts = Counts(contract.domain, contract.task) if contract.domain else None
     # A chunk without objects tells what they are, where there is no other.
-    table = scores(model_onnx, chain([metadata.nothing()], chunks), output)
+    looked_at = _looked_at(source, contract, chain([metadata.nothing()], chunks), counts)
+    table = scores(model_onnx, looked_at, output)
+    for outside in counts.outside() if counts else ():
+        _warn(source, f"{outside}; model {contract.model} was trained elsewhere")
     table.attrs["rejected"] = metadata.rejected
     return table
+
+
+def _looked_at(
+    source: Path, contract: Contract, chunks: Iterable[Samples], counts: Counts | None
+) -> Iterator[Samples]:
+    """The same chunks, once they are known to have what the model takes, and are counted."""
+    for samples in chunks:
+        if samples.channels == contract.task.channels:  # others are refused where they are scored
+            scalars.require(source, scalars.columns_of(samples), contract.task)
+            if counts:
+                counts.add(samples)
+        yield samples
 
 
 def _compare(contract: Contract, source: Path, metadata: Metadata) -> None:

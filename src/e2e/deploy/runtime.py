@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from e2e.deploy.contract import INPUT, LOGIT, SCORE, Contract, Output, columns, load_contract
+from e2e.deploy.contract import INPUT, LOGIT, SCALARS, SCORE, Contract, Output, columns, load_contract
 from e2e.deploy.providers import CPU, Provider
 from e2e.errors import E2EError
+from e2e.tasks import Task
 
 FLOAT = "tensor(float)"
 TOGETHER = 4  # objects that are run with each other and alone
@@ -64,6 +65,7 @@ def load(
     opened = session(model_onnx, provider, threads)
     promised = [
         _signature(INPUT, FLOAT, ["N", *contract.task.shape]),
+        *(_signature(SCALARS, FLOAT, ["N", len(scalars)]) for scalars in [contract.task.scalars] if scalars),
         *sorted(_signature(output.name, FLOAT, ["N", *output.shape]) for output in contract.outputs),
     ]
     found = [
@@ -76,9 +78,9 @@ def load(
             f"{model_onnx}: its graph has {'; '.join(found)}, but its JSON promises {'; '.join(promised)}; "
             "export it anew"
         )
-    frames = np.zeros((3, *contract.task.shape), np.float32)
+    empty = [np.zeros((3, *values.shape[1:]), np.float32) for values in _examples(contract.task)]
     try:
-        given = run(opened, frames)
+        given = run(opened, *empty)
     except E2EError as error:
         raise E2EError(f"{model_onnx}: {error}") from None
     for name, values in columns(given).items():
@@ -93,9 +95,7 @@ def load(
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise E2EError(f"{model_onnx}: {reason}; export it anew") from None
     try:
-        depends = depends_on_batch(
-            opened, contract.outputs, _examples(contract.task.shape), contract.near_ties
-        )
+        depends = depends_on_batch(opened, contract.outputs, _examples(contract.task), contract.near_ties)
     except E2EError as error:
         raise E2EError(f"{model_onnx}: {error}") from None
     if depends:
@@ -106,30 +106,44 @@ def load(
     return contract, opened
 
 
-def _examples(shape: tuple[int, int, int]) -> np.ndarray:
-    """Frames [``TOGETHER``, C, H, W] with hits in 2 % of the cells."""
+def _examples(task: Task) -> tuple[np.ndarray, ...]:
+    """Inputs of ``TOGETHER`` objects whose frames have hits in 2 % of the cells."""
     generator = np.random.default_rng(0)
-    hit = generator.random((TOGETHER, *shape)) < 0.02
-    return (hit * generator.exponential(1, hit.shape)).astype(np.float32)
+    hit = generator.random((TOGETHER, *task.shape)) < 0.02
+    frames = (hit * generator.exponential(1, hit.shape)).astype(np.float32)
+    return (frames, *example_scalars(task, TOGETHER))
+
+
+def example_scalars(task: Task, objects: int, seed: int = 0) -> tuple[np.ndarray, ...]:
+    """Scalars like real ones, [N, S], of a task that has any: momenta of 10 to 300 GeV, |eta| up to 1.4."""
+    if not task.scalars:
+        return ()
+    generator = np.random.default_rng(seed)
+    momenta, etas = 10 ** generator.uniform(1, 2.5, objects), generator.uniform(-1.4, 1.4, objects)
+    values = [momenta if scalar.unit == "GeV" else etas for scalar in task.scalars]
+    return (np.stack(values, axis=1).astype(np.float32),)
 
 
 def depends_on_batch(
-    opened: onnxruntime.InferenceSession, outputs: Sequence[Output], frames: np.ndarray, near_ties: bool
+    opened: onnxruntime.InferenceSession,
+    outputs: Sequence[Output],
+    inputs: Sequence[np.ndarray],
+    near_ties: bool,
 ) -> bool:
-    """Whether what a model gives for one of ``frames`` [N, C, H, W] depends on the others beside it.
+    """Whether what a model gives for one of N objects with these ``inputs`` depends on the others beside it.
 
     Rounding does: by less than an output's tolerance, of numbers above 1 of their part. In a model with
     ``near_ties`` it may make single objects jump, so that most have to differ.
     """
-    together = run(opened, frames)
-    alone = [run(opened, frame[None]) for frame in frames]
-    wrong = np.zeros(len(frames), bool)
+    together, objects = run(opened, *inputs), len(inputs[0])
+    alone = [run(opened, *(values[i : i + 1] for values in inputs)) for i in range(objects)]
+    wrong = np.zeros(objects, bool)
     for output in outputs:
-        a = together[output.name].reshape(len(frames), -1).astype(float)
+        a = together[output.name].reshape(objects, -1).astype(float)
         b = np.stack([given[output.name].reshape(-1) for given in alone]).astype(float)
         with np.errstate(invalid="ignore"):  # of two infinities, which are said to be so where they matter
             wrong |= (np.abs(a - b) > output.tolerance * np.maximum(1, np.abs(a))).any(axis=1)
-    return np.count_nonzero(wrong) > (len(frames) // 2 if near_ties else 0)
+    return np.count_nonzero(wrong) > (objects // 2 if near_ties else 0)
 
 
 def inconsistent(given: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -156,23 +170,32 @@ def _signature(name: str, kind: str, shape: Sequence[int | str | None]) -> str:
     return f"{name} {kind} [{axes}]"
 
 
-def run(opened: onnxruntime.InferenceSession, frames: np.ndarray) -> dict[str, np.ndarray]:
+def run(
+    opened: onnxruntime.InferenceSession, frames: np.ndarray, scalars: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
     """Outputs by name, float32 [N] or [N, K], of ``frames`` float32 [N, C, H, W] in the contract's units.
 
+    ``scalars`` float32 [N, S] are for a model that takes such.
+
     Raises:
-        E2EError: the frames do not have the shape that the model takes, it fails on them, or it does not give
-            as much for each as it says.
+        E2EError: the frames do not have the shape that the model takes, or there are not the scalars that it
+            takes beside them, it fails on them, or it does not give as much for each as it says.
     """
-    expected = opened.get_inputs()[0].shape[1:]
+    given = {INPUT: frames} | ({} if scalars is None else {SCALARS: scalars})
+    takes = {node.name: node.shape[1:] for node in opened.get_inputs()}
+    expected = takes[INPUT]
     if list(frames.shape[1:]) != expected:
         found, takes = (" x ".join(map(str, shape)) for shape in (frames.shape[1:], expected))
         raise E2EError(
             f"frames are {found} (channels x rows x columns), but the model takes {takes}; "
             "use the model with the task it was trained for"
         )
+    beside, wanted = 0 if scalars is None else scalars.shape[1], takes.get(SCALARS, [0])[0]
+    if beside != wanted:
+        raise E2EError(f"{beside} scalars an object, but the model takes {wanted}; its JSON names them")
     shapes = {output.name: tuple(output.shape[1:]) for output in opened.get_outputs()}
     try:
-        values = opened.run(list(shapes), {INPUT: frames})
+        values = opened.run(list(shapes), given)
     except Exception as error:  # see session
         reason = str(error).splitlines()[0]
         raise E2EError(f"the model cannot run on {len(frames)} frames ({reason}); export it anew") from None

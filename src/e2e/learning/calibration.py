@@ -1,4 +1,4 @@
-"""Temperature scaling: one number that makes a network's scores probabilities."""
+"""What a classifier is told on the validation part: its temperature, and its working points."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
 RANGE = (0.05, 20.0)
+EFFICIENCIES = (0.8, 0.9, 0.95)  # of the working points, for the second class
 
 
 def temperature(logit: NDArray, target: NDArray, weight: NDArray) -> float:
@@ -33,3 +34,23 @@ def temperature(logit: NDArray, target: NDArray, weight: NDArray) -> float:
         return float(np.average(losses(np.exp(-logarithm)), weights=weight))
 
     return float(np.exp(minimize_scalar(loss, bounds=np.log(RANGE), method="bounded").x))
+
+
+def working_points(logit: NDArray, target: NDArray, weight: NDArray) -> list[dict[str, float]]:
+    """Scores that a share of the second of two classes reaches, and what then passes of the first.
+
+    Calibrated logits [N], targets (0, 1) and weights [N] are those of the validation part. Each entry has
+    ``efficiency``, one of ``EFFICIENCIES``, the ``score`` to cut at, and ``background_efficiency``.
+    """
+    score = 0.5 * (1.0 + np.tanh(0.5 * logit.astype(np.float64)))
+    signal = target == 1
+    order = np.argsort(score[signal], kind="stable")
+    reached = np.cumsum(weight[signal][order], dtype=np.float64)
+    points = []
+    for efficiency in EFFICIENCIES:
+        cut = score[signal][order][np.searchsorted(reached, (1.0 - efficiency) * reached[-1])]
+        passing = np.average(score[~signal] >= cut, weights=weight[~signal])
+        points.append(
+            {"efficiency": efficiency, "score": float(cut), "background_efficiency": float(passing)}
+        )
+    return points

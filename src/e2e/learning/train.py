@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from e2e import models
+from e2e.data import domain
 from e2e.data.split import PARTS
 from e2e.errors import E2EError
 from e2e.learning import batches, methods
@@ -110,6 +111,7 @@ def train(
     best = loop.fit(method, training, validation, job)
     if best is not None:
         info |= {"epoch": best[0], "validation_loss": best[1]} | method.conclude(validation, settings)
+        info["domain"] = domain.learned(training.stream, task).to_json()
         saved.save(output, method.result(), info)
         for name in WRITTEN:
             Path(checkpoints, name).unlink(missing_ok=True)

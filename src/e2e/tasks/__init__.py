@@ -16,6 +16,7 @@ from importlib import import_module
 from e2e.errors import E2EError
 from e2e.geometry import Crop
 from e2e.tasks.definition import Task
+from e2e.tasks.domain import Domain, Range
 from e2e.tasks.goals import Classification, Goal, Regression
 from e2e.tasks.jets import ECAL, HCAL, PIXELS, PROMPT_DZ_CM, TRACK_D0, TRACK_DZ, TRACK_PT, TRACKS
 from e2e.tasks.quantities import SEED_ETA, Channel, Quantity
@@ -33,8 +34,10 @@ __all__ = [
     "Channel",
     "Classification",
     "Crop",
+    "Domain",
     "Goal",
     "Quantity",
+    "Range",
     "Regression",
     "Task",
     "every",

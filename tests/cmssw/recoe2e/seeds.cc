@@ -1,4 +1,5 @@
 // The seeds of an ntuple's objects.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "RecoE2E/FrameTools/interface/geometry.h"
 #include "RecoE2E/RHTree/interface/checkPairs.h"
 #include "RecoE2E/RHTree/interface/makeSeeds.h"
+#include "RecoE2E/RHTree/interface/pairMomenta.h"
 #include "testing.h"
 
 using testing::contains;
@@ -106,6 +108,76 @@ TEST_CASE("a jet that is listed twice goes in once, and the others keep their nu
   e2e::SeedCollection const twice{{0, 30, 71}, {1, 30, 71}, {2, 43, 0}};
   CHECK(message([&] { e2e::checkPairs(twice, listed({{43, 0}, {30, 71}, {30, 71}}, {20.f, 90.f, 90.f})); }) ==
         "no exception");
+}
+
+namespace {
+  using Source = e2e::ListedMomenta::Source;
+
+  std::vector<float> pt(e2e::SeedCollection const& seeds, e2e::ListedMomenta const& listed, bool once = true) {
+    return e2e::pairMomenta(seeds, listed, 280, 5, once);
+  }
+
+  bool equal(std::vector<float> const& found, std::vector<float> const& expected) {
+    return std::equal(found.begin(), found.end(), expected.begin(), expected.end(), [](float a, float b) {
+      return a == b or (std::isnan(a) and std::isnan(b));
+    });
+  }
+
+  /// The direction of a tower's middle.
+  float eta(int row) { return static_cast<float>(0.087 * (row + 0.5 - 28)); }
+  float phi(int column) { return static_cast<float>(std::remainder(kTower * (column + 0.5 - 2), 2 * M_PI)); }
+}  // namespace
+
+TEST_CASE("momenta are those of the seeds by their place, as far as their directions fit") {
+  auto const none = std::nanf("");
+  e2e::SeedCollection const seeds{{0, 30, 71}, {1, 12, 40}, {2, 43, 0}};
+  Source const momenta{{{90.f, 50.f, 20.f}}, "", {}};
+  CHECK(equal(pt(seeds, {{momenta}, {}, {}}), {90.f, 50.f, 20.f}));
+  CHECK(equal(pt(seeds, {{}, {}, {}}), {none, none, none}));
+  CHECK(equal(pt(seeds, {{Source{{{90.f, 50.f}}, "", {}}}, {}, {}}), {none, none, none}));  // which is whose?
+  CHECK(equal(pt(seeds, {{Source{{{}}, "", {}}, momenta}, {}, {}}), {90.f, 50.f, 20.f}));   // the next way
+  CHECK(equal(pt(seeds, {{Source{{{90.f, HUGE_VALF, 20.f}}, "", {}}}, {}, {}}), {90.f, none, 20.f}));
+  Source const etas{{{eta(30), eta(16), eta(38)}}, "", {}}, phis{{{phi(71), phi(40), phi(68)}}, "", {}};
+  CHECK(equal(pt(seeds, {{momenta}, {etas}, {phis}}), {90.f, 50.f, none}));  // within reach, and 5 rows away
+  Source const around{{{phi(3), none, phi(67)}}, "", {}};                    // columns wrap around
+  CHECK(equal(pt(seeds, {{momenta}, {}, {around}}), {90.f, 50.f, none}));
+}
+
+TEST_CASE("momenta that are listed in another order are sorted") {
+  auto const none = std::nanf("");
+  e2e::SeedCollection const seeds{{0, 30, 71}, {1, 12, 40}, {2, 43, 0}};
+  auto const sorted = [](std::vector<float> const& values) { return Source{{values}, "jet_Pt", values}; };
+  CHECK(equal(pt(seeds, {{sorted({20.f, 90.f, 50.f})}, {}, {}}), {90.f, 50.f, 20.f}));
+  CHECK(equal(pt(seeds, {{sorted({20.f, none, 50.f})}, {}, {}}), {none, none, none}));
+  // Directions count that are sorted alike, here as components of momenta.
+  auto const components = [&](std::vector<int> const& rows, std::vector<int> const& columns) {
+    Source source{{{}, {}, {}}, "jet_Pt", {}};
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      source.values[0].push_back(std::cos(phi(columns[i])));
+      source.values[1].push_back(std::sin(phi(columns[i])));
+      source.values[2].push_back(std::sinh(eta(rows[i])));
+    }
+    return source;
+  };
+  auto const there = components({43, 30, 12}, {0, 71, 40}), elsewhere = components({43, 30, 20}, {0, 71, 40});
+  CHECK(equal(pt(seeds, {{sorted({20.f, 90.f, 50.f})}, {there}, {there}}), {90.f, 50.f, 20.f}));
+  CHECK(equal(pt(seeds, {{sorted({20.f, 90.f, 50.f})}, {elsewhere}, {elsewhere}}), {90.f, none, 20.f}));
+  CHECK(equal(pt(seeds, {{Source{{{20.f, 90.f, 50.f}}, "", {}}}, {elsewhere}, {elsewhere}}), {20.f, 90.f, 50.f}));
+  // Of one momentum each belongs to the seed where it lies; where several do, nobody knows.
+  CHECK(equal(pt(seeds, {{sorted({50.f, 90.f, 50.f})}, {there}, {there}}), {90.f, 50.f, 50.f}));
+  auto const both = components({12, 30, 12}, {40, 71, 40});
+  CHECK(equal(pt(seeds, {{sorted({50.f, 90.f, 50.f})}, {both}, {both}}), {90.f, 50.f, none}));
+  auto const between = components({14, 30, 13}, {40, 71, 42});
+  CHECK(equal(pt({{0, 30, 71}, {1, 12, 40}, {2, 15, 41}}, {{sorted({50.f, 90.f, 50.f})}, {between}, {between}}),
+              {90.f, none, none}));
+}
+
+TEST_CASE("what differs between two objects at one seed is unknown") {
+  auto const none = std::nanf("");
+  e2e::SeedCollection const seeds{{0, 30, 71}, {1, 12, 40}, {2, 30, 71}, {3, 12, 40}};
+  e2e::ListedMomenta const listed{{Source{{{90.f, 50.f, 90.f, 20.f}}, "", {}}}, {}, {}};
+  CHECK(equal(pt(seeds, listed), {90.f, none, 90.f, 20.f}));
+  CHECK(equal(pt(seeds, listed, false), {90.f, 50.f, 90.f, 20.f}));
 }
 
 TEST_CASE("jets that cannot be ordered are refused") {

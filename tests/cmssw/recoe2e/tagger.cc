@@ -9,6 +9,7 @@
 
 #include "doctest/doctest.h"
 
+#include "RecoE2E/Taggers/interface/DomainCounts.h"
 #include "RecoE2E/Taggers/interface/ModelContract.h"
 #include "RecoE2E/Taggers/interface/TaggerModel.h"
 #include "RecoE2E/Taggers/interface/sha256.h"
@@ -88,8 +89,12 @@ TEST_CASE("a model without a valid contract is refused, naming the file") {
   };
   testing::write(json, replaced(R"("format": 2)", R"("format": 1)"));
   CHECK(contains(failure(), "format is 1; this release reads format 2"));
-  testing::write(json, replaced(R"("scalars": null)", R"("scalars": ["pt"])"));
-  CHECK(contains(failure(), R"(scalars is ["pt"]; this release runs models of frames alone)"));
+  testing::write(json, replaced(R"("scalars": null)", R"("scalars": [{"name": "jetM", "unit": "GeV"}])"));
+  CHECK(contains(failure(), R"(it takes the scalar "jetM"; known are seed_eta and jetPt)"));
+  testing::write(json, replaced(R"("scalars": null)", R"("scalars": ["jetPt"])"));
+  CHECK(contains(failure(), json + ": "));
+  testing::write(json, replaced(R"("domain": null)", R"("domain": {"ranges": [{"quantity": "hits"}]})"));
+  CHECK(contains(failure(), "'channel'"));
   for (auto const* tracks : {"\"banana\"", "5"}) {
     testing::write(json, replaced(R"("tracks": null)", R"("tracks": )" + std::string(tracks)));
     CHECK(contains(failure(), "tracks lie at " + std::string(tracks) + "; known are direction, point, vertex"));
@@ -247,6 +252,91 @@ TEST_CASE("every object gets its own outputs, in NCHW order") {
     CHECK(outputs.value(i, 1) == doctest::Approx(logits[i]));
     CHECK(outputs.value(i, 0) == doctest::Approx(1 / (1 + std::exp(-logits[i]))));
   }
+}
+
+TEST_CASE("scalars come beside the frames, in the order of the contract") {
+  testing::Folder const folder;
+  LinearModel model;
+  model.outputs = {"mass"};
+  model.scalars = {"jetPt", "seed_eta"};
+  model.save(folder / "model.onnx");
+  TaggerModel const tagger(folder / "model.onnx", "cpu");
+  CHECK(tagger.contract().scalars == std::vector<std::string>{"jetPt", "seed_eta"});
+  constexpr std::size_t size = 2 * 32 * 32;
+  auto const given = [&](std::vector<float> eta, std::vector<float> pt) {
+    auto data = std::vector<float>(2 * size, 0.f);
+    data[size] = 1.f;
+    return e2e::ObjectFrames(layout({{"EB_energy"}, {"EB_time"}}),
+                             {32, 32, 15, 15},
+                             {0, 4},
+                             std::move(data),
+                             0,
+                             std::move(eta),
+                             std::move(pt));
+  };
+  auto const outputs = tagger.outputs(given({-0.5f, 1.25f}, {50.f, 20.f}));
+  CHECK(outputs.value(0, 0) == 49.5f);
+  CHECK(outputs.value(1, 0) == 22.25f);
+  auto const failure = [&](std::vector<float> eta, std::vector<float> pt) {
+    return message([&] { tagger.outputs(given(std::move(eta), std::move(pt))); });
+  };
+  CHECK(
+      contains(failure({0.f, 1.f}, {50.f, std::nanf("")}), "object 4 has no jetPt, which the model takes; write the"));
+  CHECK(contains(failure({0.f, 1.f}, {}), "object 0 has no jetPt, which the model takes"));
+  CHECK(contains(failure({}, {50.f, 20.f}), "object 0 has no seed_eta, which the model takes"));
+
+  LinearModel unaware = model;
+  unaware.scalars.clear();
+  testing::write(folder / "model.json", unaware.json(sha256(model.onnx())));
+  CHECK(contains(message([&] { TaggerModel(folder / "model.onnx", "cpu"); }), "cannot run on 2 frames"));
+}
+
+TEST_CASE("objects outside the domain are counted, and said where they are many") {
+  std::vector<ModelContract::Range> const domain{{"jetPt", "", "GeV", 20, 60},
+                                                 {"seed_eta", "", "1", 0.1, 1},
+                                                 {"hits", "EB_energy", "hits", 1, 3},
+                                                 {"smallest", "EB_energy", "GeV", 0.5, 2},
+                                                 {"depth", "EB_energy", "m", 0, 1},
+                                                 {"pileup", "", "1", 0, 1}};
+  constexpr std::size_t size = 2 * 32 * 32, count = 100;
+  std::vector<float> eta(count, -0.5f), pt(count, 40.f), data(count * size, 0.f);
+  std::vector<std::uint32_t> object(count);
+  for (std::size_t i = 0; i < count; ++i)
+    data[i * size + 7] = -1.f;
+  auto const outside = [&](std::size_t objects) {
+    e2e::DomainCounts half(domain.size()), all(domain.size());
+    auto const frames = [&](std::size_t first, std::size_t last) {
+      auto const part = [&](auto const& values, std::size_t each) {
+        return std::vector(values.begin() + first * each, values.begin() + last * each);
+      };
+      return e2e::ObjectFrames(layout({{"EB_energy"}, {"EB_time"}}),
+                               {32, 32, 15, 15},
+                               part(object, 1),
+                               part(data, size),
+                               0,
+                               part(eta, 1),
+                               part(pt, 1));
+    };
+    half.add(domain, frames(0, objects / 2));
+    all.add(domain, frames(objects / 2, objects));
+    all += half;
+    return all.outside(domain);
+  };
+  CHECK(outside(count).empty());
+  for (std::size_t i = 0; i < 6; ++i) {
+    eta[i] = -1.5f;
+    pt[i] = 60.5f;
+    data[i * size + 8] = data[i * size + 9] = data[i * size + 10] = 0.25f;
+  }
+  CHECK(outside(count) == std::vector<std::string>{"6 of 100 objects have jetPt outside 20 to 60 GeV",
+                                                   "6 of 100 objects have seed_eta outside 0.1 to 1",
+                                                   "6 of 100 objects have number of hits in EB_energy outside 1 to 3",
+                                                   "6 of 100 objects have smallest EB_energy of the frame outside 0.5 "
+                                                   "to 2 GeV"});
+  pt[0] = std::nanf("");  // unknown
+  eta[1] = -0.5f;
+  CHECK(outside(count).size() == 2);
+  CHECK(outside(10).size() == 2);  // at least six
 }
 
 TEST_CASE("objects that are too many for one call keep their order and their names") {

@@ -92,7 +92,15 @@ namespace testing {
       ends += field(1, node(name == "score" ? score : "Identity", {through.empty() ? "sum" : "changed"}, name)) +
               field(12, valueInfo(name, {n}));
     auto const graph =
-        field(1, node("Flatten", {input}, "flat")) + field(1, node("MatMul", {"flat", "weights"}, "column")) +
+        field(1, node("Flatten", {input}, "flat")) + field(1, node("MatMul", {"flat", "weights"}, "product")) +
+        (scalars.empty() ? field(1, node("Identity", {"product"}, "column"))
+                         : field(1, node("MatMul", {"scalars", "ones"}, "beside")) +
+                               field(1, node("Add", {"product", "beside"}, "column")) +
+                               field(5,
+                                     tensor("ones",
+                                            kFloat,
+                                            {static_cast<int>(scalars.size()), 1},
+                                            std::vector<float>(scalars.size(), 1.f)))) +
         field(1, node("Reshape", {"column", "shape"}, "sum")) +
         (through.empty() ? std::string() : field(1, node(through, {"sum"}, "changed"))) +
         field(2, std::string("linear")) +
@@ -105,7 +113,7 @@ namespace testing {
             11,
             valueInfo(input,
                       {n, std::to_string(channels.size()), std::to_string(crop.rows), std::to_string(crop.columns)})) +
-        ends;
+        (scalars.empty() ? std::string() : field(11, valueInfo("scalars", {n, std::to_string(scalars.size())}))) + ends;
     return field(1, 8) + field(7, graph) + field(8, field(2, 13));
   }
 
@@ -116,9 +124,11 @@ namespace testing {
     for (std::size_t i = 0; i < channels.size(); ++i)
       text << (i ? ", " : "") << R"({"name": ")" << channels[i].name << R"(", "unit": "GeV", "cell": )"
            << channels[i].cell << "}";
-    text << R"(], "tracks": )" << (tracks.empty() ? "null" : '"' + tracks + '"')
-         << R"(}, "scalars": null, "orientation": )" << (crop.outward ? R"("outward")" : "null")
-         << R"(, "domain": null, "working_points": null)"
+    text << R"(], "tracks": )" << (tracks.empty() ? "null" : '"' + tracks + '"') << R"(}, "scalars": )";
+    for (std::size_t i = 0; i < scalars.size(); ++i)
+      text << (i ? ", " : "[") << R"({"name": ")" << scalars[i] << R"(", "unit": "1"})";
+    text << (scalars.empty() ? "null" : "]") << R"(, "orientation": )" << (crop.outward ? R"("outward")" : "null")
+         << R"(, "domain": )" << domain << R"(, "working_points": null)"
          << R"(, "detector": {"rows": 170, "columns": 360}, "crop": {"rows": )" << crop.rows << R"(, "columns": )"
          << crop.columns << R"(, "seed_row": )" << crop.seedRow << R"(, "seed_column": )" << crop.seedColumn
          << R"(}, "outputs": [)";

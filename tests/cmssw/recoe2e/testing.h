@@ -46,8 +46,8 @@ namespace testing {
   void write(std::string const& path, std::string const& content);
   std::string read(std::string const& path);
 
-  /// A frame of rows x columns values for each channel, in ONNX: each output is sum(weights * frames), but the
-  /// score its sigmoid.
+  /// A frame of rows x columns values for each channel, in ONNX: each output is sum(weights * frames) + sum(scalars),
+  /// but the score its sigmoid.
   struct LinearModel {
     std::vector<e2e::Channel> channels{{"EB_energy"}, {"EB_time"}};
     e2e::Crop crop{32, 32, 15, 15};
@@ -55,10 +55,12 @@ namespace testing {
     std::string input = "frames";
     std::vector<std::string> outputs{"score", "logit"};
     std::string tracks;
-    std::string batch;              // a number fixes the batch of the graph; empty leaves it open
-    std::string external;           // file with the weights, beside the model; empty keeps them inside
-    std::string through;            // an operator that all outputs go through
-    std::string score = "Sigmoid";  // the operator that makes the score
+    std::vector<std::string> scalars;  // whose values are added to the sum
+    std::string domain = "null";       // JSON
+    std::string batch;                 // a number fixes the batch of the graph; empty leaves it open
+    std::string external;              // file with the weights, beside the model; empty keeps them inside
+    std::string through;               // an operator that all outputs go through
+    std::string score = "Sigmoid";     // the operator that makes the score
 
     std::string onnx() const;
     std::string json(std::string const& sha256) const;

@@ -12,7 +12,7 @@ from torchmetrics import Metric
 
 from e2e.learning.augmentation import random_changes, random_reflections
 from e2e.learning.batches import Batch, Objects
-from e2e.learning.calibration import temperature
+from e2e.learning.calibration import temperature, working_points
 from e2e.learning.loop import Settings, average_decay
 from e2e.learning.methods import Method
 from e2e.learning.objectives import Objective, objective
@@ -58,11 +58,15 @@ class Supervised(Method):
         return self.averaged.module
 
     def conclude(self, validation: Objects, settings: Settings) -> dict[str, Any]:
-        """Of a classifier the temperature, by which its logits are to be divided."""
+        """Of a classifier the temperature, which logits are divided by, and of two classes working points."""
         if not self.objective.calibrated:
             return {}
         logit = saved.predictions(self.result().eval(), validation.stream.chunks(settings.batch_size))
-        return {"temperature": temperature(logit, validation.stream.target, validation.stream.weight)}
+        target, weight = validation.stream.target, validation.stream.weight
+        found: dict[str, Any] = {"temperature": temperature(logit, target, weight)}
+        if logit.ndim == 1:
+            found["working_points"] = working_points(logit / found["temperature"], target, weight)
+        return found
 
 
 @torch.no_grad()

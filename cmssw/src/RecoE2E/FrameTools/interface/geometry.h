@@ -17,6 +17,9 @@ namespace e2e {
   /// more or less.
   double towerColumn(double phi);
 
+  /// Pseudorapidity of the middle of a row of a frame of so many rows.
+  double rowEta(std::int32_t row, std::uint32_t rows);
+
   /// The middle cells of seeds that count squares of cell x cell cells.
   SeedCollection middleCells(SeedCollection seeds, std::uint32_t cell);
 

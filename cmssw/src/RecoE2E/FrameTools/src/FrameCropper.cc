@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "RecoE2E/FrameTools/interface/geometry.h"
 #include "RecoE2E/FrameTools/interface/number.h"
 
 namespace e2e {
@@ -36,7 +37,7 @@ namespace e2e {
 
     /// The part of the detector that a crop shows.
     struct Window {
-      std::uint32_t object;
+      Seed const* seed;
       std::int64_t row;      // the first one
       std::uint32_t column;  // the first one
       bool turned;           // by 180 degrees
@@ -48,7 +49,7 @@ namespace e2e {
       auto const row = turned ? crop.rows - 1 - crop.seedRow : crop.seedRow;
       auto const column = turned ? crop.columns - 1 - crop.seedColumn : crop.seedColumn;
       auto const remainder = (std::int64_t(seed.column) - column) % columns;
-      return {seed.object,
+      return {&seed,
               std::int64_t(seed.row) - row,
               static_cast<std::uint32_t>(remainder < 0 ? remainder + columns : remainder),
               turned};
@@ -95,11 +96,14 @@ namespace e2e {
     auto const channels = frame.channels().size();
     auto const cells = crop_.rows * crop_.columns;
     std::vector<std::uint32_t> object;
+    std::vector<float> eta, pt;
     object.reserve(accepted.size());
     std::vector<float> data(accepted.size() * channels * cells, 0.f);
     auto image = data.begin();
     for (auto const& window : accepted) {
-      object.push_back(window.object);
+      object.push_back(window.seed->object);
+      eta.push_back(static_cast<float>(rowEta(window.seed->row, frame.rows())));
+      pt.push_back(window.seed->pt);
       for (std::size_t channel = 0; channel < channels; ++channel, image += cells) {
         auto detectorRow = channel * frame.rows() + window.row;
         for (std::uint32_t row = 0; row < crop_.rows; ++row, ++detectorRow) {
@@ -118,7 +122,8 @@ namespace e2e {
       }
     }
     auto const rejected = static_cast<std::uint32_t>(seeds.size() - accepted.size());
-    return ObjectFrames(frame.origin(), crop_, std::move(object), std::move(data), rejected);
+    return ObjectFrames(
+        frame.origin(), crop_, std::move(object), std::move(data), rejected, std::move(eta), std::move(pt));
   }
 
 }  // namespace e2e

@@ -25,6 +25,13 @@ namespace e2e {
       std::vector<std::string> direction;
     };
 
+    /// One source of a number of each object: a branch of it, or the direction of the momentum in three. The objects
+    /// are in the order of their seeds when sorted by the falling branch; empty: as they are.
+    struct Source {
+      std::vector<std::string> branches;
+      std::string falling;
+    };
+
     std::string seedRows;
     std::string seedColumns;
     std::vector<std::string> images;  // branches of the channels asked for, in their order
@@ -32,6 +39,8 @@ namespace e2e {
     std::string hottest;              // branch of an image that holds energy at every seed; empty for none
     std::string tracks;               // see FrameOrigin
     bool once = false;                // whether objects at one seed are one, listed twice
+    std::vector<Source> pt;           // of the quantity asked for, in the order in which they are looked at
+    std::vector<Source> eta, phi;     // of the directions that have to fit to the seeds
   };
 
   /**
@@ -63,7 +72,8 @@ namespace e2e {
     bool knows(std::string const& object) const;
 
     /**
-     * How the tree with these contents writes the channels, which are quantities, and the seeds of a kind of object.
+     * How the tree with these contents writes the channels, which are quantities, and the seeds of a kind of object;
+     * and, without a word where there is none, the quantity pt of the objects, unless it is empty.
      *
      * Throws std::runtime_error for an analyzer or mode whose images cannot be told to belong to an object, and for
      * missing branches.
@@ -71,7 +81,8 @@ namespace e2e {
     RHTreeLayout find(RHTreeContents const& contents,
                       std::string const& object,
                       std::vector<std::string> const& channels,
-                      bool ownColumns) const;
+                      bool ownColumns,
+                      std::string const& pt = "") const;
 
   private:
     struct Table;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,7 @@ namespace e2e {
       std::uint32_t columns = 0;
       std::uint32_t seedCell = 1;
       bool ownColumns = false;  // HCAL towers are in columns of their own, as this project once wrote them
+      std::string pt = "";      // quantity that is the pt of the seeds, as the table calls it; empty for none
     };
 
     struct Identity {
@@ -56,6 +58,7 @@ namespace e2e {
   private:
     BranchValues values(RHTreeReader::Vectors& branch, std::int64_t entry) const;
     SeedCollection seeds(std::int64_t entry);
+    std::vector<float> momenta(SeedCollection const& seeds, std::int64_t entry);
     std::vector<float> image(std::size_t channel, std::int64_t entry);
     void checkEnergy(SeedCollection const& seeds, std::size_t channel, std::vector<float> const& image) const;
     void checkColumns(RHTreeLayouts::OwnColumns const& own);
@@ -69,7 +72,8 @@ namespace e2e {
     std::vector<RHTreeReader::Vectors> images_;
     RHTreeReader::Vectors seedRows_;
     RHTreeReader::Vectors seedColumns_;
-    std::vector<RHTreeReader::Vectors> order_;  // of the layout: falling, and the direction
+    std::vector<RHTreeReader::Vectors> order_;             // of the layout: falling, and the direction
+    std::map<std::string, RHTreeReader::Vectors> listed_;  // of the layout: pt, eta and phi, and what orders them
   };
 
 }  // namespace e2e

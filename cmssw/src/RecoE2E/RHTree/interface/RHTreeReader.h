@@ -70,6 +70,8 @@ namespace e2e {
     /// Title of the TNamed at this path; none where there is nothing of the kind.
     std::optional<std::string> title(std::string const& path) const;
 
+    /// Whether there is such a branch with one std::vector<float> an entry.
+    bool holdsVectors(std::string const& branch) const;
     Integer integer(std::string const& branch) const;
     /// purpose: what the branch does, for the message about one that is missing.
     Vectors vectors(std::string const& branch, std::string const& purpose = "") const;

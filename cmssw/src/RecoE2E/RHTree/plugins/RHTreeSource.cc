@@ -90,6 +90,7 @@ namespace {
     if (columns != "ecal" and columns != "own")
       throw std::invalid_argument("hcalColumns is \"" + columns + "\"; choose ecal or own");
     request.ownColumns = columns == "own";
+    request.pt = config.getParameter<std::string>("pt");
     return request;
   } catch (std::invalid_argument const& error) {
     throw edm::Exception(edm::errors::Configuration) << error.what();
@@ -134,6 +135,8 @@ void RHTreeSource::fillDescriptions(edm::ConfigurationDescriptions& descriptions
   desc.add<std::uint32_t>("seedCell", 1)->setComment("Cells of the frame along each side of what a seed counts.");
   desc.add<std::string>("hcalColumns", "ecal")
       ->setComment("Columns of HCAL images: ecal, as the MLAnalyzer writes them, or own, as this project once did.");
+  desc.add<std::string>("pt", "")->setComment(
+      "What the table calls the transverse momentum to put beside the seeds; empty: none.");
   descriptions.add("source", desc);
 }
 

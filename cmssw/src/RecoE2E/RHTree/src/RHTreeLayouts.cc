@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cstddef>
 #include <fstream>
 #include <stdexcept>
+#include <string_view>
+#include <utility>
 
 #include "nlohmann/json.hpp"
 
@@ -41,6 +44,46 @@ namespace e2e {
       throw std::runtime_error(name + " says that tracks lie at " +
                                (text.size() > kShown ? text.substr(0, kShown) + "..." : text) + "; known are " + known +
                                ": simulate the file again");
+    }
+
+    /// The ways of finding a quantity whose branches are there, each a vector with a number an object. Of lists in lists
+    /// nothing is read here: directions that they alone tell are compared by `e2e convert` only.
+    std::vector<RHTreeLayout::Source> sources(json const& objects,
+                                              json const& mode,
+                                              std::string const& quantity,
+                                              RHTreeContents const& contents) {
+      auto const suffix = mode.value("suffix", "");
+      json orders = json::array({mode.value("order", json::object())});
+      for (auto const& order : objects.value("orders", json::array()))
+        orders.push_back(order);
+      auto const falling = [&](std::string const& branch) -> std::string {
+        for (auto const& order : orders) {
+          auto const name = order.value("falling", "") + suffix;
+          auto const of = names(order, "of");
+          if (contents.branches.count(name) > 0 and std::find(of.begin(), of.end(), branch) != of.end())
+            return name;
+        }
+        return {};
+      };
+      std::vector<RHTreeLayout::Source> found;
+      for (auto const& source : objects.at("kinematics").value(quantity, json::array())) {
+        auto branches = source.contains("branch") ? std::vector<std::string>{source.at("branch").get<std::string>()}
+                                                  : names(source, "momentum");
+        if (branches.empty())
+          continue;
+        auto const order = falling(branches.front());
+        for (auto& branch : branches)
+          branch += suffix;
+        if (std::all_of(
+                branches.begin(), branches.end(), [&](auto const& name) { return contents.branches.count(name) > 0; }))
+          found.push_back({std::move(branches), order});
+      }
+      return found;
+    }
+
+    bool endsWith(std::string text, std::string_view end) {
+      std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+      return text.size() >= end.size() and std::string_view(text).substr(text.size() - end.size()) == end;
     }
 
     bool fits(json const& mode, RHTreeContents const& contents, bool marked) {
@@ -88,7 +131,8 @@ namespace e2e {
   RHTreeLayout RHTreeLayouts::find(RHTreeContents const& contents,
                                    std::string const& object,
                                    std::vector<std::string> const& channels,
-                                   bool ownColumns) const {
+                                   bool ownColumns,
+                                   std::string const& pt) const {
     auto const& objects = table_->content.at("objects").at(object);
     auto const marker = parsed(contents.marker);
     auto const seeds = names(objects, "seeds");
@@ -140,6 +184,14 @@ namespace e2e {
       for (auto const& name : names(order, "phi"))
         layout.order->direction.push_back(name + suffix);
     }
+    if (pt.empty())
+      return layout;
+    layout.pt = sources(objects, *mode, pt, contents);
+    for (auto const& quantity : objects.at("kinematics").items())
+      for (auto& [axis, into] : {std::pair("eta", &layout.eta), std::pair("phi", &layout.phi)})
+        if (endsWith(quantity.key(), axis))
+          for (auto& source : sources(objects, *mode, quantity.key(), contents))
+            into->push_back(std::move(source));
     return layout;
   }
 

@@ -12,6 +12,7 @@
 #include "RecoE2E/FrameTools/interface/geometry.h"
 #include "RecoE2E/RHTree/interface/HcalColumns.h"
 #include "RecoE2E/RHTree/interface/checkPairs.h"
+#include "RecoE2E/RHTree/interface/pairMomenta.h"
 
 namespace e2e {
 
@@ -57,7 +58,7 @@ namespace e2e {
       names.push_back(channel.name);
     try {
       RHTreeContents const contents{reader_.branches(), reader_.title(layouts.marker())};
-      layout_ = layouts.find(contents, request_.object, names, request_.ownColumns);
+      layout_ = layouts.find(contents, request_.object, names, request_.ownColumns, request_.pt);
     } catch (std::runtime_error const& error) {
       throw invalid(reader_.file(), error.what());
     }
@@ -80,6 +81,14 @@ namespace e2e {
     seedColumns_ = open(layout_.seedColumns);
     for (auto const& name : layout_.images)
       images_.push_back(open(name));
+    for (auto const* sources : {&layout_.pt, &layout_.eta, &layout_.phi})
+      for (auto const& source : *sources) {
+        auto branches = source.branches;
+        branches.push_back(source.falling);
+        for (auto const& name : branches)
+          if (listed_.count(name) == 0 and reader_.holdsVectors(name))
+            listed_.emplace(name, open(name));
+      }
     if (layout_.once)  // repeated seeds would outvote the others
       checkColumns(layouts.ownColumns());
     reader_.readAhead(read);
@@ -134,7 +143,7 @@ namespace e2e {
   /// Squares of seedCell x seedCell cells, of the objects that are not listed before.
   SeedCollection RHTreeNtuple::seeds(std::int64_t entry) {
     auto const rows = values(seedRows_, entry), columns = values(seedColumns_, entry);
-    auto const seeds = makeSeeds(rows, columns, request_.rows, request_.columns, request_.seedCell);
+    auto seeds = makeSeeds(rows, columns, request_.rows, request_.columns, request_.seedCell);
     if (not order_.empty()) {
       ListedObjects objects;  // filled one by one, so that the first fault is the one that is named
       objects.seedRows = layout_.seedRows;
@@ -143,7 +152,33 @@ namespace e2e {
         objects.direction.push_back(values(order_[i], entry));
       checkPairs(seeds, objects);
     }
+    auto const pt = momenta(seeds, entry);
+    for (std::size_t i = 0; i < seeds.size(); ++i)
+      seeds[i].pt = pt[i];
     return layout_.once ? eachOnce(seeds) : seeds;
+  }
+
+  /// The pt of each seed, NaN where it cannot be told.
+  std::vector<float> RHTreeNtuple::momenta(SeedCollection const& seeds, std::int64_t entry) {
+    auto const read = [&](std::string const& name) {  // none where there is not one for each seed
+      auto const found = listed_.find(name);
+      if (found == listed_.end() or reader_.size(found->second, entry) != seeds.size())
+        return std::vector<float>{};
+      return values(found->second, entry).values;
+    };
+    ListedMomenta listed;
+    for (auto const* sources : {&layout_.pt, &layout_.eta, &layout_.phi}) {
+      auto& into = sources == &layout_.pt ? listed.pt : sources == &layout_.eta ? listed.eta : listed.phi;
+      for (auto const& source : *sources) {
+        ListedMomenta::Source one{{}, source.falling, {}};
+        for (auto const& branch : source.branches)
+          one.values.push_back(read(branch));
+        if (not source.falling.empty())
+          one.order = read(source.falling);
+        into.push_back(std::move(one));
+      }
+    }
+    return pairMomenta(seeds, listed, request_.rows, request_.seedCell, layout_.once);
   }
 
   std::vector<float> RHTreeNtuple::image(std::size_t channel, std::int64_t entry) {

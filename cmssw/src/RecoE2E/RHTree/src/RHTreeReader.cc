@@ -379,6 +379,11 @@ namespace e2e {
     return found->second;
   }
 
+  bool RHTreeReader::holdsVectors(std::string const& name) const {
+    auto const found = branches_.find(name);
+    return found != branches_.end() and typeOf(*found->second) == "std::vector<float>";
+  }
+
   RHTreeReader::Integer RHTreeReader::integer(std::string const& name) const {
     constexpr std::array<std::string_view, 4> types{{"uint32_t", "int32_t", "uint64_t", "int64_t"}};
     auto* branch = this->branch(name);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,11 @@
 #include "RecoE2E/Taggers/interface/ModelContract.h"
 
 namespace e2e {
+
+  /// What an object lacks that a model takes beside its frame.
+  class MissingScalar : public std::runtime_error {
+    using std::runtime_error::runtime_error;
+  };
 
   /// A model with its contract and its one session, which all threads of a process share.
   class TaggerModel {
@@ -31,13 +37,15 @@ namespace e2e {
      * What the contract promises for all objects, in their order, in calls of the session as large as memory bears; none
      * without objects.
      *
-     * Throws std::runtime_error for frames that the contract does not allow, and, naming the object, for a value that
-     * is not finite and for a score that is not that of its logit.
+     * Throws MissingScalar, naming the object, for one without a scalar that the model takes, and std::runtime_error for
+     * frames that the contract does not allow, and, naming the object, for a value that is not finite and for a score
+     * that is not that of its logit.
      */
     ObjectOutputs outputs(ObjectFrames const& frames) const;
 
   private:
     cms::Ort::FloatArrays run(cms::Ort::FloatArrays input, std::size_t objects) const;
+    std::vector<float> scalars(ObjectFrames const& frames) const;
     void checkAlone() const;
     void checkScores(cms::Ort::FloatArrays const& output, std::vector<std::uint32_t> const& object) const;
 

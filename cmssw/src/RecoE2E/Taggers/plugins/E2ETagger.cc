@@ -1,4 +1,5 @@
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -19,21 +20,31 @@
 #include "FWCore/Utilities/interface/InputTag.h"
 #include "RecoE2E/DataFormats/interface/ObjectFrames.h"
 #include "RecoE2E/DataFormats/interface/ObjectOutputs.h"
+#include "RecoE2E/Taggers/interface/DomainCounts.h"
 #include "RecoE2E/Taggers/interface/TaggerModel.h"
 
 namespace {
-  /// The model, and the input files for which it was said that their tracks lie elsewhere than those of its training.
+  /// The model, and what was seen of each input file: whether it was said that its tracks lie elsewhere than those of the
+  /// training, and how many of its objects lie outside the model's domain.
   class SharedTagger {
   public:
     SharedTagger(std::string const& path, std::string const& provider) : model_(path, provider) {}
 
     e2e::TaggerModel const& model() const { return model_; }
     void compareTracks(e2e::ObjectFrames const& frames) const;
+    void compareDomain(e2e::ObjectFrames const& frames) const;
+    void warnOfDomain() const;
 
   private:
+    struct Seen {
+      std::string file;
+      e2e::DomainCounts counts;
+    };
+
     e2e::TaggerModel const model_;
     mutable std::mutex mutex_;
     mutable std::set<std::uint32_t> warned_;
+    mutable std::map<std::uint32_t, Seen> seen_;
   };
 
   void SharedTagger::compareTracks(e2e::ObjectFrames const& frames) const {
@@ -46,6 +57,25 @@ namespace {
       edm::LogWarning("E2ETagger") << origin->file << ": tracks lie at " << origin->tracks
                                    << ", but the model was trained on tracks at " << wanted << "; expect worse scores";
   }
+
+  void SharedTagger::compareDomain(e2e::ObjectFrames const& frames) const {
+    auto const& domain = model_.contract().domain;
+    if (domain.empty())
+      return;
+    e2e::DomainCounts here(domain.size());
+    here.add(domain, frames);
+    std::lock_guard<std::mutex> const lock(mutex_);
+    auto& seen = seen_.emplace(frames.origin()->index, Seen{frames.origin()->file, e2e::DomainCounts(domain.size())})
+                     .first->second;
+    seen.counts += here;
+  }
+
+  void SharedTagger::warnOfDomain() const {
+    for (auto const& [index, seen] : seen_)
+      for (auto const& outside : seen.counts.outside(model_.contract().domain))
+        edm::LogWarning("E2ETagger") << seen.file << ": " << outside
+                                     << "; the model was trained elsewhere: expect worse scores";
+  }
 }  // namespace
 
 /// Runs a model on all objects of an event, which is one call of its session but for a great many; streams share it.
@@ -55,7 +85,7 @@ public:
 
   static void fillDescriptions(edm::ConfigurationDescriptions& descriptions);
   static std::unique_ptr<SharedTagger> initializeGlobalCache(edm::ParameterSet const& config);
-  static void globalEndJob(SharedTagger const*) {}
+  static void globalEndJob(SharedTagger const* shared) { shared->warnOfDomain(); }
 
 private:
   void produce(edm::Event& event, edm::EventSetup const&) override;
@@ -92,10 +122,16 @@ std::unique_ptr<SharedTagger> E2ETagger::initializeGlobalCache(edm::ParameterSet
 }
 
 void E2ETagger::produce(edm::Event& event, edm::EventSetup const&) {
+  auto const& frames = event.get(framesToken_);
   try {
-    auto const& frames = event.get(framesToken_);
     globalCache()->compareTracks(frames);
+    globalCache()->compareDomain(frames);
     event.emplace(outputsToken_, globalCache()->model().outputs(frames));
+  } catch (e2e::MissingScalar const& error) {
+    auto const& file = frames.origin()->file;
+    auto const& id = event.id();
+    throw cms::Exception("InvalidFrame") << file << (file.empty() ? "" : ": ") << "event " << id.run() << ':'
+                                         << id.luminosityBlock() << ':' << id.event() << ": " << error.what();
   } catch (std::runtime_error const& error) {
     throw cms::Exception("InvalidModel") << error.what();
   }

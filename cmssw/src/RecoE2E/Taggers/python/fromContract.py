@@ -48,7 +48,16 @@ def source(contract):
         "columns": cms.uint32(contract["detector"]["columns"]),
         "object": cms.string(contract["seeds"]["object"]),
         "seedCell": cms.uint32(contract["seeds"]["cell"]),
+        "pt": cms.string(_pt(contract)),
     }
+
+
+def _pt(contract):
+    """Name of the transverse momentum that the model takes, or by which its domain is told; "" for none."""
+    scalars, domain = contract["scalars"] or [], (contract["domain"] or {}).get("ranges", [])
+    names = [scalar["name"] for scalar in scalars if scalar["unit"] == "GeV"]
+    names += [each["quantity"] for each in domain if each["unit"] == "GeV" and each["channel"] is None]
+    return names[0] if names else ""
 
 
 def crop(contract):

@@ -24,6 +24,9 @@ namespace e2e {
     constexpr char const* kOutward = "outward";  // orientation of crops that look outward
     // Where tracks may lie; mixed in what several samples were made into.
     constexpr std::array<char const*, 4> kTracks{{"direction", "point", "vertex", "mixed"}};
+    constexpr std::array<char const*, 2> kScalars{{"seed_eta", "jetPt"}};
+    constexpr std::size_t kMostRanges = 64;
+
     // Whether a number of one byte, written with as many bytes as a protocol buffer may take for it, ends at `end`,
     // which it is then moved before.
     bool endsWith(std::string_view content, std::size_t& end, unsigned char number) {
@@ -85,6 +88,24 @@ namespace e2e {
       return true;
     }
 
+    /// What a domain says, which this release knows; it may say more.
+    std::vector<ModelContract::Range> ranges(nlohmann::json const& domain) {
+      std::vector<ModelContract::Range> found;
+      if (domain.is_null())
+        return found;
+      for (auto const& range : domain.at("ranges")) {
+        auto const& channel = range.at("channel");
+        found.push_back({range.at("quantity").get<std::string>(),
+                         channel.is_null() ? "" : channel.get<std::string>(),
+                         range.at("unit").get<std::string>(),
+                         range.at("low").get<double>(),
+                         range.at("high").get<double>()});
+      }
+      if (found.size() > kMostRanges)
+        throw std::runtime_error("its domain has " + std::to_string(found.size()) + " ranges");
+      return found;
+    }
+
     ModelContract parse(nlohmann::json const& json) {
       if (json.at("format") != kFormat)
         throw std::runtime_error("format is " + json.at("format").dump() + "; this release reads format " +
@@ -99,9 +120,15 @@ namespace e2e {
           throw std::runtime_error("tracks lie at " + tracks.dump() + "; known are direction, point, vertex");
         contract.tracks = tracks.get<std::string>();
       }
-      // A model that needs more than its frames, or other ones, would give nonsense without them.
+      // A model that needs other numbers than are known here would give nonsense.
       if (auto const& scalars = json.at("scalars"); not scalars.is_null())
-        throw std::runtime_error("scalars is " + scalars.dump() + "; this release runs models of frames alone");
+        for (auto const& scalar : scalars) {
+          auto const& name = scalar.at("name");
+          if (std::find(kScalars.begin(), kScalars.end(), name) == kScalars.end())
+            throw std::runtime_error("it takes the scalar " + name.dump() + "; known are seed_eta and jetPt");
+          contract.scalars.push_back(name.get<std::string>());
+        }
+      contract.domain = ranges(json.at("domain"));
       auto const& orientation = json.at("orientation");
       if (not orientation.is_null() and orientation != kOutward)
         throw std::runtime_error("orientation is " + orientation.dump() + "; this release knows null and " + kOutward);
