@@ -1,6 +1,7 @@
 """Reading the configuration, and the helpers that several rules share."""
 
 import hashlib
+import re
 import sys
 
 from snakemake.cli import get_argument_parser
@@ -8,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 from e2e import imports, runs, tasks
+from e2e.data.parts import FRACTIONS, PARTS
 from e2e.config import beginning, schema, validate
 from e2e.deploy.releases import check
 from e2e.errors import E2EError
@@ -50,6 +52,7 @@ except E2EError as error:
     raise WorkflowError(str(error)) from None
 
 RUN = config["run"]
+RESIMULATED = 4000  # objects of each other detector, at most
 HOST = config["cmssw"]["host"]
 
 
@@ -99,6 +102,16 @@ wildcard_constraints:
         sorted({sample for task in config["tasks"] for sample in samples(task)})
     ),
     index=r"\d{3}",
+    other="|".join(
+        sorted(
+            {
+                re.escape(other)
+                for task in config["tasks"]
+                if (made := tasks.task(task).simulation)
+                for other in made.others
+            }
+        )
+    ),
     # A model, or a repeat of it: the same with another seed, in a folder of its own, e.g. resnet/seed_2.
     model=rf"({NAMES})(/seed_\d+)?",
     host="standalone|apptainer|cvmfs",
@@ -192,11 +205,15 @@ def file_seed(wildcards):
     return first + int(wildcards.index) * len(names) + names.index(wildcards.sample)
 
 
+def objects_of_file(task, sample):
+    """Objects of one file of a sample: those of the task are shared out among samples and files."""
+    settings = settings_of(task)["simulation"]
+    made = tasks.task(task).simulation
+    return made.of_file(sample, settings["objects"], settings["files"])
+
+
 def file_objects(wildcards):
-    """Objects of one file: those of the task are shared out among samples and files."""
-    settings = settings_of(wildcards.task)["simulation"]
-    made = tasks.task(wildcards.task).simulation
-    return made.of_file(wildcards.sample, settings["objects"], settings["files"])
+    return objects_of_file(wildcards.task, wildcards.sample)
 
 
 def pileup(wildcards):
@@ -205,9 +222,10 @@ def pileup(wildcards):
     return f"results/{RUN}/pileup.npz" if pooled else []
 
 
-def simulated_tracks(wildcards):
-    """Where tracks of simulated jets lie."""
-    return settings_of(wildcards.task)["simulation"].get("tracks", "direction")
+def simulation_settings(wildcards):
+    """What the configuration says of how objects are simulated, as arguments of the simulation."""
+    settings = settings_of(wildcards.task)["simulation"]
+    return {name: settings[name] for name in ("tracks", "pt") if name in settings}
 
 
 def data_beside(wildcards):
@@ -331,6 +349,41 @@ def of_each_model(path):
     return paths
 
 
+def resimulated(wildcards):
+    """Events of the test part once more, in other detectors: stores of the first files that have enough."""
+    task = wildcards.task
+    if settings_of(task)["source"] != "simulation":
+        return []
+    made, wanted = tasks.task(task).simulation, config["robustness"]
+    if not wanted.get("resimulated", not made.pooled):
+        return []
+    of_each_file = sum(test_objects_of_file(task, sample) for sample in samples(task))
+    files = min(
+        settings_of(task)["simulation"]["files"],
+        -(-min(wanted["objects"], RESIMULATED) // of_each_file),
+    )
+    return [
+        f"results/{RUN}/{task}/resimulated/{other}/{sample}_{i:03d}.parquet"
+        for other in made.others
+        for sample in samples(task)
+        for i in range(files)
+    ]
+
+
+def test_objects_of_file(task, sample):
+    """Those of the test part in one file of a sample, about."""
+    return max(1, round(FRACTIONS[PARTS.index("test")] * objects_of_file(task, sample)))
+
+
+def resimulated_objects(wildcards):
+    return test_objects_of_file(wildcards.task, wildcards.sample)
+
+
+def others(wildcards):
+    """What is another where events are simulated once more."""
+    return tasks.task(wildcards.task).simulation.others[wildcards.other]
+
+
 def robustness(wildcards):
     """How each of a task's models keeps under changes of the detector; none of crops that lie nowhere in it."""
     path = "results/{run}/{task}/{model}/robustness.json"
@@ -407,7 +460,11 @@ def final_outputs():
             folder = f"results/{RUN}/{task}/{model}"
             names = ["metrics.json", "figures", "model.json"]
             if has_ntuples(task):
-                names += ["agreement.json", "benchmark/benchmark.json", "robustness.json"]
+                names += [
+                    "agreement.json",
+                    "benchmark/benchmark.json",
+                    "robustness.json",
+                ]
             if config["repeats"] > 1:
                 names.append("repeats.json")
             outputs += [f"{folder}/{name}" for name in names]

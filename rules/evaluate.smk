@@ -92,6 +92,7 @@ rule robustness:
         split="results/{run}/{task}/split.parquet",
         model="results/{run}/{task}/{model}/model.pt",
         reference="results/{run}/{task}/bdt/model.joblib",
+        resimulated=resimulated,
     output:
         record="results/{run}/{task}/{model}/robustness.json",
         figure=report(

@@ -36,9 +36,35 @@ rule simulate:
         code=simulation_code,
         objects=file_objects,
         seed=file_seed,
-        tracks=simulated_tracks,
+        settings=simulation_settings,
     script:
         "../workflow/scripts/simulate.py"
+
+
+rule resimulate:
+    input:
+        pileup=pileup,
+    output:
+        "results/{run}/{task}/resimulated/{other}/{sample}_{index}.parquet",
+    log:
+        "results/{run}/{task}/logs/resimulate/{other}/{sample}_{index}.log",
+    benchmark:
+        "results/{run}/{task}/resources/resimulate/{other}/{sample}_{index}.tsv"
+    conda:
+        "../envs/e2e.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(3000),
+    params:
+        code=simulation_code,
+        store=library("data/convert.py"),
+        objects=resimulated_objects,
+        seed=file_seed,
+        settings=simulation_settings,
+        channels=channels,
+        others=others,
+    script:
+        "../workflow/scripts/resimulate.py"
 
 
 rule validate_simulation:

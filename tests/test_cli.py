@@ -22,3 +22,16 @@ def test_help_says_what_a_command_does_with_an_example_that_can_be_typed(command
     example = " ".join(capsys.readouterr().out.split("Example: ")[1].split())
     assert example.startswith(f"e2e {command} ")
     assert callable(_parser().parse_args(shlex.split(example)[1:]).run)
+
+
+def test_a_momentum_or_a_spectrum():
+    words = shlex.split("simulate --task electron_photon --sample photon --objects 9 --seed 1 a.root --pt")
+    for said, momenta in (("50", (50.0,)), ("20-100", (20.0, 100.0))):
+        assert _parser().parse_args([*words, said]).pt == momenta
+
+
+def test_a_momentum_that_is_none_is_said(capsys):
+    words = shlex.split("simulate --task tau --sample tau --objects 9 --seed 1 --pt a-b x.root")
+    with pytest.raises(SystemExit):
+        _parser().parse_args(words)
+    assert "'a-b' is no momentum: give one as 50, a spectrum as 20-100" in capsys.readouterr().err

@@ -274,6 +274,7 @@ def test_tasks_are_those_of_the_package():
         assert settings.get("channels") == task.fewest
         assert settings["simulation"].get("sample", first) == first
         assert ("tracks" in settings["simulation"]) == bool(set(TRACKS) & set(task.channels))
+        assert settings["simulation"].get("pt") == (list(task.simulation.pt) if task.simulation.pt else None)
 
 
 def test_a_task_without_simulation_takes_files(add_task):

@@ -68,6 +68,7 @@ def _inspect(arguments: argparse.Namespace) -> None:
 
 def _simulate(arguments: argparse.Namespace) -> None:
     from e2e.simulation import simulate
+    from e2e.simulation.detector import Detector
 
     simulate(
         arguments.output,
@@ -77,6 +78,10 @@ def _simulate(arguments: argparse.Namespace) -> None:
         arguments.seed,
         tracks=arguments.tracks,
         pileup=arguments.pileup,
+        detector_seed=arguments.detector_seed,
+        part=arguments.part,
+        pt=arguments.pt,
+        detector=Detector(arguments.material, arguments.pileup_mean),
     )
 
 
@@ -128,6 +133,44 @@ def _add_hcal_columns(command: argparse.ArgumentParser) -> None:
         help="columns of HBHE_energy: those of the ECAL, as MLAnalyzer writes it, or the HCAL's own, as this "
         "project did once",
     )
+
+
+def _momenta(text: str) -> tuple[float, ...]:
+    """A number, or the two ends of a range."""
+    try:
+        return tuple(float(number) for number in text.split("-"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no momentum: give one as 50, a spectrum as 20-100"
+        ) from None
+
+
+def _add_detector(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--pt",
+        type=_momenta,
+        metavar="GEV",
+        help="of electrons and photons: transverse momentum, or a spectrum (default: 20-100)",
+    )
+    command.add_argument(
+        "--material", type=float, default=1.0, metavar="X", help="of the tracker, times CMS's (default: 1)"
+    )
+    command.add_argument(
+        "--pileup-mean",
+        type=float,
+        default=21.0,
+        metavar="N",
+        help="interactions beside the event (default: 21)",
+    )
+    command.add_argument(
+        "--detector-seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="other random numbers for the detector alone (default: 0): events of equal number are the same "
+        "particles of the same --seed",
+    )
+    command.add_argument("--part", type=text, help="only events of this part of the split, such as test")
 
 
 class _Version(argparse.Action):
@@ -226,6 +269,7 @@ def _parser() -> argparse.ArgumentParser:
         help="of jets: a pool of collisions that files share, as the workflow makes it; by default the same "
         "small one is made for each file again, in some seconds",
     )
+    _add_detector(command)
     command.add_argument("output", type=local_path, metavar="OUT.root")
     command.set_defaults(run=_simulate)
 

@@ -77,6 +77,11 @@ def _of_task(allowed: dict[str, Any], model: dict[str, Any], task: Task) -> dict
         simulation["tracks"] = {"enum": ["direction", "point"], "default": "direction"}
         # RHTrees of data with tracks at the point, for the validation to stand beside
         simulation["data"] = {"type": "array", "items": {"type": "string"}, "default": []}
+    if task.simulation.pt:
+        # GeV: one transverse momentum, or the ends of a spectrum
+        number = {"type": "number", "exclusiveMinimum": 0, "maximum": 1000}
+        ends = {"minItems": 1, "maxItems": 2, "default": list(task.simulation.pt)}
+        simulation["pt"] = {"type": "array", "items": number, **ends}
     if task.simulation.alternatives:
         samples = list(task.simulation.samples)
         simulation["sample"] = {"enum": samples, "default": samples[0]}

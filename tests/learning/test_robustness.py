@@ -198,6 +198,24 @@ def test_masses_have_an_error_and_a_bias(objects):
     assert found.changes["larger"]["versus"]["value"] == pytest.approx(expected - 1)
 
 
+def _noise(path, output):
+    """A store of every other event, of which nothing but noise is seen."""
+    samples = store.read(path)
+    noise = np.random.default_rng(1).exponential(1.0, len(samples.value)).astype(np.float32)
+    changed = replace(samples, value=noise)
+    store.write(output, [changed[changed.event % 2 == 0]], store.read_metadata(path))
+    return output
+
+
+def test_events_in_common_are_those_of_equal_identity():
+    samples = whole(TASK, TASK.channels[0], [90.0] * 6, [3.0] * 6)
+    samples = replace(samples, event=np.array([1, 1, 2, 3, 3, 5], np.uint64), run=np.ones(6, np.uint32))
+    samples = replace(samples, lumi=np.ones(6, np.uint32), target=np.array([0, 1, 0, np.nan, np.nan, 1]))
+    table = pd.DataFrame({"sample": "a", "run": 1, "lumi": 1, "event": [5, 4, 3, 1, 1, 1]})
+    here, there = robustness.events_in_common(table, samples)
+    assert (here.tolist(), there.tolist()) == ([0, 3, 4, 5], [0, 1, 5])
+
+
 def test_the_record_of_a_network(toy, trained, tmp_path, monkeypatch):
     """The nominal answers are those of the evaluation; what a change does is seen in the answers."""
     identity = Change("energy scale", 0.0, "1", robustness._of_all(lambda frames, task: frames))
@@ -206,7 +224,11 @@ def test_the_record_of_a_network(toy, trained, tmp_path, monkeypatch):
     outputs = [tmp_path / name for name in ("scores.parquet", "metrics.json", "model.joblib")]
     reference(toy.stores, toy.split, *outputs, threads=1)
     arguments = (toy.stores, toy.split, trained, outputs[2])
-    robustness.robustness(*arguments, tmp_path / "all.json", objects=10_000, threads=1)
+    again = {
+        "the_same": toy.stores,
+        "only_noise": [_noise(path, tmp_path / path.name) for path in toy.stores],
+    }
+    robustness.robustness(*arguments, tmp_path / "all.json", objects=10_000, threads=1, resimulated=again)
     robustness.robustness(*arguments, tmp_path / "some.json", objects=60, threads=1)
     record, some = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("all", "some"))
     assert (some["objects"], record["objects"]) == (60, len(pd.read_parquet(outputs[0])))
@@ -217,6 +239,12 @@ def test_the_record_of_a_network(toy, trained, tmp_path, monkeypatch):
     for who in (NETWORK, "BDT on shower shapes"):
         assert all(figure["difference"]["value"] == 0 for figure in same[who].values())
         assert dead[who]["efficiency of electron"]["difference"]["value"] != 0
+    once_more, noise = record["resimulated"]
+    assert (once_more["label"], noise["label"]) == ("the same", "only noise")
+    assert once_more["objects"] == record["objects"] > noise["objects"]
+    for who in (NETWORK, "BDT on shower shapes"):
+        assert all(figure["difference"]["value"] == 0 for figure in once_more[who].values())
+        assert noise[who]["auc"]["difference"]["interval_95"][1] < 0
 
 
 def test_a_reference_that_is_none_is_refused(tmp_path):
@@ -242,11 +270,12 @@ def test_the_figure_has_a_row_a_change_and_a_panel_a_figure_of_merit(objects):
         "objects": 800,
         "nominal": found.nominal,
         "changes": [{"label": "no time", **found.changes["no time"]}],
+        "resimulated": [{"label": "pileup 40", **found.changes["no time"]}],
     }
     figure = draw(record)
     panels = [axes for axes in figure.axes if axes.get_visible()]
     assert [axes.get_xlabel() for axes in panels] == [
         f"{name} - nominal" for name in ("ROC AUC", "efficiency of electron", "fake rate of electron")
     ]
-    assert [text.get_text() for text in panels[0].get_yticklabels()] == ["no time"]
+    assert [text.get_text() for text in panels[0].get_yticklabels()] == ["no time", "pileup 40"]
     assert "not CMS full simulation" in panels[0].get_title(loc="left")

@@ -13,6 +13,7 @@ from e2e.simulation.crossing import TRACK_COLUMNS, TRACKS, Frames, empty_frames,
 from e2e.simulation.detector import NOMINAL, Detector
 from e2e.simulation.generator import CHARGED_HADRON, ELECTRON, NEUTRAL_HADRON, PHOTON
 from e2e.simulation.particle_flow import _mean_hadron, find_seed, pileup_density, reconstruct
+from e2e.simulation.pileup import VERTEX_SIGMA
 from e2e.simulation.shower import FIRST_PHI
 from e2e.simulation.tracker import ARRIVALS, BARREL_END, BARREL_ETA, ECAL_RADIUS, ENDCAP_FACE, transport
 from e2e.simulation.tracks import impact_parameters, reach, track_resolution
@@ -160,7 +161,8 @@ def crossing(
     frames, tracks = empty_frames(), np.empty((TRACKS, TRACK_COLUMNS))
     no_pileup = np.empty((0, 9)), np.empty((0, 2), np.int64)
     rng = np.random.default_rng(2)
-    found = simulate_crossing(rng, particles, *no_pileup, frames, tracks, True, detector)
+    vertex = VERTEX_SIGMA * rng.standard_normal()
+    found = simulate_crossing(rng, particles, *no_pileup, frames, tracks, True, detector, vertex)
     return frames, tracks[:found]
 
 

@@ -87,7 +87,8 @@ def test_a_valid_ntuple(ntuple: Path, pair: tuple[str, str], arrays: dict[str, n
     assert found.layout.truth.branch in arrays
     assert set(arrays["runId"]) == {SEED}
     assert set(arrays["lumiId"]) == {1}
-    assert arrays["eventId"].tolist() == list(range(1, found.entries + 1))
+    # Those without a jet are left out.
+    assert (np.diff(arrays["eventId"].astype(int), prepend=0) > 0).all()
     assert all(len(jets) for jets in arrays["jetPt"])
 
 

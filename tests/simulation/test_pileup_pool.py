@@ -13,8 +13,8 @@ from sklearn.metrics import roc_auc_score
 from e2e.data.split import FRACTIONS, PARTS, part
 from e2e.errors import E2EError
 from e2e.simulation.crossing import TRACK_COLUMNS, TRACKS, empty_frames, simulate_crossing
-from e2e.simulation.detector import NOMINAL
-from e2e.simulation.pileup import INTERACTIONS
+from e2e.simulation.detector import INTERACTIONS, NOMINAL
+from e2e.simulation.pileup import VERTEX_SIGMA
 from e2e.simulation.pileup_pool import Deck, Pileup, Pool, generate, read, write
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -104,7 +104,8 @@ def crops(pool: Pool, sample: str, run: int, crossings: int) -> dict[int, np.nda
         if len(found.get(place, range(crossings))) == crossings:
             continue
         soft = pileup.deck(run, 1, event).deal(rng.poisson(INTERACTIONS))
-        simulate_crossing(rng, np.empty((0, 9)), pool.particles, soft, frames, tracks, True, NOMINAL)
+        vertex = VERTEX_SIGMA * rng.standard_normal()
+        simulate_crossing(rng, np.empty((0, 9)), pool.particles, soft, frames, tracks, True, NOMINAL, vertex)
         images = (frames.track_pt, frames.ecal, frames.calorimeters.towers, *frames.pixels)
         quarters = [
             image.reshape(2, image.shape[0] // 2, 2, -1).swapaxes(1, 2).reshape(4, -1) for image in images

@@ -81,7 +81,7 @@ def test_metrics_need_neither_export_nor_cmssw(tmp_path):
 
 def test_all_plans_the_whole_chain_of_the_default_configuration(tmp_path):
     jobs = planned(snakemake(tmp_path))
-    assert jobs["simulate"] == jobs["convert"] == 20 + 8 + 4 + 8  # files of the tasks
+    assert jobs["simulate"] == jobs["convert"] == 20 + 8 + 4 + 16  # files of the tasks
     assert jobs["pileup"] == 1  # for all files of jets
     assert {"train", "evaluate", "export", "cmsrun", "agreement", "benchmark", "robustness"} <= set(jobs)
 
@@ -115,6 +115,7 @@ def test_all_models_of_a_task_are_compared(tmp_path):
     process = snakemake(tmp_path, "results/ci/tau/comparison.json", *CI)
     assert planned(process)["compare"] == planned(process)["benchmark"] == 1
     assert planned(process)["robustness"] == 1
+    assert "resimulate" not in planned(process)  # of jets only where it is asked for
     config = tmp_path / "crops.yaml"
     config.write_text(
         "run: mine\ntasks: {tau: {source: files, files: {mine: [a.parquet]},"
@@ -126,6 +127,28 @@ def test_all_models_of_a_task_are_compared(tmp_path):
     assert (jobs["compare"], jobs["train"]) == (1, 2)
     assert not {"benchmark", "robustness"} & set(jobs)
     assert "results/mine/tau/cnn/metrics.json, results/mine/tau/graph/metrics.json" in process.stdout
+
+
+@pytest.mark.parametrize(
+    ("task", "model", "said", "jobs"),
+    [
+        ("electron_photon", "resnet", {}, 10),  # two samples, one file of which is enough, five others
+        ("electron_photon", "resnet", {"resimulated": False}, 0),
+        ("quark_gluon", "cnn", {}, 0),
+        ("quark_gluon", "cnn", {"resimulated": True}, 6),  # of 80 test jets a file, two; three others
+    ],
+)
+def test_events_are_simulated_once_more_where_that_takes_minutes_or_is_asked_for(
+    tmp_path, task, model, said, jobs
+):
+    config = yaml.safe_load((REPOSITORY / "config/ci.yaml").read_text())
+    config |= {"run": "mine", "robustness": {"objects": 120, **said}}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
+    target = f"results/mine/{task}/{model}/robustness.json"
+    process = snakemake(tmp_path, target, "--configfile", tmp_path / "mine.yaml")
+    assert planned(process).get("resimulate", 0) == jobs
+    if jobs:
+        assert f"results/mine/{task}/resimulated/material_1.1/" in process.stdout
 
 
 BEGINNINGS = """

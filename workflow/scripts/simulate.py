@@ -10,6 +10,6 @@ with logged(snakemake.log[0]):
         wildcards.sample,
         params.objects,
         params.seed,
-        tracks=params.tracks,
         pileup=snakemake.input.pileup or None,
+        **params.settings,
     )

@@ -15,6 +15,12 @@ FRACTIONS = (0.7, 0.1, 0.2)
 EVENT = ["sample", "run", "lumi", "event"]
 
 
+def in_part(name: str, sample: str, run: int, lumi: int, event: int) -> bool:
+    """Whether one event falls into the part of this name."""
+    (place,) = part(np.array([sample]), *(np.array([number]) for number in (run, lumi, event)))
+    return PARTS[place] == name
+
+
 def _mix(x: np.ndarray) -> np.ndarray:
     """One step of splitmix64: its increment and finaliser, on uint64 (modulo 2^64).
 

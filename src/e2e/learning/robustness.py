@@ -2,7 +2,8 @@
 
 Objects are those of the test part, and a change is that of one detector: the same of its channels are dead,
 or miscalibrated, for all of them. Reconstruction stays as it was: crops keep their seeds, and objects their
-kinematics.
+kinematics. What no change of a crop can show is simulated once more, with the same generated particles, and
+reconstructed anew.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from e2e import tasks
+from e2e.data import balance, store
 from e2e.data.images import hits
+from e2e.data.parts import EVENT
 from e2e.data.store import Samples
 from e2e.data.stream import Stream
 from e2e.errors import E2EError
@@ -113,6 +115,7 @@ def robustness(
     record: str | Path,
     objects: int,
     threads: int | None = None,
+    resimulated: Mapping[str, Sequence[str | Path]] | None = None,
 ) -> None:
     """Measure the network ``model_pt`` and the reference on ``objects`` of the test part, changed.
 
@@ -121,13 +124,15 @@ def robustness(
     of the network, ``versus`` the reference under the same change, by a paired bootstrap over events. The
     first figure is that of the task; of classes also efficiency and fake rate at the working point, the cut
     that ``EFFICIENCY`` of a class passes in the validation part, without a change; objects have the weights
-    of the test part. Raises E2EError for crops that do not tell where in the detector they are.
+    of the test part. ``resimulated`` are stores of events of the test part that were simulated once more, by
+    what was another then: they are compared with the objects of the nominal events that they have in common,
+    both weighted anew to equal kinematics of the classes. Raises E2EError for crops that do not tell where in
+    the detector they are.
     """
     if threads:
         torch.set_num_threads(threads)
     network, info = saved.load(model_pt)
-    task = tasks.task(info["task"], info["channels"])
-    task = task.oriented(batches.orientation(stores))
+    task = saved.task_of(info).oriented(batches.orientation(stores))
     predict = {NETWORK: _network(network, info), task.reference: _reference(reference_model)}
     with threadpool_limits(threads):
         validation = _chosen(stores, split, "validation", task, objects)
@@ -137,6 +142,10 @@ def robustness(
         known = {change.label: change for change in changes(task)}
         changed = {label: _seen(test, predict, task, change) for label, change in known.items()}
         found = compare(measures(task), nominal, changed, cuts)
+        again = {
+            name: _once_more(test[0], task, paths, predict, cuts)
+            for name, paths in (resimulated or {}).items()
+        }
     content = {
         "task": task.name,
         "model": info["architecture"],
@@ -156,9 +165,51 @@ def robustness(
             }
             for label, change in known.items()
         ],
+        "resimulated": [{"label": name.replace("_", " "), **of} for name, of in again.items()],
         "bootstrap": {"replicas": REPLICAS, "resampled": "events"},
     }
     write_json(record, content)
+
+
+def _once_more(
+    test: Stream,
+    task: Task,
+    stores: Sequence[str | Path],
+    predict: Mapping[str, Callable[[Samples], NDArray]],
+    cuts: Mapping[str, Mapping[str, float]],
+) -> dict[str, Any]:
+    """The test part beside its events as they were simulated once more."""
+    samples = store.read(stores)
+    nominal, other = events_in_common(test.objects, samples)
+    if not len(other):
+        raise E2EError(f"{stores[0]}: holds no event of the test part; simulate the same seeds once more")
+    samples = samples[other]
+    pieces = [samples[start : start + BATCH] for start in range(0, len(samples), BATCH)]
+    again = Seen(
+        samples.identity().assign(target=samples.target, **samples.kinematics),
+        np.ones(len(samples)),
+        {
+            who: np.concatenate([answer(piece) for piece in pieces]).astype(np.float64)
+            for who, answer in predict.items()
+        },
+    )
+    before, after = (_balanced(seen, task) for seen in (_seen((test, nominal), predict), again))
+    found = compare(measures(task), before, {"after": after}, cuts)
+    return {"objects": len(other), "nominal": found.nominal, **found.changes["after"]}
+
+
+def _balanced(seen: Seen, task: Task) -> Seen:
+    """With weights that make the kinematics of the classes equal among these objects."""
+    return replace(seen, weight=balance.fit(seen.objects, task)(seen.objects))
+
+
+def events_in_common(objects: pd.DataFrame, samples: Samples) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions of those of ``objects`` and of labelled ``samples`` whose events both have."""
+    theirs = samples.identity()
+    here, there = (pd.MultiIndex.from_frame(table[EVENT]) for table in (objects, theirs))
+    labelled = ~np.isnan(samples.target)
+    both = here.intersection(there[labelled])
+    return np.flatnonzero(here.isin(both)), np.flatnonzero(there.isin(both) & labelled)
 
 
 def changes(task: Task) -> list[Change]:
@@ -185,7 +236,7 @@ def changed(samples: Samples, task: Task, change: Change) -> Samples:
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """``objects`` (identity and target), their weights [N], and what each of several says of them."""
+    """``objects`` (identity, target, kinematics), their weights [N], and what several say of them."""
 
     objects: pd.DataFrame
     weight: NDArray
@@ -208,7 +259,7 @@ def compare(
     ``cuts`` are those of the working points of each who answers. The first who answers is compared with the
     second.
     """
-    all_ = {"": nominal, **changed}
+    all_: dict[str | None, Seen] = {None: nominal, **changed}
     ends = np.cumsum([len(seen.objects) for seen in all_.values()])
     tables = pd.concat([seen.objects for seen in all_.values()], ignore_index=True)
     weight = np.concatenate([seen.weight for seen in all_.values()])
@@ -224,13 +275,13 @@ def compare(
     figures = list(dict.fromkeys(figure for _, _, figure in asked))
     merit = figures[0]
     return Found(
-        {who: {figure: found["", who, figure].summary() for figure in figures} for who in nominal.answers},
+        {who: {figure: found[None, who, figure].summary() for figure in figures} for who in nominal.answers},
         {
             label: {
                 who: {
                     figure: {
                         **found[label, who, figure].summary(),
-                        "difference": _minus(found[label, who, figure], found["", who, figure]).summary(),
+                        "difference": _minus(found[label, who, figure], found[None, who, figure]).summary(),
                     }
                     for figure in figures
                 }

@@ -19,11 +19,11 @@ REFERENCE_COLOUR = "#717581"
 def draw(record: Mapping[str, Any]) -> Figure:
     """Differences of each figure of merit to that of the unchanged detector, by change, with 68 % intervals.
 
-    ``record`` is that of ``learning.robustness``.
+    ``record`` is that of ``learning.robustness``; what was simulated once more stands below.
     """
     metric = merit(tasks.task(record["task"]))
     figures = list(record["nominal"][NETWORK])
-    changes = record["changes"]
+    changes = [*record["changes"], *record["resimulated"]]
     columns = min(len(figures), 3)
     rows = -(-len(figures) // columns)
     figure, axes = style.figure(
@@ -52,12 +52,14 @@ def draw(record: Mapping[str, Any]) -> Figure:
                 markersize=6,
                 label=f"{said}: {nominal:.3f}{unit}",
             )
+        if record["resimulated"]:
+            axis.axhline(len(record["changes"]) - 0.5, color="black", linewidth=0.8)
         axis.axvline(0.0, color="black", linewidth=1.0, linestyle=":")
         label = metric.label if name == metric.key else name
         axis.set(xlabel=f"{label} - nominal")
         axis.locator_params(axis="x", nbins=5)
         axis.legend(
-            fontsize=11, loc="upper left", bbox_to_anchor=(0.0, -0.16), title="Nominal", title_fontsize=11
+            fontsize=11, loc="upper left", bbox_to_anchor=(0.0, -0.14), title="Nominal", title_fontsize=11
         )
     first = axes.flat[0]
     first.set_yticks(places, [change["label"] for change in changes])

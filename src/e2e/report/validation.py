@@ -16,20 +16,20 @@ from e2e.simulation.ecal import NOISE, TIME_CONSTANT, TIME_NOISE, time_resolutio
 from e2e.simulation.tracker import budget
 from e2e.simulation.validation import half_width
 from e2e.tasks import Task
-from e2e.tasks.electron_photon import ELECTRONS, MATERIAL, TRACKER
+from e2e.tasks.electron_photon import ELECTRONS, MATERIAL, NEAR, TRACKER
 from e2e.tasks.simulation import converted, radiated
 
-GUN = r"$p_T$ = 50 GeV, barrel"
+SHOWN = r"$p_T$ of 40 to 62.5 GeV, barrel"  # tasks.electron_photon.NEAR
 _BAND = {"color": "0.75", "alpha": 0.6, "linewidth": 0}
 
 
 def draw(task: Task, found: validation.Findings) -> dict[str, Figure]:
     """Figures, by name, of what was found in simulated electrons and photons."""
-    checks = found.record["checks"]
+    checks, near = found.record["checks"], found.objects.query(NEAR)
     return {
-        "shapes": _shapes(found.objects, checks),
+        "shapes": _shapes(near, checks),
         "material": _material(found.objects),
-        "energy": _energy(found.objects, checks),
+        "energy": _energy(near, checks),
         "time": _time(found.hits),
         "symmetry": _symmetry(found.objects),
     }
@@ -99,7 +99,7 @@ def _shapes(objects: pd.DataFrame, checks: Sequence[dict[str, object]]) -> Figur
         _classes(axis, objects, column, edges)
         axis.set_xlabel(text)
         axis.legend(fontsize="x-small", loc="best")
-        style.label(axis, style.SIMULATION, GUN)
+        style.label(axis, style.SIMULATION, SHOWN)
     return figure
 
 
@@ -160,7 +160,7 @@ def _energy(objects: pd.DataFrame, checks: Sequence[dict[str, object]]) -> Figur
     axes[1].set_xlabel("energy in 32 x 32 crystals [GeV]")
     axes[1].legend(fontsize="x-small")
     for axis in axes:
-        style.label(axis, style.SIMULATION, GUN)
+        style.label(axis, style.SIMULATION, SHOWN)
     return figure
 
 
@@ -195,7 +195,7 @@ def _symmetry(objects: pd.DataFrame) -> Figure:
         axis.set_xlabel(r"$\eta$")
         axis.set_ylabel(rf"$(E_{{\phi>}} - E_{{\phi<}})/E_{{25}}$, {text}")
         axis.legend(fontsize="x-small")
-        style.label(axis, style.SIMULATION, GUN)
+        style.label(axis, style.SIMULATION, "barrel")
     return figure
 
 
@@ -232,5 +232,5 @@ def _time(hits: pd.DataFrame) -> Figure:
     axis.set_xlabel("energy of the crystal [GeV]")
     axis.set_ylabel("time resolution [ns]")
     axis.legend(fontsize="x-small")
-    style.label(axis, style.SIMULATION, GUN)
+    style.label(axis, style.SIMULATION, "barrel")
     return figure

@@ -110,6 +110,7 @@ def simulate_crossing(
     tracks: NDArray,
     at_direction: bool,
     detector: Detector,
+    vertex: float,
 ) -> int:
     """Fill ``frames`` and ``tracks`` [TRACKS, 11] from ``particles`` of a collision; the number of tracks.
 
@@ -124,7 +125,6 @@ def simulate_crossing(
     frames.calorimeters.barrel[:] = 0.0
     frames.calorimeters.endcaps[:] = 0.0
     frames.calorimeters.towers[:] = 0.0
-    vertex = VERTEX_SIGMA * rng.standard_normal()
     error_x = VERTEX_RESOLUTION * rng.standard_normal()
     error_y = VERTEX_RESOLUTION * rng.standard_normal()
     error_z = VERTEX_RESOLUTION * rng.standard_normal()

@@ -19,10 +19,11 @@ from tqdm import tqdm
 
 from e2e import tasks
 from e2e.data.ntuple_writer import Event, Sparse, write_ntuple
+from e2e.data.parts import in_part
 from e2e.errors import E2EError
 from e2e.geometry import DIRECTION, JET_RADIUS, POINT
 from e2e.simulation.crossing import TRACK_COLUMNS, TRACKS, Frames, empty_frames, simulate_crossing
-from e2e.simulation.detector import NOMINAL, Detector
+from e2e.simulation.detector import NOMINAL, Detector, streams
 from e2e.simulation.generator import (
     CODE,
     ETA,
@@ -49,7 +50,7 @@ from e2e.simulation.particle_flow import (
     find_jets,
     particle_jets,
 )
-from e2e.simulation.pileup import INTERACTIONS
+from e2e.simulation.pileup import VERTEX_SIGMA
 from e2e.simulation.pileup_pool import Pileup
 
 MATCHING_RADIUS = 0.4  # MLAnalyzer
@@ -220,15 +221,19 @@ def simulate(
     progress: bool = True,
     tracks: str = DIRECTION,
     detector: Detector = NOMINAL,
+    detector_seed: int = 0,
+    part: str | None = None,
 ) -> None:
     """Write events of a ``generator`` for ``task`` to the ROOT file ``path``, until they have ``objects``.
 
     Bunch crossings have ``pileup`` and meet the ``detector``. Tracks lie at the ``direction`` of their
     momentum on the ECAL's face, as MLAnalyzer writes them, or at the ``point`` where they meet it.
 
-    The file's run number is ``seed``, its lumi section 1, its events count from 1; the same arguments give
-    the same bytes, in any directory, under the same file name. The last event may bring more jets than are
-    missing. The file holds the task's channels, seeds, kinematics and truth. Raises E2EError for an unknown
+    Collisions follow from ``seed``, which is also the file's run number, and are the events of lumi section
+    1, counted from 1; those without jets are left out, and with a ``part`` of the split those of other parts.
+    What the detector does to them follows from ``detector_seed``, too. The same arguments give the same
+    bytes, in any directory, under the same file name. The last event may bring more jets than are missing.
+    The file holds the task's channels, seeds, kinematics and truth. Raises E2EError for an unknown
     generator, or a number out of range.
     """
     if generator not in GENERATORS:
@@ -239,7 +244,16 @@ def simulate(
         raise E2EError(f"{path}: {objects} jets with seed {seed}; give jets >= 0 and 0 <= seed < 2^32")
     with tqdm(total=objects, desc=Path(path).name, unit="jet", disable=not progress) as bar:
         events = _events(
-            task, GENERATORS[generator], objects, seed, pileup, bar, tracks == DIRECTION, detector
+            task,
+            GENERATORS[generator],
+            objects,
+            seed,
+            pileup,
+            bar,
+            tracks == DIRECTION,
+            detector,
+            detector_seed,
+            part,
         )
         write_ntuple(path, events, task=task, tracks=tracks)
 
@@ -253,24 +267,29 @@ def _events(
     bar: tqdm,
     at_direction: bool,
     detector: Detector,
+    detector_seed: int,
+    part: str | None,
 ) -> Iterator[Event]:
-    """Events until they hold ``objects`` jets; collisions without jets are left out and not counted."""
+    """Events until they hold ``objects`` jets; collisions without jets are left out."""
     if objects == 0:
         return
-    measured, hard = np.random.SeedSequence(seed).spawn(2)
-    rng = np.random.default_rng(measured)
     frames, tracks, pool = empty_frames(), np.empty((TRACKS, TRACK_COLUMNS)), pileup.pool.particles
-    number, count, flat = 0, 0, _Flat(sample)
-    for collision in sample.collisions(int(hard.generate_state(1)[0])):
+    count, flat = 0, _Flat(sample)
+    hard = int(np.random.SeedSequence(seed).generate_state(1)[0])
+    for number, collision in enumerate(sample.collisions(hard), 1):
+        if part is not None and not in_part(part, pileup.sample, seed, 1, number):
+            continue
         generated = collision.objects[np.abs(collision.objects[:, ETA]) < _REACH]
         if not len(generated):
             continue
-        particles = collision.particles
-        deck = pileup.deck(seed, 1, number + 1)
+        particles, event = collision.particles, (seed, 1, number)
+        generation, rng = streams(seed, number, detector_seed)
         if sample.underlying:
-            particles = np.concatenate([particles, *(pool[slice(*rows)] for rows in deck.deal(1))])
-        soft = deck.deal(rng.poisson(INTERACTIONS))
-        found = simulate_crossing(rng, particles, pool, soft, frames, tracks, at_direction, detector)
+            dealt = pileup.underlying(*event).deal(1)
+            particles = np.concatenate([particles, *(pool[slice(*rows)] for rows in dealt)])
+        vertex = VERTEX_SIGMA * generation.standard_normal()
+        soft = pileup.deck(*event).deal(rng.poisson(detector.pileup_mean))
+        found = simulate_crossing(rng, particles, pool, soft, frames, tracks, at_direction, detector, vertex)
         jets = find_jets(frames, tracks[:found], sample.radius, sample.minimum)
         jets = jets[jets[:, JET_PT] < sample.maximum]
         if not len(jets):
@@ -279,7 +298,6 @@ def _events(
         keep = flat.choose(jets, keep)
         if not keep.any():
             continue
-        number += 1
         branches = _reconstructed(jets) | truth | _of_particles(jets, particles, sample.radius)
         yield Event(
             run=seed,

@@ -17,7 +17,6 @@ from e2e.simulation.hadrons import NEUTRAL_PION_MASS, PION_MASS, deposit_hadron
 from e2e.simulation.shower import COARSE, deposit_particle
 from e2e.simulation.tracker import BARREL_END, ECAL_RADIUS, LIGHT, Z, arc, move, transport
 
-INTERACTIONS = 21.0  # mean of 2012 data, CMS public luminosity results
 # Beam spot, with the time spread of CMSSW's BetafuncEvtVtxGenerator: SigmaZ / c.
 # CMSSW, IOMC/EventVertexGenerators, Realistic8TeV2012Collision.
 VERTEX_SIGMA = 4.8  # cm
@@ -69,7 +68,7 @@ def add_pileup(
 
     ``arrivals`` and ``births`` are scratch rows of ``transport``. Returns the number of interactions.
     """
-    interactions = rng.poisson(INTERACTIONS)
+    interactions = rng.poisson(detector.pileup_mean)
     for _ in range(interactions):
         z = VERTEX_SIGMA * rng.standard_normal()
         at = VERTEX_SIGMA / LIGHT * rng.standard_normal()

@@ -62,17 +62,27 @@ class Pileup:
     """The collisions of a ``pool`` for a file's events of ``sample``: those of the parts they fall into.
 
     They do so by their names, so stores of these events have to keep the sample's. Their order follows from
-    ``seed``.
+    ``seed``, and that of pileup from ``detector_seed``, too (``simulation.detector``).
     """
 
-    def __init__(self, pool: Pool, sample: str, seed: int):
-        self.pool, self._sample = pool, sample
-        self._decks = [Deck(pool.share(i), np.random.default_rng((seed, i + 1))) for i in range(len(PARTS))]
+    def __init__(self, pool: Pool, sample: str, seed: int, detector_seed: int = 0):
+        self.pool, self.sample = pool, sample
+        self._underlying, self._decks = (
+            [Deck(pool.share(i), np.random.default_rng((seed, i, *more))) for i in range(len(PARTS))]
+            for more in ((), (1, detector_seed))
+        )
 
     def deck(self, run: int, lumi: int, event: int) -> Deck:
         """That of an event's part."""
-        (place,) = part(np.array([self._sample]), *(np.array([number]) for number in (run, lumi, event)))
-        return self._decks[place]
+        return self._decks[self._part(run, lumi, event)]
+
+    def underlying(self, run: int, lumi: int, event: int) -> Deck:
+        """That of what is generated with the events of this event's part."""
+        return self._underlying[self._part(run, lumi, event)]
+
+    def _part(self, run: int, lumi: int, event: int) -> int:
+        (place,) = part(np.array([self.sample]), *(np.array([number]) for number in (run, lumi, event)))
+        return int(place)
 
 
 def generate(collisions: int = COLLISIONS, seed: int = SEED, progress: bool = True) -> Pool:

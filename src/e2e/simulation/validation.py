@@ -133,12 +133,12 @@ def _compare_total_energy(objects: pd.DataFrame) -> dict[str, object]:
 def read(task: Task, ntuples: Sequence[str | Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Matched objects of the first EVENTS_PER_FILE events of each ntuple, and the hits around their seeds.
 
-    Objects have the columns particle, eta (generated), conversion (radius in cm, or 0), is_converted, brem,
-    response (reconstructed over generated energy), e1_e25, e9_e25, r9, offset (of the impact from the middle
-    of the seed crystal, in crystals, the larger of both directions), sigma_ieta_ieta, phi_width (rad) and
-    crop_energy (GeV in 32 x 32; NaN where the crop crosses the end of the barrel), end (-1 or 1, the sign of
-    z), asymmetry_phi (energy at larger less that at smaller phi than the seed's, over that of 5 x 5) and
-    outward_asymmetry_phi (the same in crops that look outward). Hits, the eight around
+    Objects have the columns particle, eta and pt (generated, GeV), conversion (radius in cm, or 0),
+    is_converted, brem, response (reconstructed over generated energy), e1_e25, e9_e25, r9, offset (of the
+    impact from the middle of the seed crystal, in crystals, the larger of both directions), sigma_ieta_ieta,
+    phi_width (rad) and crop_energy (GeV in 32 x 32; NaN where the crop crosses the end of the barrel), end
+    (-1 or 1, the sign of z), asymmetry_phi (energy at larger less that at smaller phi than the seed's, over
+    that of 5 x 5) and outward_asymmetry_phi (the same in crops that look outward). Hits, the eight around
     each seed, have energy, seed_energy (GeV) and difference (of their times, ns).
     """
     objects, hits = [], []
@@ -187,6 +187,7 @@ def _measure(task: Task, arrays: dict[str, NDArray]) -> tuple[pd.DataFrame, pd.D
         {
             "particle": np.where(branch["gen_pdgId"] == PDG_IDS["photon"], "photon", "electron"),
             "eta": branch["gen_eta"],
+            "pt": branch["gen_pt"],
             "conversion": branch["gen_rconv"],
             "is_converted": branch["gen_rconv"] > 0,
             "brem": branch["gen_fbrem"],

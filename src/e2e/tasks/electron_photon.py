@@ -6,7 +6,7 @@ from e2e.geometry import BARREL, Crop
 from e2e.tasks.definition import Task
 from e2e.tasks.goals import Classification
 from e2e.tasks.quantities import SEED_ETA, Channel, Quantity
-from e2e.tasks.simulation import NO_NUMBER, Expectation, Simulation, converted, radiated
+from e2e.tasks.simulation import DETECTORS, NO_NUMBER, Expectation, Simulation, converted, radiated
 
 PHOTONS = "arXiv:1502.02702"
 ELECTRONS = "arXiv:1502.02701"
@@ -21,8 +21,10 @@ LEAN = "sign: axes of CMS's crystals"
 MATERIAL = {0.0: (0.36, 0.44), 1.4: (1.62, 2.2)}
 
 _CENTRAL = 0.18  # crystals, 4 mm: impact in the middle of a crystal, as in the test beam
-_UNCONVERTED = "particle == 'photon' and conversion == 0"
-_PHOTON, _ELECTRON = "particle == 'photon'", "particle == 'electron'"
+# Shapes and resolutions are published of momenta like those of the decays of Z and Higgs bosons.
+NEAR = "pt > 40 and pt < 62.5"  # GeV
+_PHOTON, _ELECTRON = f"particle == 'photon' and {NEAR}", f"particle == 'electron' and {NEAR}"
+_UNCONVERTED = f"{_PHOTON} and conversion == 0"
 _CENTRE, _END = "abs(eta) < 0.1", "abs(eta) > 1.35"
 
 EXPECTATIONS = (
@@ -71,15 +73,15 @@ EXPECTATIONS = (
         Expectation(
             f"{name}, {selection}",
             column,
-            f"{particle} and {selection}",
+            f"particle == '{particle}' and {selection}",
             "mean",
             law(MATERIAL[eta][0]),
             law(MATERIAL[eta][1]),
             source,
         )
         for name, column, particle, law, source in (
-            ("brem fraction, electrons", "brem", _ELECTRON, radiated, ELECTRONS),
-            ("converted fraction, photons", "is_converted", _PHOTON, converted, f"{TRACKER}, {ELECTRONS}"),
+            ("brem fraction, electrons", "brem", "electron", radiated, ELECTRONS),
+            ("converted fraction, photons", "is_converted", "photon", converted, f"{TRACKER}, {ELECTRONS}"),
         )
         for selection, eta in ((_CENTRE, 0.0), (_END, 1.4))
     ),
@@ -128,6 +130,8 @@ TASK = Task(
         samples={"electron": "electron", "photon": "photon"},
         validation="validation",
         expectations=EXPECTATIONS,
+        pt=(20.0, 100.0),
+        others={**DETECTORS, "pt_30": {"pt": (30.0,)}, "pt_100": {"pt": (100.0,)}},
     ),
     shown=(6, 15),
 )

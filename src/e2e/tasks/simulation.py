@@ -5,8 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 NO_NUMBER = "no published number"
+# Other detectors for the particles of the test part to meet, by a name for files: numbers of
+# ``e2e.simulation.detector``.
+DETECTORS: Mapping[str, Mapping[str, Any]] = {
+    "pileup_40": {"detector": {"pileup_mean": 40.0}},
+    "pileup_60": {"detector": {"pileup_mean": 60.0}},
+    "material_1.1": {"detector": {"material": 1.1}},
+}
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,10 @@ class Simulation:
     ``shares`` says which part of a run's objects each sample is; without, they are equal.
     ``e2e.simulation.<validation>`` compares them with ``expectations`` of what it finds in them, which
     ``e2e.report.<validation>`` draws as ``distributions``. Pileup is ``pooled`` where it comes from one pool
-    of collisions for all files, and is else made anew for each event.
+    of collisions for all files, and is else made anew for each event. ``pt`` is the transverse momentum (GeV)
+    that is asked for by default, or the ends of a spectrum; None where collisions decide. ``others`` are
+    detectors and momenta that events of the test part are simulated with once more, by name, to see what
+    keeps.
     """
 
     module: str
@@ -63,6 +74,8 @@ class Simulation:
     alternatives: bool = False
     pooled: bool = True
     shares: Mapping[str, float] = field(default_factory=dict)
+    pt: tuple[float, ...] | None = None
+    others: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: DETECTORS)
 
     def fault(self) -> str | None:
         """What contradicts itself, and what would be right."""
