@@ -89,6 +89,24 @@ def test_misspelt_number_of_a_network():
     assert said[1:] == ["  corrected line:  widths: [3]"]
 
 
+def test_scalars_are_those_that_the_task_offers():
+    config = complete()
+    model = config["tasks"]["electron_photon"]["models"]["resnet"]
+    model["scalars"] = ["jetPt"]
+    assert complaint(config).splitlines() == [
+        "config.yaml: tasks.electron_photon.models.resnet.scalars.0 = jetPt: must be one of: seed_eta",
+        "  corrected line:  scalars: [seed_eta]",
+    ]
+    model["scalars"] = ["seed_eta"]
+    validate(config, SCHEMA)
+    model["architecture"] = "keras_cnn"
+    assert complaint(config).splitlines() == [
+        "config.yaml: tasks.electron_photon.models.resnet.scalars = [seed_eta]: networks of Keras take frames"
+        " alone here",
+        "  corrected line:  # remove scalars",
+    ]
+
+
 def test_a_file_of_models_that_is_not_python(tmp_path, monkeypatch):
     (tmp_path / "mlp.py").write_text("def build(task:")
     monkeypatch.setattr(models, "__path__", [*models.__path__, str(tmp_path)])

@@ -10,13 +10,19 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from e2e import tasks
+from e2e.benchmark import measure_pack
+from e2e.benchmark.inputs import prepare
+from e2e.benchmark.pack import pack
+from e2e.benchmark.worker import measure
 from e2e.data import store
 from e2e.data.convert import convert
 from e2e.data.ntuple_writer import Event, write_ntuple
+from e2e.data.scores import read_scores
 from e2e.data.split import write_split
-from e2e.deploy.contract import Contract
+from e2e.deploy.contract import Contract, load_contract
 from e2e.deploy.export import export
 from e2e.deploy.predict import predict
+from e2e.deploy.providers import CPU
 from e2e.errors import E2EError
 from e2e.files import sha256, write_json
 from e2e.learning.train import train
@@ -93,17 +99,23 @@ def in_python(model: Path, ntuple: Path, tmp_path: Path) -> pd.DataFrame:
     return table.sort_values(IDENTITY, ignore_index=True)
 
 
-def test_a_trained_network_gives_the_same_in_pytorch_onnx_runtime_and_cmsrun(scores, tmp_path):
-    ntuple, path = written(tmp_path / "jets.root", 40), tmp_path / "jets.parquet"
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory) -> Path:
+    """A run with one task and one model that takes scalars: results/tiny/mass_regression/cnn."""
+    task = tmp_path_factory.mktemp("results") / "tiny/mass_regression"
+    for name in ("ntuples", "store", "cnn"):
+        (task / name).mkdir(parents=True)
+    ntuple, path, split = written(task / "ntuples/jets.root", 40), task / "store/jets.parquet", task / "split"
     convert(MASS, ntuple, path, progress=False)
-    write_split([path], tmp_path / "split.parquet", tmp_path / "split.json")
+    write_split([path], split.with_suffix(".parquet"), split.with_suffix(".json"))
     trainer = {"epochs": 1, "batch_size": 16, "learning_rate": 0.01, "weight_decay": 0.0}
-    info = train(
+    model = task / "cnn/model.onnx"
+    train(
         [path],
-        tmp_path / "split.parquet",
-        tmp_path / "model.pt",
-        tmp_path / "history.csv",
-        checkpoints=tmp_path / "checkpoints",
+        split.with_suffix(".parquet"),
+        model.with_suffix(".pt"),
+        task / "cnn/history.csv",
+        checkpoints=task / "cnn/checkpoints",
         task=MASS,
         architecture="cnn",
         network={"stem": 2, "widths": [4], "blocks": [1], "hidden": 8},
@@ -111,17 +123,48 @@ def test_a_trained_network_gives_the_same_in_pytorch_onnx_runtime_and_cmsrun(sco
         scalars=BOTH,
         accelerator="cpu",
     )
-    model = tmp_path / "model.onnx"
-    contract = export(tmp_path / "model.pt", model, model.with_suffix(".json"), opset=17, ir_version=8)
+    export(model.with_suffix(".pt"), model, model.with_suffix(".json"), opset=17, ir_version=8)
+    predict(model, path, task / "cnn/scores.parquet")
+    return task
+
+
+def test_a_trained_network_gives_the_same_in_pytorch_onnx_runtime_and_cmsrun(learned, scores, tmp_path):
+    ntuple, model = learned / "ntuples/jets.root", learned / "cnn/model.onnx"
+    network, info = saved.load(model.with_suffix(".pt"))
+    contract = load_contract(model)
     assert contract.domain.to_json() == info["domain"]
     assert {each.quantity for each in contract.domain.ranges} == {*BOTH, "hits", "smallest"}
-    network, _ = saved.load(tmp_path / "model.pt")
-    trained = saved.predictions(network, store.iterate(path))
+    assert contract.working_points is None  # of a mass
+    trained = saved.predictions(network, store.iterate(learned / "store/jets.parquet"))
     python = in_python(model, ntuple, tmp_path)
     np.testing.assert_allclose(python["mass"], trained, rtol=1e-5)
     found = scores([ntuple], f"model={model}")
     assert found[IDENTITY].equals(python[IDENTITY].astype(found[IDENTITY].dtypes.to_dict()))
     np.testing.assert_allclose(found["mass"], python["mass"], rtol=1e-5)
+
+
+def test_a_benchmark_gives_all_methods_the_same_scalars(learned, scores, tmp_path):
+    """The events that it writes for cmsRun have the pT, whatever the objects that fill a batch."""
+    model = learned / "cnn/model.onnx"
+    contract, table = load_contract(model), read_scores(learned / "cnn/scores.parquet")
+    [batch] = prepare(contract, {learned / "ntuples/jets.root": "jets"}, table, [3], 4, tmp_path)
+    given = np.load(batch.scalars)
+    assert given.shape == (batch.calls, 3, 2)
+    assert np.isin(given[..., 1], table["jetPt"]).all()
+    for method, of in (("ONNX Runtime", model), ("PyTorch", model.with_suffix(".pt"))):
+        request = {"method": method, "model": str(of), "provider": "CPU", "calls": 2}
+        files = {"frames": batch.frames, "scalars": batch.scalars, "values": tmp_path / "values.npy"}
+        measure(request | {name: str(path) for name, path in files.items()})
+        np.testing.assert_allclose(np.load(tmp_path / "values.npy"), batch.values[:2], rtol=1e-4)
+    found = scores([batch.ntuple], f"model={model}").sort_values(["event", "object"])
+    np.testing.assert_allclose(found["mass"], batch.values.reshape(-1), rtol=1e-4)
+    pack(learned.parent, tmp_path / "pack")
+    (packed,) = measure_pack.models(tmp_path / "pack")
+    (session,) = measure_pack.sessions(tmp_path / "pack", CPU, (4,))
+    assert session[1]()["max_diff"] < 1e-4
+    assert packed.inputs()[1].shape == (len(packed.expected()), 2)
+    events = read_scores(packed.folder / "events.parquet")
+    assert set(events["jetPt"]) <= set(table["jetPt"])
 
 
 def another_order(objects: dict) -> dict:

@@ -781,7 +781,7 @@ LISTS = [
 ]
 
 
-# --- kinematics and truth of other types: they are optional, and cmsRun does not look at them
+# --- kinematics and truth of other types: they are optional, and these models make cmsRun look at none
 
 CANDIDATES = {name: NESTED for name in ("jetPFCandPx", "jetPFCandPy", "jetPFCandPz")}
 SUBJETS = {f"subJet{i}_P{axis}": ONES for i in range(2) for axis in "xyz"}

@@ -111,6 +111,24 @@ def test_a_contract_of_other_scalars_is_refused(informed, tmp_path, said, reason
         load(tmp_path / "model.onnx")
 
 
+def test_domain_and_working_points_come_from_the_file_of_the_network(informed, trained, tmp_path):
+    ranges = [{"quantity": "pho_pT", "channel": None, "unit": "GeV", "low": 20.5, "high": 99.5}]
+    points = [{"efficiency": 0.9, "score": 0.25, "background_efficiency": 0.5}]
+    told = {"domain": {"central": 0.99, "ranges": ranges}, "working_points": points}
+    content = torch.load(informed.with_suffix(".pt"), weights_only=True)
+    torch.save(content | told, tmp_path / "model.pt")
+    export(tmp_path / "model.pt", tmp_path / "model.onnx", tmp_path / "model.json", 17, 8)
+    content = json.loads((tmp_path / "model.json").read_text())
+    assert {name: content[name] for name in told} == told
+    contract = load_contract(tmp_path / "model.onnx")
+    assert contract.to_json() == content
+    assert contract.domain.ranges[0].high == 99.5
+    for wrong in ({"domain": {"ranges": []}}, {"working_points": 5}, {"domain": {"central": 1, "ranges": 1}}):
+        (tmp_path / "model.json").write_text(json.dumps(content | wrong))
+        with pytest.raises(E2EError, match="not a model contract of format 2"):
+            load_contract(tmp_path / "model.onnx")
+
+
 def test_without_scalars_a_graph_has_one_input(model):
     assert [value.name for value in onnx.load(model).graph.input] == ["frames"]
     assert load_contract(model).to_json()["scalars"] is None

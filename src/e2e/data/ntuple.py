@@ -116,7 +116,8 @@ def _readable(tree: uproot.TTree, layout: Layout, task: Task, marked: bool) -> t
     """A layout without the kinematics and the truth whose branches are of types that are not read; notes.
 
     Also on truth that nothing vouches for; ``marked`` says that this project wrote the file. Such a file is
-    taken: a model looks at images alone, and cmsRun does not even open these branches.
+    taken: most models look at images alone. cmsRun reads a pT that is there as one std::vector<float> an
+    event, for models that take it and for their domain, and opens none of another type.
     """
     notes: dict[str, str] = {}
 

@@ -45,7 +45,8 @@ def load(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
 
     ``info`` has task, channels (their number), scalars (names), architecture, hyperparameters, method, init
     (see ``take_trunk``; None from scratch), freeze, training_data (sha256, objects, origin, tracks,
-    orientation), trainer (with the seed), epoch, validation_loss, of a classifier temperature, and versions.
+    orientation), trainer (with the seed), epoch, validation_loss, domain, of a classifier temperature, of one
+    of two classes working_points, and versions.
     Raises E2EError for a file that is not such a model, and for one of a trunk alone.
     """
     weights, about, info = _read(path)
