@@ -12,7 +12,7 @@ from e2e.errors import E2EError
 from e2e.tasks import every
 
 SHARED = ("benchmark", "cmssw")  # folders of results/ that belong to no run
-TASK_FOLDERS = ("bdt", "downloads", "logs", "ntuples", "resources", "simulation", "store")
+TASK_FOLDERS = ("bdt", "downloads", "logs", "ntuples", "resimulated", "resources", "simulation", "store")
 
 
 def configurations(repository: Path) -> dict[str, Path]:

@@ -129,6 +129,11 @@ def test_all_models_of_a_task_are_compared(tmp_path):
     assert "results/mine/tau/cnn/metrics.json, results/mine/tau/graph/metrics.json" in process.stdout
 
 
+def test_events_once_more_are_a_target(tmp_path):
+    target = "results/ci/electron_photon/resimulated/pileup_40/electron_000.parquet"
+    assert planned(snakemake(tmp_path, target, *CI)) == {"resimulate": 1}
+
+
 @pytest.mark.parametrize(
     ("task", "model", "said", "jobs"),
     [
