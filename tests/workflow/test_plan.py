@@ -79,6 +79,14 @@ def test_metrics_need_neither_export_nor_cmssw(tmp_path):
     assert jobs == {"simulate": 4, "convert": 4, "split": 1, "reference": 1, "train": 1, "evaluate": 1}
 
 
+def test_taus_are_simulated_beside_all_that_they_are_taken_for(tmp_path):
+    process = snakemake(tmp_path, "results/ci/tau/split.parquet", *CI)
+    jobs = planned(process)
+    assert jobs == {"pileup": 1, "simulate": 4, "convert": 4, "split": 1}
+    made = re.findall(r"output: results/ci/tau/ntuples/(\S+)_000.root", process.stdout)
+    assert sorted(made) == ["leptons", "qcd", "tau", "wjets"]
+
+
 def test_all_plans_the_whole_chain_of_the_default_configuration(tmp_path):
     jobs = planned(snakemake(tmp_path))
     assert jobs["simulate"] == jobs["convert"] == 20 + 8 + 4 + 16  # files of the tasks
@@ -92,8 +100,8 @@ def test_repeats_train_other_seeds_on_one_split_and_export_once(tmp_path):
     jobs = planned(process)
     assert jobs == {
         "pileup": 1,
-        "simulate": 2,
-        "convert": 2,
+        "simulate": 4,
+        "convert": 4,
         "split": 1,
         "reference": 1,
         "train": 3,
@@ -207,7 +215,7 @@ def test_a_trunk_of_a_file_that_is_missing_is_said(tmp_path):
 
 def test_a_search_trains_by_itself_and_only_where_asked_for(tmp_path):
     jobs = planned(snakemake(tmp_path, "results/ci/tau/particlenet/search/best.yaml", *CI))
-    assert jobs == {"pileup": 1, "simulate": 2, "convert": 2, "split": 1, "search": 1}
+    assert jobs == {"pileup": 1, "simulate": 4, "convert": 4, "split": 1, "search": 1}
     assert "search" not in planned(snakemake(tmp_path, *CI))
 
 
