@@ -114,6 +114,8 @@ wildcard_constraints:
     ),
     # A model, or a repeat of it: the same with another seed, in a folder of its own, e.g. resnet/seed_2.
     model=rf"({NAMES})(/seed_\d+)?",
+    # The reference, or a repeat of it.
+    repeat=r"(/seed_\d+)?",
     host="standalone|apptainer|cvmfs",
 
 
@@ -311,15 +313,51 @@ def init(wildcards):
     return found or []
 
 
-def repeats(wildcards):
-    """Metrics of a model with its own seed and with those that follow it."""
-    first = model_settings(wildcards)["trainer"]["seed"]
-    folder = f"results/{RUN}/{wildcards.task}/{wildcards.model}"
+def trainings(task, model):
+    """Folders of the trainings of a model, or of the reference: with its own seed and with those after it."""
+    folder = f"results/{RUN}/{task}/{model}"
+    first = 1
+    if model != "bdt":
+        first = settings_of(task)["models"][model]["trainer"]["seed"]
     others = range(first + 1, first + config["repeats"])
-    return [
-        f"{folder}/metrics.json",
-        *(f"{folder}/seed_{seed}/metrics.json" for seed in others),
-    ]
+    return [folder, *(f"{folder}/seed_{seed}" for seed in others)]
+
+
+def repeats(wildcards):
+    """Metrics of each training of a model."""
+    folders = trainings(wildcards.task, wildcards.model)
+    return [f"{folder}/metrics.json" for folder in folders]
+
+
+def scores_of(models):
+    """An input function: the scores of each training of each of a task's ``models``, or of the reference."""
+
+    def paths(wildcards):
+        task = wildcards.task
+        return [
+            f"{folder}/scores.parquet"
+            for model in models(task)
+            for folder in trainings(task, model)
+        ]
+
+    return paths
+
+
+def seed(wildcards):
+    """The seed of a training of the reference: that of its folder."""
+    return int(wildcards.repeat.removeprefix("/seed_") or 1)
+
+
+def declared(wildcards):
+    """The comparison of a task's models that was declared beforehand; by default the first with the reference."""
+    task = wildcards.task
+    names = settings_of(task).get("declared")
+    for name in names or ():
+        if name in settings_of(task)["models"] and name not in MODELS[task]:
+            raise WorkflowError(
+                f"{task}: declared compares {name}, which is left out: {tensorflow.ABSENT}"
+            )
+    return names
 
 
 def category(name):

@@ -2,7 +2,8 @@ rule compare:
     input:
         reference="results/{run}/{task}/bdt/metrics.json",
         metrics=of_each_model("results/{run}/{task}/{model}/metrics.json"),
-        scores=of_each_model("results/{run}/{task}/{model}/scores.parquet"),
+        scores=scores_of(MODELS.get),
+        reference_scores=scores_of(lambda task: ["bdt"]),
         onnx=of_each_model("results/{run}/{task}/{model}/model.onnx"),
         contracts=of_each_model("results/{run}/{task}/{model}/model.json"),
         training=of_each_model("results/{run}/{task}/{model}/training_time.json"),
@@ -30,5 +31,6 @@ rule compare:
     params:
         code=library("report/comparison.py"),
         models=model_names,
+        declared=declared,
     script:
         "../workflow/scripts/compare.py"

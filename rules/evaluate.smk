@@ -3,13 +3,13 @@ rule reference:
         stores=stores,
         split="results/{run}/{task}/split.parquet",
     output:
-        scores="results/{run}/{task}/bdt/scores.parquet",
-        metrics="results/{run}/{task}/bdt/metrics.json",
-        model="results/{run}/{task}/bdt/model.joblib",
+        scores="results/{run}/{task}/bdt{repeat}/scores.parquet",
+        metrics="results/{run}/{task}/bdt{repeat}/metrics.json",
+        model="results/{run}/{task}/bdt{repeat}/model.joblib",
     log:
-        "results/{run}/{task}/logs/bdt.log",
+        "results/{run}/{task}/logs/bdt{repeat}.log",
     benchmark:
-        "results/{run}/{task}/resources/bdt.tsv"
+        "results/{run}/{task}/resources/bdt{repeat}.tsv"
     conda:
         "../envs/e2e.yaml"
     threads: 4
@@ -17,6 +17,7 @@ rule reference:
         mem_mb=memory(4000),
     params:
         code=library("learning/reference.py", "data/{features}.py", "tasks/{task}.py"),
+        seed=seed,
     script:
         "../workflow/scripts/reference.py"
 

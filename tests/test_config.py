@@ -304,3 +304,32 @@ def test_a_task_without_simulation_takes_files(add_task):
     simulated = files | {"simulation": {"objects": 500, "files": 1}}
     with pytest.raises(E2EError, match=r"tasks\.mine\.simulation"):
         validate({"run": "mine", "tasks": {"mine": simulated}}, schema())
+
+
+def test_the_published_run_is_the_default_one_with_five_seeds():
+    published = yaml.safe_load((CONFIG / "published.yaml").read_text())
+    assert (published.pop("run"), published.pop("repeats")) == ("published", 5)
+    default = complete()
+    del default["run"], default["repeats"]
+    assert published == default, "copy what was changed in config.yaml to config/published.yaml"
+
+
+def test_a_declared_comparison_is_of_what_there_is():
+    config = complete()
+    task = config["tasks"]["electron_photon"]
+    for names in (["resnet", "reference"], ["vit", "resnet"], ["hybrid", "trees"]):
+        task["declared"] = names
+        validate(config, SCHEMA)
+    task["declared"] = ["resmet", "reference"]
+    message = complaint(config)
+    assert "tasks.electron_photon.declared = [resmet, reference]: resmet is no model of the task" in message
+    assert "corrected line:  declared: [resnet, reference]" in message
+    task["declared"] = ["resnet"]
+    assert "tasks.electron_photon.declared" in complaint(config)
+
+
+@pytest.mark.parametrize("name", ["reference", "trees", "mean"])
+def test_what_stands_beside_the_models_is_no_name_of_one(name):
+    config = complete()
+    config["tasks"]["electron_photon"]["models"][name] = {"architecture": "resnet"}
+    assert name in complaint(config)

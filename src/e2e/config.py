@@ -101,6 +101,26 @@ def validate(config: dict[str, Any], schema: dict[str, Any], origin: str = "conf
         raise E2EError(f"{origin}: " + _explain(jsonschema.exceptions.best_match(errors) or errors[0]))
     _check_networks(config, origin)
     _check_beginnings(config, origin)
+    _check_declared(config, origin)
+
+
+def _check_declared(config: dict[str, Any], origin: str) -> None:
+    """Raise E2EError where a comparison is declared of what the task does not have."""
+    for task, settings in config["tasks"].items():
+        known = [*settings["models"], "reference", "trees"]
+        for name in settings.get("declared", ()):
+            if name not in known:
+                close = difflib.get_close_matches(name, known, n=1, cutoff=0.3) or known[:1]
+                others = [other if other != name else close[0] for other in settings["declared"]]
+                raise E2EError(
+                    f"{origin}: "
+                    + _message(
+                        ["tasks", task, "declared"],
+                        settings["declared"],
+                        f"{name} is no model of the task; choose two of: {', '.join(known)}",
+                        f"declared: {_inline(others)}",
+                    )
+                )
 
 
 def _check_networks(config: dict[str, Any], origin: str) -> None:
@@ -249,7 +269,7 @@ def _explain(error: jsonschema.ValidationError) -> str:
             error.path,
             error.instance,
             f"is not a name to choose: it takes {letters}, digits and _"
-            + (f", and none of {taken}, which results/ uses itself" if taken else ""),
+            + (f", and none of {taken}, which mean something else" if taken else ""),
             f"my_{error.instance}: ...".lower(),
         )
     *parents, key = error.path

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from e2e.errors import E2EError
 from e2e.files import read_json, whole
 
 HEAD = "| task | model | quantity | value | tolerance |\n| --- | --- | --- | --- | --- |\n"
 QUANTITIES = {"auc": "AUC", "mean_absolute_error": "mean absolute error [GeV]"}
-TREES, OBJECTS = "bdt", "test objects"
+FOLDER, REFERENCE, TREES, OBJECTS = "bdt", "reference", "trees", "test objects"
 SHARE = 0.01  # of the test objects: what rounding on another processor may do to the simulation
 
 
@@ -44,15 +45,24 @@ def measured(run: Path) -> dict[Key, Number]:
     found = {}
     for path in sorted(run.glob("*/*/metrics.json")):
         metrics, (task, model) = read_json(path), path.parts[-3:-1]
-        for name, quantity in QUANTITIES.items():
-            if name in metrics:
-                low, high = metrics[name]["interval_95"]
-                found[Key(task, model, quantity)] = Number(metrics[name]["value"], (high - low) / 2)
-        if model == TREES and "objects" in metrics:  # the same for all models of a task
-            objects = metrics["objects"]["test"]
-            found[Key(task, model, OBJECTS)] = Number(objects, SHARE * objects)
+        if model != FOLDER:
+            found |= _merit(task, model, metrics)
+            continue
+        found |= _merit(task, REFERENCE, metrics) | _merit(task, TREES, metrics["others"][TREES])
+        objects = metrics["objects"]["test"]  # the same for all models of a task
+        found[Key(task, REFERENCE, OBJECTS)] = Number(objects, SHARE * objects)
     if not found:
         raise E2EError(f"{run}: holds no results of a model; make them with `make demo`")
+    return found
+
+
+def _merit(task: str, model: str, metrics: Mapping[str, Any]) -> dict[Key, Number]:
+    """The figure of merit of a model."""
+    found = {}
+    for name, quantity in QUANTITIES.items():
+        if name in metrics:
+            low, high = metrics[name]["interval_95"]
+            found[Key(task, model, quantity)] = Number(metrics[name]["value"], (high - low) / 2)
     return found
 
 

@@ -12,6 +12,8 @@ from e2e.errors import E2EError
 from e2e.tasks import every
 
 SHARED = ("benchmark", "cmssw")  # folders of results/ that belong to no run
+# What stands beside the models of a task in a comparison, and so is no name of one.
+BESIDE = ("calorimetric", "mean", "reference", "trees", "with_reconstruction")
 TASK_FOLDERS = ("bdt", "downloads", "logs", "ntuples", "resimulated", "resources", "simulation", "store")
 
 

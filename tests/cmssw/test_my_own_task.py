@@ -203,9 +203,11 @@ def test_metrics_are_those_of_each_class_against_the_others(made):
             mine = target == i
             shares = [np.average(found[mine].argmax(axis=1) == j, weights=weight[mine]) for j in range(3)]
             np.testing.assert_allclose(row, shares, atol=1e-5)
-    versus = metrics["versus"]["BDT on jet shapes"]
+    versus = metrics["versus"]["reference on jet shapes"]
     assert versus["difference"]["value"] == pytest.approx(versus["auc"] - versus["auc_reference"], abs=1e-9)
-    assert {"auc", "accuracy", "versus BDT on jet shapes", "auc of up"} <= set(figures_of_merit(metrics))
+    assert {"auc", "accuracy", "versus reference on jet shapes", "auc of up"} <= set(
+        figures_of_merit(metrics)
+    )
 
 
 def test_figures_and_comparison(task, made, tmp_path):
@@ -228,8 +230,10 @@ def test_figures_and_comparison(task, made, tmp_path):
         history.draw(model / "history.csv", metrics["training_data"]["origin"]), tmp_path / "history.png"
     )
     names = ("metrics.json", "scores.parquet", "model.onnx", "training_time.json")
-    files = comparison.Files(*(model / name for name in names))
-    record = comparison.compare({"one": files, "other": files}, made / "bdt/metrics.json")
+    metrics, scores, *others = (model / name for name in names)
+    files = comparison.Files(metrics, [scores], *others)
+    bdt = made / "bdt/metrics.json", [made / "bdt/scores.parquet"]
+    record = comparison.compare({"one": files, "other": files}, *bdt)
     assert record["models"]["other"]["versus_best"]["difference"]["value"] == 0
     assert "ROC AUC, mean of classes" in comparison.table(record)
     style.save(comparison.draw(record), tmp_path / "comparison.png")

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from e2e.data.scores import read_scores
 from e2e.data.split import PARTS, part
 from e2e.errors import E2EError
 from e2e.files import read_json
+from e2e.geometry import CELL_ETA, row_eta
 from e2e.learning import batches
 from e2e.learning.attribution import integrated_gradients
 from e2e.learning.classification import (
@@ -21,7 +23,7 @@ from e2e.learning.classification import (
     curves,
     measure,
     sigmoid,
-    total_energy,
+    transverse_energy,
 )
 from e2e.learning.evaluation import evaluate
 from e2e.learning.reference import reference
@@ -67,7 +69,8 @@ def weight(toy, test_part):
 def test_scores_are_those_of_the_test_part_alone(results, toy, test_part, name):
     scores = pd.read_parquet(results / name / "scores.parquet")
     kinematics = ["pho_pT", "pho_E", "pho_eta", "pho_phi"]
-    assert list(scores) == [*KEY, "target", "score", "logit", "weight", *kinematics]
+    beside = ["trees"] if name == "bdt" else []
+    assert list(scores) == [*KEY, "target", "score", "logit", "weight", *beside, *kinematics]
     assert set(part(*(scores[column] for column in KEY[:4]))) == {PARTS.index("test")}
     assert scores[KEY].equals(test_part.objects[KEY])
     np.testing.assert_array_equal(scores["target"], test_part.target)
@@ -87,9 +90,10 @@ def test_metrics_are_those_of_the_scores(results, test_part, weight, name):
     assert 0.5 < low < value < high <= 1
     assert metrics["objects"]["test"] == len(scores)
     assert metrics["bootstrap"]["events"] == len(scores[KEY[:4]].drop_duplicates())
-    energy = total_energy(test_part.chunks(100))
-    images = test_part.samples(np.arange(len(test_part))).images()
-    np.testing.assert_allclose(energy, images[:, 0].sum(axis=(1, 2)), rtol=1e-4)
+    energy = transverse_energy(test_part.chunks(100), TASK.detector[0])
+    samples = test_part.samples(np.arange(len(test_part)))
+    eta = row_eta(samples.seed_row.astype(float), TASK.detector[0])
+    np.testing.assert_allclose(energy, samples.images()[:, 0].sum(axis=(1, 2)) / np.cosh(eta), rtol=1e-4)
     trivial = roc_auc_score(test_part.target, energy, sample_weight=weight)
     assert metrics["total_energy_alone"]["value"] == pytest.approx(max(trivial, 1 - trivial), abs=1e-6)
     assert [entry["signal_efficiency"] for entry in metrics["background_rejection"]] == [0.5, 0.7, 0.9]
@@ -102,14 +106,14 @@ def test_metrics_are_those_of_the_scores(results, test_part, weight, name):
 
 def test_difference_to_the_reference_is_paired(results):
     metrics, other = (json.loads((results / name / "metrics.json").read_text()) for name in ("resnet", "bdt"))
-    (versus,) = metrics["versus"].values()
-    assert list(metrics["versus"]) == ["BDT on shower shapes"]
+    versus, _ = metrics["versus"].values()
+    assert list(metrics["versus"]) == ["reference on shower shapes", "trees on shower shapes"]
     assert versus["auc"] == metrics["auc"]["value"]
     assert versus["auc_reference"] == pytest.approx(other["auc"]["value"], abs=1e-9)
     assert versus["difference"]["value"] == pytest.approx(versus["auc"] - versus["auc_reference"])
     low, high = versus["difference"]["interval_95"]
     assert low < versus["difference"]["value"] < high
-    assert other["iterations"] >= 1
+    assert other["choices"]["iterations"] >= 1
 
 
 def test_equal_classifiers_do_not_differ_and_a_better_one_does(test_part):
@@ -287,3 +291,13 @@ def test_logits_are_divided_by_the_temperature(results, trained, test_part):
         found = explained["contributions"].sum(axis=(1, 2, 3))
     slope = (found * added).sum() / (added**2).sum()
     assert slope == pytest.approx(1 / info["temperature"], rel=0.01)
+
+
+def test_the_energy_alone_is_that_across_the_beams(test_part):
+    """At the same momentum energy grows with |eta|, so that samples of other eta would seem told apart."""
+    samples = replace(test_part.samples(np.arange(40)), seed_row=np.full(40, 84.5, np.float32))
+    energy = transverse_energy([samples], TASK.detector[0])
+    away = replace(samples, seed_row=np.full(40, 84.5 + 1.2 / CELL_ETA, np.float32))
+    np.testing.assert_allclose(transverse_energy([away], TASK.detector[0]), energy / np.cosh(1.2), rtol=1e-6)
+    unknown = replace(samples, seed_row=np.full(40, np.nan, np.float32))
+    np.testing.assert_allclose(transverse_energy([unknown], TASK.detector[0]), energy)

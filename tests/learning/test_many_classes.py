@@ -39,7 +39,7 @@ def some():
 def test_a_goal_has_its_measures():
     assert type(measures(TASK)) is TwoClasses
     assert type(measures(THREE)) is ManyClasses
-    assert measures(THREE).predicted == ("logit_0", "logit_1", "logit_2")
+    assert measures(THREE).spread("logit") == ("logit_0", "logit_1", "logit_2")
 
 
 def test_the_loss_is_the_weighted_cross_entropy(some):
@@ -95,7 +95,7 @@ def test_each_class_is_measured_against_all_others(some):
     assert low < found["auc"]["value"] < high
     for i, (name, each) in enumerate(found["classes"].items()):
         assert each["auc"]["value"] == pytest.approx(areas[i], abs=1e-5)
-        assert list(each["roc"]["curves"]) == ["it", "other", "total energy"], name
+        assert list(each["roc"]["curves"]) == ["it", "other", "transverse energy"], name
         assert each["versus"]["other"]["difference"]["value"] > 0.1
     assert found["accuracy"]["value"] == pytest.approx(
         np.average(logit.argmax(axis=1) == target, weights=weight)

@@ -27,7 +27,7 @@ def classifier(seed, auc, rejection=5.0):
         "training_data": DATA,
         "objects": {"train": 700, "validation": 100, "test": 200},
         "auc": estimate(auc),
-        "versus": {"BDT on shower shapes": {"difference": estimate(auc - 0.8)}},
+        "versus": {"reference on shower shapes": {"difference": estimate(auc - 0.8)}},
         "background_rejection": [{"signal_efficiency": 0.5, "rejection": estimate(rejection)}],
         "calibration": {"expected_calibration_error": estimate(0.02)},
     }
@@ -72,7 +72,7 @@ def test_mean_and_spread_of_a_classifier(run):
     assert auc["mean"] == pytest.approx(0.82)
     assert auc["standard_deviation"] == pytest.approx(0.01)
     assert auc["seeds"][1] == {"seed": 2, **estimate(0.83)}
-    assert record["figures_of_merit"]["versus BDT on shower shapes"]["mean"] == pytest.approx(0.02)
+    assert record["figures_of_merit"]["versus reference on shower shapes"]["mean"] == pytest.approx(0.02)
 
 
 def test_mean_and_spread_of_a_regression(run):

@@ -232,17 +232,19 @@ def test_the_record_of_a_network(toy, trained, tmp_path, monkeypatch):
     robustness.robustness(*arguments, tmp_path / "some.json", objects=60, threads=1)
     record, some = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("all", "some"))
     assert (some["objects"], record["objects"]) == (60, len(pd.read_parquet(outputs[0])))
-    trees = json.loads(outputs[1].read_text())["auc"]["value"]
-    assert record["nominal"]["BDT on shower shapes"]["auc"]["value"] == pytest.approx(trees, abs=1e-6)
+    expected = json.loads(outputs[1].read_text())["auc"]["value"]
+    assert record["nominal"]["reference on shower shapes"]["auc"]["value"] == pytest.approx(
+        expected, abs=1e-6
+    )
     same, dead = record["changes"]
     assert (same["label"], dead["label"]) == ("energy scale +0 %", "dead channels 50 %")
-    for who in (NETWORK, "BDT on shower shapes"):
+    for who in (NETWORK, "reference on shower shapes"):
         assert all(figure["difference"]["value"] == 0 for figure in same[who].values())
         assert dead[who]["efficiency of electron"]["difference"]["value"] != 0
     once_more, noise = record["resimulated"]
     assert (once_more["label"], noise["label"]) == ("the same", "only noise")
     assert once_more["objects"] == record["objects"] > noise["objects"]
-    for who in (NETWORK, "BDT on shower shapes"):
+    for who in (NETWORK, "reference on shower shapes"):
         assert all(figure["difference"]["value"] == 0 for figure in once_more[who].values())
         assert noise[who]["auc"]["difference"]["interval_95"][1] < 0
 

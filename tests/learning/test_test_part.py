@@ -30,7 +30,7 @@ MADE = (
     "epoch",
     "parameters",
     "temperature",
-    "iterations",
+    "choices",
     "features",
     "training_data",
     "objects",
@@ -68,23 +68,28 @@ def make(call, monkeypatch):
 
     With few trees and resamplings; the learning rate is so high that the last epoch is seldom the best.
     """
-    for name, number in (("reference.ITERATIONS", 60), ("reference.PATIENCE", 5)):
+    for name, number in (("tabular.ITERATIONS", 60), ("tabular.PATIENCE", 5), ("tabular.EPOCHS", 4)):
         monkeypatch.setattr(f"e2e.learning.{name}", number)
     for module in ("classification", "regression"):
         monkeypatch.setattr(f"e2e.learning.{module}.REPLICAS", 20)
     seen: dict[str, list] = {}
-    grown = reference._fit
+    chosen, grown = reference.careful, reference.trees
 
-    def growing(parts, tables, of, *arguments):
-        trees = grown(parts, tables, of, *arguments)
-        answer = trees.decision_function if of.classes else trees.predict
-        seen["trees"] += [trees.n_iter_, *(answer(tables[part]) for part in PARTS[:2])]
+    def choosing(parts, tables, of, seed):
+        found = chosen(parts, tables, of, seed)
+        seen["reference"] += [found.best.answer(tables[part]) for part in PARTS[:2]]
+        return found
+
+    def growing(parts, tables, of, seed):
+        trees = grown(parts, tables, of, seed)
+        seen["reference"] += [[trees.n_iter_], *(trees.predict(tables[part]) for part in PARTS[:2])]
         return trees
 
-    monkeypatch.setattr(reference, "_fit", growing)
+    monkeypatch.setattr(reference, "careful", choosing)
+    monkeypatch.setattr(reference, "trees", growing)
 
     def run(toy, folder: Path, of: Task, architecture: str) -> tuple[dict, dict]:
-        seen["trees"] = []
+        seen["reference"] = []
         outputs, arguments = call(toy, folder, epochs=6, learning_rate=0.1)
         network = {"architecture": architecture, "network": SMALL[architecture]}
         info = train(*outputs, **arguments | {"task": of} | network)
@@ -105,7 +110,7 @@ def make(call, monkeypatch):
             "weights": np.concatenate(
                 [batches.stream(toy.stores, toy.split, p, of).weight for p in PARTS[:2]]
             ),
-            "trees": np.hstack(seen["trees"]),
+            "reference": np.hstack(seen["reference"]),
             "said": [{key: m[key] for key in MADE if key in m} for m in metrics.values()],
         }
         if not of.classes:

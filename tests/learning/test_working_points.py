@@ -108,7 +108,7 @@ def test_tracks_are_counted_by_kind():
 
 
 def test_metrics_of_taus_tell_working_points_and_of_other_tasks_none(make_jets, tmp_path, monkeypatch):
-    monkeypatch.setattr("e2e.learning.reference.ITERATIONS", 5)
+    monkeypatch.setattr("e2e.learning.tabular.ITERATIONS", 5)
     for name in ("tau", "quark_gluon"):
         of = task(name)
         toy = make_jets(of)

@@ -115,6 +115,7 @@ def test_repeats_train_other_seeds_on_one_split_and_export_once(tmp_path):
     assert "repeats" not in once
     assert thrice["repeats"] == once["train"]
     assert thrice["train"] == 3 * once["train"]
+    assert thrice["reference"] == 3 * once["reference"]
     assert thrice["export"] == once["export"]
 
 
@@ -388,5 +389,5 @@ def test_the_area_is_shared_by_all_runs(tmp_path):
 def test_folders_of_a_task_are_no_names_of_models():
     schema = yaml.safe_load((REPOSITORY / "config/schema.yaml").read_text())
     models = schema["$defs"]["task"]["properties"]["models"]
-    assert models["propertyNames"]["not"]["enum"] == list(runs.TASK_FOLDERS)
+    assert models["propertyNames"]["not"]["enum"] == sorted((*runs.TASK_FOLDERS, *runs.BESIDE))
     assert schema["properties"]["run"]["not"]["enum"] == list(runs.SHARED)

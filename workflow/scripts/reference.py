@@ -10,4 +10,5 @@ with logged(snakemake.log[0]):
         snakemake.output.metrics,
         snakemake.output.model,
         threads=snakemake.threads,
+        seed=snakemake.params.seed,
     )

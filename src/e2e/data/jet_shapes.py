@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2e.data.store import Samples
-from e2e.geometry import CELL, JET_RADIUS, TOWER, Crop
+from e2e.geometry import CELL, DETECTOR, JET_RADIUS, TOWER, Crop, row_eta
 from e2e.tasks import ECAL, HCAL, PIXELS, PROMPT_DZ_CM, TRACK_D0, TRACK_DZ, TRACK_PT, Channel
 
 RINGS = (0.0, 0.05, 0.1, 0.2, 0.3, JET_RADIUS)
@@ -64,7 +64,7 @@ def jet_shapes(samples: Samples, crop: Crop) -> dict[str, NDArray[np.float64]]:
         for name, layer in energies.items():
             features |= {f"{name} {what}": value for what, value in _shape(layer, *axis).items()}
         features |= _towers(energies, crop)
-        features |= _masses(energies, samples.kinematics["jetEta"])
+        features |= _masses(energies, _jet_eta(samples))
         features |= _impact(layers)
     return features | {
         channel.name: layers[channel].sum(layers[channel].value) for channel in PIXELS if channel in layers
@@ -169,7 +169,13 @@ def calorimetric_mass(samples: Samples, crop: Crop) -> NDArray[np.float64]:
     """Invariant mass [N] (GeV) of the calorimeter hits of jets within their radius, taken as massless."""
     numbers = {channel: number for number, channel in enumerate(samples.channels)}
     layers = [_layer(samples, crop, numbers[channel]) for channel in (ECAL, HCAL) if channel in numbers]
-    return _mass(layers, samples.kinematics["jetEta"], transverse=False)
+    return _mass(layers, _jet_eta(samples), transverse=False)
+
+
+def _jet_eta(samples: Samples) -> NDArray[np.float64]:
+    """Eta [N] of jets, or of their seeds where that is unknown, as in public files; NaN without either."""
+    known = samples.kinematics["jetEta"].astype(np.float64)
+    return np.where(np.isnan(known), row_eta(samples.seed_row.astype(np.float64), DETECTOR[0]), known)
 
 
 def _mass(layers: list[Layer], jet_eta: NDArray, transverse: bool) -> NDArray[np.float64]:

@@ -11,27 +11,26 @@ RANGE = (0.05, 20.0)
 EFFICIENCIES = (0.8, 0.9, 0.95)  # of the working points, for the second class
 
 
-def temperature(logit: NDArray, target: NDArray, weight: NDArray) -> float:
-    """The number T for which the scores of logit / T have the least cross-entropy.
-
-    Logits [N] (of two classes) or [N, K], targets (0, 1, ...) and weights [N] are those of the validation
-    part. The order of an object's scores stays as it is, and so does the ROC curve of two classes. Guo et
-    al., "On calibration of modern neural networks", arXiv 1706.04599.
-    """
+def cross_entropy(logit: NDArray, target: NDArray, weight: NDArray) -> float:
+    """Mean of that of logits [N] (of two classes) or [N, K], with targets (0, 1, ...) and weights [N]."""
     if logit.ndim == 1:
-        signed = np.where(target == 1, logit, -logit).astype(np.float64)
-
-        def losses(inverse: float) -> NDArray:
-            return np.logaddexp(0.0, -signed * inverse)
+        losses = np.logaddexp(0.0, np.where(target == 1, -logit, logit).astype(np.float64))
     else:
         own = np.take_along_axis(logit, target.astype(np.int64)[:, None], axis=1)
-        ahead = (logit - own).astype(np.float64)
+        losses = logsumexp((logit - own).astype(np.float64), axis=1)
+    return float(np.average(losses, weights=weight))
 
-        def losses(inverse: float) -> NDArray:
-            return logsumexp(ahead * inverse, axis=1)
+
+def temperature(logit: NDArray, target: NDArray, weight: NDArray) -> float:
+    """The number T for which the scores of logit / T have the least ``cross_entropy``.
+
+    Logits, targets and weights are those of the validation part. The order of an object's scores stays as it
+    is, and so does the ROC curve of two classes. Guo et al., "On calibration of modern neural networks",
+    arXiv 1706.04599.
+    """
 
     def loss(logarithm: float) -> float:
-        return float(np.average(losses(np.exp(-logarithm)), weights=weight))
+        return cross_entropy(logit * np.exp(-logarithm), target, weight)
 
     return float(np.exp(minimize_scalar(loss, bounds=np.log(RANGE), method="bounded").x))
 

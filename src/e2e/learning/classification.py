@@ -20,6 +20,7 @@ from e2e.data.scalars import inputs
 from e2e.data.scores import kinematics
 from e2e.data.store import Samples
 from e2e.data.stream import Stream
+from e2e.geometry import row_eta
 from e2e.learning.attribution import integrated_gradients
 from e2e.learning.statistics import (
     BOOTSTRAP_SEED,
@@ -66,11 +67,11 @@ def measure(
 ) -> dict[str, Any]:
     """Figures of merit of logits [N] of a test part, each with 68 % and 95 % intervals.
 
-    ``objects`` is the table of its stream, ``energy`` their ``total_energy``, ``weight`` their weights.
+    ``objects`` is the table of its stream, ``energy`` their ``transverse_energy``, ``weight`` their weights.
 
     AUC, also without the weights; background efficiency and rejection at fixed signal efficiencies;
-    calibration; AUC in bins of the kinematics, where these are known; and the AUC of the crop's total energy
-    alone, which shows how much a trivial difference between the samples would give away.
+    calibration; AUC in bins of the kinematics, where these are known; and the AUC of the crop's transverse
+    energy alone, which shows how much a trivial difference between the samples would give away.
     """
     target = objects["target"].to_numpy()
     bootstrap = EventBootstrap(events(objects), REPLICAS, BOOTSTRAP_SEED, weight)
@@ -180,7 +181,7 @@ def measure_classes(
     for i, (label, table) in enumerate(each_class(objects, classes).items()):
         alone.append(either_way(energy, table["target"].to_numpy(), weight))
         rest = {other: values[:, i] for other, values in odds_of.items()}
-        discriminants = {name: odds[:, i], **rest, "total energy": alone[-1]}
+        discriminants = {name: odds[:, i], **rest, "transverse energy": alone[-1]}
         records[label] = {
             **measure(table, odds[:, i], energy, weight),
             "versus": {other: compare(table, odds[:, i], values, weight) for other, values in rest.items()},
@@ -277,8 +278,12 @@ def passing(odds: NDArray, among: NDArray[np.bool_], cut: float) -> Callable[[ND
     return lambda draws: draws @ kept / (draws @ counted)
 
 
-def total_energy(chunks: Iterable[Samples]) -> NDArray[np.float64]:
-    """Sum [N] of the calorimeters' energies (GeV) over the crop, of all objects of ``chunks``."""
+def transverse_energy(chunks: Iterable[Samples], rows: int) -> NDArray[np.float64]:
+    """E / cosh(eta) [N] (GeV), E the sum of the calorimeters' energies over the crop, of all objects.
+
+    The eta is that of the seed in a detector of so many ``rows``, 0 where that is unknown: without, a sample
+    at larger eta would have more energy at the same momentum.
+    """
     sums = []
     for samples in chunks:
         owner = np.repeat(np.arange(len(samples)), np.diff(samples.offsets))
@@ -286,7 +291,9 @@ def total_energy(chunks: Iterable[Samples]) -> NDArray[np.float64]:
             [channel.unit == "GeV" and channel != tasks.TRACK_PT for channel in samples.channels]
         )
         counted = energies[samples.index // (samples.shape[1] * samples.shape[2])]
-        sums.append(np.bincount(owner[counted], samples.value[counted], minlength=len(samples)))
+        energy = np.bincount(owner[counted], samples.value[counted], minlength=len(samples))
+        eta = row_eta(samples.seed_row.astype(np.float64), rows)
+        sums.append(energy / np.cosh(np.nan_to_num(eta)))
     return np.concatenate(sums)
 
 

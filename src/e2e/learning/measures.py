@@ -1,7 +1,7 @@
 """How predictions are written, compared and measured: what a goal asks for.
 
-A prediction is what a network, or boosted trees, say of N objects: logits [N] of two classes, logits [N, K]
-of more, masses [N] in GeV.
+A prediction is what a network, or what learns from features, says of N objects: logits [N] of two classes,
+logits [N, K] of more, masses [N] in GeV.
 """
 
 from __future__ import annotations
@@ -16,51 +16,96 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.isotonic import IsotonicRegression
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from torch import nn
 
 from e2e.data.jet_shapes import calorimetric_mass, close_tracks
 from e2e.data.scores import read_output, read_scores
 from e2e.data.stream import Stream
 from e2e.learning import classification, regression, working_points
+from e2e.learning.calibration import cross_entropy
 from e2e.tasks import TRACK_DZ, TRACK_PT, Classification, Regression, Task
 
 CHUNK = 1024  # objects in memory at a time
 EFFICIENCY = 0.9  # of a class at its working point, where it is watched under changes of the detector
+
+
+class Standardised(MLPRegressor):
+    """A small network that learns its target in units of the spread about the mean of the first fit."""
+
+    def partial_fit(self, X: NDArray, y: NDArray, sample_weight: NDArray | None = None) -> Standardised:
+        """Goes once through features [N, F] and targets [N]."""
+        if not hasattr(self, "centre_"):
+            self.centre_, self.spread_ = y.mean(), y.std()
+        return super().partial_fit(X, (y - self.centre_) / self.spread_, sample_weight)
+
+    def predict(self, X: NDArray) -> NDArray[np.floating]:
+        """Targets [N] in their own units."""
+        return super().predict(X) * self.spread_ + self.centre_
+
+
 Trees = HistGradientBoostingClassifier | HistGradientBoostingRegressor
+Networks = MLPClassifier | Standardised
+LEAST = 1e-12  # probability that a small network may give
 
 
 @dataclass(frozen=True)
-class TwoClasses:
-    """Logits of the signal; sample weights count everywhere."""
+class _Written:
+    """Where a table of scores holds predictions."""
 
     task: Task
 
-    trees = HistGradientBoostingClassifier
+    column = "logit"
 
     @property
-    def predicted(self) -> tuple[str, ...]:
-        """Columns of a table of scores that hold a prediction."""
-        return ("logit",)
+    def others(self) -> dict[str, str]:
+        """What stands beside the reference in its table of scores: names by column, which may be absent."""
+        return {
+            "trees": self.task.trees,
+            "with_reconstruction": f"{self.task.reference} and the reconstructed jet",
+        }
+
+    def spread(self, column: str) -> tuple[str, ...]:
+        """Columns of a table of scores that hold the prediction ``column``."""
+        return (column,)
+
+    def read(self, path: str | Path, objects: pd.DataFrame, column: str | None = None) -> NDArray[np.float64]:
+        """The prediction for ``objects`` in a table of scores; raises E2EError where it is of others."""
+        columns = [read_output(path, objects, name) for name in self.spread(column or self.column)]
+        return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
+
+    def references(self, path: str | Path, objects: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
+        """The predictions of the reference, and of what stands beside it, in their table of scores."""
+        there = set(read_scores(path))
+        beside = {
+            name: self.read(path, objects, column)
+            for column, name in self.others.items()
+            if there.issuperset(self.spread(column))
+        }
+        return {self.task.reference: self.read(path, objects), **beside}
+
+
+@dataclass(frozen=True)
+class TwoClasses(_Written):
+    """Logits of the signal; sample weights count everywhere."""
+
+    trees, networks = HistGradientBoostingClassifier, MLPClassifier
 
     def columns(self, prediction: NDArray[np.float32], weight: NDArray) -> dict[str, NDArray]:
         """What a table of scores holds of a prediction."""
         return {"score": classification.scores(prediction), "logit": prediction, "weight": weight}
 
-    def read(self, path: str | Path, objects: pd.DataFrame) -> NDArray[np.float64]:
-        """The prediction for ``objects`` in a table of scores; raises E2EError where it is of others."""
-        return read_output(path, objects, *self.predicted)
-
     def weight(self, table: pd.DataFrame) -> NDArray:
         """Weights [N] of the objects of a table of scores."""
         return table["weight"].to_numpy()
 
-    def references(self, path: str | Path, objects: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
-        """The predictions of boosted trees, and of simpler references, in their table of scores."""
-        return {self.task.reference: self.read(path, objects)}
-
     def compare(self, objects: pd.DataFrame, one: NDArray, other: NDArray, weight: NDArray) -> dict[str, Any]:
         """Paired difference of the figure of merit of two predictions."""
         return classification.compare(objects, one, other, weight)
+
+    def figure(self, prediction: NDArray, target: NDArray) -> Callable[[NDArray], NDArray]:
+        """The figure of merit [R] as a function of weights [R, N]."""
+        return classification.area(prediction, target)
 
     def measure(self, stream: Stream, prediction: NDArray, weight: NDArray) -> dict[str, Any]:
         """Figures of merit of a test part, of a prediction as it is written."""
@@ -85,7 +130,7 @@ class TwoClasses:
                 for other, values in others.items()
             },
             "roc": classification.curves(
-                stream.objects, {name: prediction, **others, "total energy": trivial}, weight
+                stream.objects, {name: prediction, **others, "transverse energy": trivial}, weight
             ),
         }
 
@@ -129,7 +174,7 @@ class TwoClasses:
         self, prediction: NDArray, target: NDArray, cuts: Mapping[str, float]
     ) -> dict[str, Callable[[NDArray], NDArray]]:
         """What should keep where the detector changes, as functions of weights [R, N]; the merit first."""
-        kept = {"auc": classification.area(prediction, target)}
+        kept = {"auc": self.figure(prediction, target)}
         for name, odds in self.odds(prediction).items():
             own = target == self.task.classes.index(name)
             kept[f"efficiency of {name}"] = classification.passing(odds, own, cuts[name])
@@ -143,15 +188,22 @@ class TwoClasses:
         return classification.explained(network, stream, prediction, temperature)
 
     def learned(self, target: NDArray) -> NDArray:
-        """What boosted trees learn to tell of targets [N]."""
+        """What trees and networks learn to tell of targets [N] from features."""
         return target
 
-    def of_trees(self, trees: Trees, features: pd.DataFrame) -> NDArray[np.float64]:
-        """The prediction of boosted trees."""
-        return trees.decision_function(features)
+    def answer(self, model: Trees | Networks, features: pd.DataFrame | NDArray) -> NDArray[np.float64]:
+        """The prediction of trees or networks."""
+        if isinstance(model, HistGradientBoostingClassifier):
+            return model.decision_function(features)
+        logarithm = np.log(np.maximum(model.predict_proba(features).astype(np.float64), LEAST))
+        return logarithm if len(self.task.classes) > 2 else logarithm[:, 1] - logarithm[:, 0]
+
+    def loss(self, prediction: NDArray, target: NDArray, weight: NDArray) -> float:
+        """What is least for the best prediction."""
+        return cross_entropy(prediction, target, weight)
 
     def simpler(self, parts: Mapping[str, Stream]) -> dict[str, NDArray[np.float64]]:
-        """Predictions for the test part by less than trees, by column of the table of scores."""
+        """Predictions for the test part by less than trees, by their column of ``others``."""
         return {}
 
     def _objects(self, stream: Stream) -> pd.DataFrame:
@@ -159,29 +211,25 @@ class TwoClasses:
         return stream.objects.drop(columns=list(self.task.kinds), errors="ignore")
 
     def _energy(self, stream: Stream) -> NDArray[np.float64]:
-        return classification.total_energy(stream.chunks(CHUNK))
+        return classification.transverse_energy(stream.chunks(CHUNK), self.task.detector[0])
 
 
 class ManyClasses(TwoClasses):
     """Logits of each class; column ``score_i`` is the probability of ``classes[i]``."""
-
-    @property
-    def predicted(self) -> tuple[str, ...]:
-        return tuple(f"logit_{i}" for i in range(self.task.goal.outputs))
 
     def columns(self, prediction: NDArray[np.float32], weight: NDArray) -> dict[str, NDArray]:
         given = {"score": classification.scores(prediction), "logit": prediction}
         columns = {f"{name}_{i}": each for name, all_ in given.items() for i, each in enumerate(all_.T)}
         return columns | {"weight": weight}
 
-    def read(self, path: str | Path, objects: pd.DataFrame) -> NDArray[np.float64]:
-        return np.stack([read_output(path, objects, name) for name in self.predicted], axis=1)
+    def spread(self, column: str) -> tuple[str, ...]:
+        return tuple(f"{column}_{i}" for i in range(self.task.goal.outputs))
 
     def odds(self, prediction: NDArray) -> dict[str, NDArray]:
         return dict(zip(self.task.classes, classification.against_rest(prediction).T, strict=True))
 
     def measure(self, stream: Stream, prediction: NDArray, weight: NDArray) -> dict[str, Any]:
-        return self.beside(stream, prediction.astype(np.float32), weight, {}, "BDT")
+        return self.beside(stream, prediction.astype(np.float32), weight, {}, self.task.reference)
 
     def beside(
         self,
@@ -202,30 +250,27 @@ class ManyClasses(TwoClasses):
 
 
 @dataclass(frozen=True)
-class Masses:
+class Masses(_Written):
     """Masses in GeV; all objects count the same."""
 
-    task: Task
+    trees, networks = HistGradientBoostingRegressor, Standardised
+    column = "mass"
 
-    trees = HistGradientBoostingRegressor
-    predicted = ("mass",)
+    @property
+    def others(self) -> dict[str, str]:
+        return super().others | {"calorimetric": "calorimetric mass", "mean": "mean mass"}
 
     def columns(self, prediction: NDArray[np.float32], weight: NDArray) -> dict[str, NDArray]:
         return {"mass": prediction}
 
-    def read(self, path: str | Path, objects: pd.DataFrame) -> NDArray[np.float64]:
-        return read_output(path, objects, "mass")
-
     def weight(self, table: pd.DataFrame) -> NDArray:
         return np.ones(len(table), np.float32)
 
-    def references(self, path: str | Path, objects: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
-        found = read_scores(path)
-        known = {name: column for column, name in regression.REFERENCES.items() if column in found}
-        return {name: read_output(path, objects, column) for name, column in known.items()}
-
     def compare(self, objects: pd.DataFrame, one: NDArray, other: NDArray, weight: NDArray) -> dict[str, Any]:
         return regression.compare(objects, one, other)
+
+    def figure(self, prediction: NDArray, target: NDArray) -> Callable[[NDArray], NDArray]:
+        return regression.error(prediction, target)
 
     def measure(self, stream: Stream, prediction: NDArray, weight: NDArray) -> dict[str, Any]:
         return regression.measure(stream.objects, prediction)
@@ -271,8 +316,11 @@ class Masses:
     def learned(self, target: NDArray) -> NDArray:
         return np.log(target)
 
-    def of_trees(self, trees: Trees, features: pd.DataFrame) -> NDArray[np.float64]:
-        return np.exp(trees.predict(features))
+    def answer(self, model: Trees | Networks, features: pd.DataFrame | NDArray) -> NDArray[np.float64]:
+        return np.exp(model.predict(features).astype(np.float64))
+
+    def loss(self, prediction: NDArray, target: NDArray, weight: NDArray) -> float:
+        return float(np.average(np.abs(prediction - target), weights=weight))
 
     def simpler(self, parts: Mapping[str, Stream]) -> dict[str, NDArray[np.float64]]:
         """The mean of the training part, and the calorimetric mass.

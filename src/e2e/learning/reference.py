@@ -1,8 +1,11 @@
-"""The reference that a network must beat: boosted decision trees on what an analysis computes by hand."""
+"""The reference that a network must beat: the best that is learned from what an analysis computes by hand.
+
+Plain boosted trees stand beside it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -23,14 +26,10 @@ from e2e.data.stream import Stream
 from e2e.errors import E2EError
 from e2e.files import whole, write_json
 from e2e.learning import batches
-from e2e.learning.measures import CHUNK, Trees, measures
+from e2e.learning.measures import CHUNK, measures
+from e2e.learning.tabular import MISSING, Mean, careful, trees
 from e2e.tasks import Task
 
-# Up to 2000 trees of 31 leaves; the validation part decides how many.
-ITERATIONS = 2000
-PATIENCE = 50
-LEARNING_RATE = 0.04
-MISSING = -99.0
 RECONSTRUCTED = ("jetPt", "jetEta", "jetM")
 
 
@@ -43,16 +42,17 @@ def reference(
     threads: int | None = None,
     seed: int = 1,
 ) -> None:
-    """Train on the training part, stop on the validation part, and measure on the test part.
+    """Train on the training part, choose on the validation part, and measure on the test part.
 
     Writes ``model``, which ``load`` reads, and ``scores`` and ``metrics`` as ``e2e.learning.evaluation`` does
-    for a network. Of a mass, ``scores`` also holds the answers of two simpler references (``mean``,
-    ``calorimetric``). The trees see what can be computed from the crop, as a network does; of jets the eta,
-    too, in two masses. Of jets, ``metrics`` also says how good they are with the pT, eta and mass of the
-    reconstructed jet (``with_reconstruction``), which come from more than the crop, and where kinds of
-    objects are told apart, how many tracks each shows (``tracks_found``). ``kinematics_alone`` is how good
-    they are with pT and eta alone, where these are known.
-    Raises E2EError for a part that is empty or lacks a class.
+    for a network; ``choices`` says what was chosen (``tabular.careful``). The latter two also hold what
+    stands beside, by the columns of ``others`` of the goal's measures: plain ``trees``; of jets the same
+    reference ``with_reconstruction``, which sees the pT, eta and mass of the reconstructed jet, too, that
+    come from more than the crop; of a mass two simpler answers (``mean``, ``calorimetric``). All else sees
+    what can be computed from the crop, as a network does; of jets the eta, too, in two masses. ``versus`` has
+    the paired difference to each. Where kinds of objects are told apart, ``tracks_found`` says how many
+    tracks each shows. ``kinematics_alone`` is how good plain trees are with pT and eta alone, where these are
+    known. Raises E2EError for a part that is empty or lacks a class.
     """
     metadata = store.read_metadata(stores[0])
     task = tasks.task(metadata.task, len(metadata.channels))
@@ -60,48 +60,52 @@ def reference(
     tables = {part: _table(stream, task) for part, stream in parts.items()}
     known, test = measures(task), parts["test"]
     with threadpool_limits(threads):
-        trees = _fit(parts, tables, task, seed)
+        found = careful(parts, tables, task, seed)
+        prediction = found.best.answer(tables["test"])
+        others = {"trees": known.answer(found.trees, tables["test"])}
+        if set(RECONSTRUCTED) <= set(test.objects):
+            informed = _informed(parts, tables)
+            best = careful(parts, informed, task, seed).best
+            others["with_reconstruction"] = best.answer(informed["test"])
+        others |= known.simpler(parts)
         content = {
-            "model": f"HistGradientBoosting on {task.features}",
+            "model": f"trees and networks on {task.features}",
             "seed": seed,
-            "iterations": int(trees.n_iter_),
+            "choices": found.choices,
             "features": list(tables["train"].columns),
             "training_data": batches.identity(stores, len(parts["train"])),
             "objects": {part: len(stream) for part, stream in parts.items()},
         }
-        prediction = known.of_trees(trees, tables["test"])
-        simpler = known.simpler(parts)
         content |= known.measure(test, prediction, test.weight)
-        content |= known.working_points(
-            parts, lambda: known.of_trees(trees, tables["validation"]), prediction
-        )
+        content |= known.working_points(parts, lambda: found.best.answer(tables["validation"]), prediction)
         content |= known.tracks_found(test)
+        content["versus"] = {
+            known.others[column]: known.compare(test.objects, prediction, each, test.weight)
+            for column, each in others.items()
+        }
+        content["others"] = {
+            column: known.measure(test, each, test.weight) for column, each in others.items()
+        }
         content |= _control(parts, task, seed)
-        if set(RECONSTRUCTED) <= set(test.objects):
-            informed = _with_reconstruction(parts, tables, task, seed)
-            content["with_reconstruction"] = known.merit(test, informed, test.weight)
-        if simpler:
-            content["simpler"] = {
-                name: known.measure(test, each, test.weight) for name, each in simpler.items()
-            }
-        outputs = known.columns(prediction.astype(np.float32), test.weight)
-        outputs |= {name: each.astype(np.float32) for name, each in simpler.items()}
-        write_scores(scores, test.objects, **outputs)
+    outputs = known.columns(prediction.astype(np.float32), test.weight)
+    for column, each in others.items():
+        outputs |= dict(zip(known.spread(column), np.atleast_2d(each.astype(np.float32).T), strict=True))
+    write_scores(scores, test.objects, **outputs)
     with whole(model) as scratch:
-        joblib.dump({"task": task.name, "channels": len(task.channels), "trees": trees}, scratch)
+        joblib.dump({"task": task.name, "channels": len(task.channels), "best": found.best}, scratch)
     write_json(metrics, content)
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A trained reference: boosted ``trees`` on the features of a ``task``."""
+    """A trained reference: what is ``best`` on the features of a ``task``."""
 
     task: Task
-    trees: Trees
+    best: Mean
 
     def predictions(self, chunks: Iterable[Samples]) -> NDArray[np.float64]:
         """Logits, or masses in GeV, of the objects of ``chunks``, as networks give them."""
-        return measures(self.task).of_trees(self.trees, _features(chunks, self.task))
+        return self.best.answer(_features(chunks, self.task))
 
 
 def load(path: str | Path) -> Reference:
@@ -111,7 +115,7 @@ def load(path: str | Path) -> Reference:
     """
     try:
         content = joblib.load(path)
-        return Reference(tasks.task(content["task"], content["channels"]), content["trees"])
+        return Reference(tasks.task(content["task"], content["channels"]), content["best"])
     except FileNotFoundError:
         raise E2EError(f"{path}: no such file; train the reference first") from None
     except E2EError:
@@ -130,39 +134,14 @@ def _features(chunks: Iterable[Samples], task: Task) -> pd.DataFrame:
     """Features of objects, one column each; a feature that an object lacks has a value of its own."""
     shapes = import_module(f"e2e.data.{task.features.replace(' ', '_')}").features
     tables = [shapes(samples, task.crop) for samples in chunks]
-    return pd.concat(map(pd.DataFrame, tables), ignore_index=True).fillna(MISSING)
+    return _complete(pd.concat(map(pd.DataFrame, tables), ignore_index=True))
 
 
-def _fit(
-    parts: dict[str, Stream],
-    tables: dict[str, pd.DataFrame],
-    task: Task,
-    seed: int,
-) -> Trees:
-    """Trees for what the measures of the task say they learn: the class, or the logarithm of the mass."""
-    known = measures(task)
-    trees = known.trees(
-        max_iter=ITERATIONS,
-        learning_rate=LEARNING_RATE,
-        min_samples_leaf=40,
-        l2_regularization=1.0,
-        max_features=0.5,
-        early_stopping=True,
-        n_iter_no_change=PATIENCE,
-        random_state=seed,
-    )
-    target = {part: known.learned(stream.target) for part, stream in parts.items()}
-    return trees.fit(
-        tables["train"],
-        target["train"],
-        sample_weight=parts["train"].weight,
-        X_val=tables["validation"],
-        y_val=target["validation"],
-        sample_weight_val=parts["validation"].weight,
-    )
+def _complete(table: pd.DataFrame) -> pd.DataFrame:
+    return table.replace([np.inf, -np.inf], np.nan).fillna(MISSING)
 
 
-def _control(parts: dict[str, Stream], task: Task, seed: int) -> dict[str, Any]:
+def _control(parts: Mapping[str, Stream], task: Task, seed: int) -> dict[str, Any]:
     """What trees find in the kinematics alone, which the weights are meant to make equal.
 
     Nothing where the task balances none, or the source knows none.
@@ -175,20 +154,14 @@ def _control(parts: dict[str, Stream], task: Task, seed: int) -> dict[str, Any]:
         part: pd.DataFrame({"pt": stream.objects[pt], "eta": np.abs(stream.objects[eta])}).fillna(MISSING)
         for part, stream in parts.items()
     }
-    known, trees = measures(task), _fit(parts, tables, task, seed)
-    prediction = known.of_trees(trees, tables["test"])
+    known, grown = measures(task), trees(parts, tables, task, seed)
+    prediction = known.answer(grown, tables["test"])
     return {"kinematics_alone": known.merit(parts["test"], prediction, parts["test"].weight)}
 
 
-def _with_reconstruction(
-    parts: dict[str, Stream],
-    tables: dict[str, pd.DataFrame],
-    task: Task,
-    seed: int,
-) -> NDArray[np.float64]:
-    """Prediction for the test part by trees that see what is known of the reconstructed jet, too."""
-    tables = {
-        part: table.assign(**parts[part].objects[list(RECONSTRUCTED)].fillna(MISSING))
+def _informed(parts: Mapping[str, Stream], tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The ``tables`` with what is known of the reconstructed jet, too."""
+    return {
+        part: table.assign(**_complete(parts[part].objects[list(RECONSTRUCTED)]))
         for part, table in tables.items()
     }
-    return measures(task).of_trees(_fit(parts, tables, task, seed), tables["test"])

@@ -14,8 +14,6 @@ from e2e.learning.statistics import BOOTSTRAP_SEED, REPLICAS, Estimate, EventBoo
 BINS = 8  # of true mass and transverse momentum, of equal numbers of objects
 CENTRAL = 0.68  # of the objects, within `relative_error_68` of the true mass
 LEAST_SLOPE = 1e-3  # below it an answer cannot be calibrated
-# Columns of the reference's scores, and what is said of them.
-REFERENCES = {"mass": "BDT on jet shapes", "calorimetric": "calorimetric mass", "mean": "mean mass"}
 
 
 def measure(objects: pd.DataFrame, mass: NDArray, width: NDArray | None = None) -> dict[str, Any]:
@@ -117,9 +115,14 @@ def compare(objects: pd.DataFrame, mass: NDArray, reference: NDArray) -> dict[st
 def keeping(target: NDArray, mass: NDArray) -> dict[str, Callable[[NDArray], NDArray]]:
     """Mean absolute error (GeV) and bias of masses [N], as functions of weights [R, N]."""
     return {
-        "mean_absolute_error": _mean(np.abs(mass - target)),
+        "mean_absolute_error": error(mass, target),
         "bias": _quantile(mass / target - 1.0, 0.5),
     }
+
+
+def error(mass: NDArray, target: NDArray) -> Callable[[NDArray], NDArray]:
+    """Mean absolute error (GeV) of masses [N], as a function of weights [R, N]."""
+    return _mean(np.abs(mass - target))
 
 
 def _mean(values: NDArray, inside: NDArray | None = None) -> Callable[[NDArray], NDArray]:

@@ -54,6 +54,25 @@ class Estimate:
         )
         return {"value": _finite(self.value), "interval_68": [low, high], "interval_95": [lowest, highest]}
 
+    def of_seeds(self, side: int = 0) -> Estimate:
+        """Mean of values [S], one a training; where they are several, replicas hold what seeds do, too.
+
+        To each replica of the mean is added how far the mean of so many trainings may be from that of all:
+        its standard error times a draw of Student's t with S - 1 degrees of freedom (Student, Biometrika 6,
+        1908, 1). So the interval has both sources of variance (arXiv 2103.03098, "Accounting for variance in
+        machine learning benchmarks"). ``side`` has draws of its own: two of a difference are independent.
+        """
+        replicas, number = self.replicas.mean(axis=1), len(self.value)
+        if number > 1:
+            error = self.value.std(ddof=1) / np.sqrt(number)
+            generator = np.random.default_rng([BOOTSTRAP_SEED, side])
+            replicas = replicas + error * generator.standard_t(number - 1, len(replicas))
+        return Estimate(self.value.mean(), replicas)
+
+    def __sub__(self, other: Estimate) -> Estimate:
+        """Difference on the same resamplings."""
+        return Estimate(self.value - other.value, self.replicas - other.replicas)
+
     def p_value(self) -> float:
         """Two-sided p-value of "the value is zero": twice the smaller part of the replicas on a side of it.
 

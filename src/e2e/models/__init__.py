@@ -66,6 +66,11 @@ def of_trunk(architecture: str, hyperparameters: Mapping[str, Any]) -> dict[str,
     return {name: value for name, value in plain.items() if name not in HEAD}
 
 
+def same_as(architecture: str) -> str | None:
+    """The architecture whose network this one is in another framework, if it says so (``SAME_AS``)."""
+    return getattr(families.family(sys.modules[__name__], _KIND, architecture), "SAME_AS", None)
+
+
 def is_keras(architecture: str) -> bool:
     """Whether a family of networks is one of Keras: its name tells."""
     return architecture.startswith("keras_")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from keras import KerasTensor
 
 SPACE = resnet.SPACE
+SAME_AS = "resnet"
 
 
 def build(

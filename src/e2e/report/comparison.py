@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
@@ -21,12 +23,16 @@ from e2e.deploy.releases import oldest
 from e2e.errors import E2EError
 from e2e.files import read_json
 from e2e.learning.measures import measures
+from e2e.learning.statistics import BOOTSTRAP_SEED, REPLICAS, Estimate, EventBootstrap, events
+from e2e.models import same_as
 from e2e.report import style
 from e2e.report.merits import Merit, merit
 from e2e.tasks import Task
 
 METHODS = (BARE, CMSRUN)
-BDT = "#717581"
+GREY = "#717581"  # of what is no network
+REFERENCE, TREES, WITH_RECONSTRUCTION = "reference", "trees", "with_reconstruction"
+COMPARED = (REFERENCE, TREES, WITH_RECONSTRUCTION)  # with each model in the table, where they are
 SHOWN = ("dead channels 1 %", "threshold 0.3 GeV")  # changes of the detector that have a column of the table
 _MARKERS = {BARE: "o", CMSRUN: "s"}
 Models = Mapping[str, Mapping[str, Any]]
@@ -34,47 +40,66 @@ Models = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Files:
-    """What the workflow has made of one model; the last two where cmsRun can read the task's files."""
+    """What the workflow has made of one model; the last two where cmsRun can read the task's files.
+
+    ``scores`` are those of its trainings, of a seed each; all else is of the first of them.
+    """
 
     metrics: str | Path
-    scores: str | Path
+    scores: Sequence[str | Path]
     onnx: str | Path
     training: str | Path  # training_time.json
     benchmark: str | Path | None = None
     robustness: str | Path | None = None
 
 
-def compare(models: Mapping[str, Files], reference: str | Path) -> dict[str, Any]:
-    """The comparison of ``models``, by name, with the BDT whose metrics are ``reference``; best model first.
+def compare(
+    models: Mapping[str, Files],
+    reference: str | Path,
+    reference_scores: Sequence[str | Path],
+    declared: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """The comparison of ``models``, by name, with the reference and what stands beside it; best model first.
 
-    Of each model the record holds the metric on the test part with its intervals, the paired differences to
-    the BDT and to the best model, those to itself in a changed detector (``changed``, of the BDT, too), the
+    ``reference`` is its metrics.json, ``reference_scores`` are the tables of its trainings, of a seed each.
+    ``declared`` names the one comparison that was decided upon beforehand, one of two models, or of a model
+    and ``reference`` or ``trees`` (default: the first model and the reference); all others are exploratory.
+
+    Of each model the record holds the metric on the test part, a mean over its trainings, with its intervals,
+    the paired differences of such means ``versus`` the reference, what stands beside it, and the best model;
+    those of the first training to itself in a changed detector (``changed``, of the reference, too), the
     numbers of parameters and of ``flops``, the wall time of the training (s), and milliseconds per object on
     one thread of a CPU, in ONNX Runtime and in the tagger of cmsRun, at the smallest batch that was measured,
-    and the oldest CMSSW release that takes it. Of masses, it and the BDT also have what stands ``beside`` the
-    metric, and ``bands`` of the true mass. Raises E2EError where the models were not measured on the same
-    objects.
+    and the oldest CMSSW release that takes it. Of masses, it and what stands beside it also have what stands
+    ``beside`` the metric, and ``bands`` of the true mass, of the first training. Intervals hold the
+    resampling of events and, of several trainings, the spread of seeds (``Estimate.of_seeds``). Raises
+    E2EError where the models were not measured on the same objects.
     """
-    bdt = read_json(reference)
+    measured_reference = read_json(reference)
     contracts = {name: load_contract(files.onnx) for name, files in models.items()}
     task = next(iter(contracts.values())).task
     metric = merit(task)
     records = {name: read_json(files.benchmark) for name, files in models.items() if files.benchmark}
     points = {name: _points(benchmark) for name, benchmark in records.items()}
-    changed_bdt: dict[str, Any] = {}
+    changed_reference: dict[str, Any] = {}
     batch = min((size for of in points.values() for size, _ in of), default=None)
+    for files in models.values():
+        if read_json(files.metrics)["objects"] != measured_reference["objects"]:
+            raise E2EError(f"{files.metrics}: of other objects than {reference}; evaluate the model anew")
+    trainings = Trainings(task, models, reference_scores)
     measured = {}
     for name, files in models.items():
         metrics, contract = read_json(files.metrics), contracts[name]
-        if metrics["objects"] != bdt["objects"]:
-            raise E2EError(f"{files.metrics}: of other objects than {reference}; evaluate the model anew")
         found = points.get(name, {})
         release = oldest(contract.opset, contract.ir_version)
+        twin = same_as(metrics["model"])
         measured[name] = {
             "architecture": metrics["model"],
-            metric.key: metrics[metric.key],
+            "same_network_as": [other for other in models if _is(models[other], twin)],
+            "trainings": len(files.scores),
+            metric.key: trainings.mean(name),
             **_beside(metrics, metric),
-            "versus_bdt": _difference(metrics["versus"][task.reference]),
+            "versus": {other: trainings.difference(name, other) for other in trainings.others},
             "parameters": metrics["parameters"],
             "flops": flops(files.onnx),
             "training_s": read_json(files.training)["wall_s"],
@@ -86,26 +111,38 @@ def compare(models: Mapping[str, Files], reference: str | Path) -> dict[str, Any
         if files.robustness:
             record = read_json(files.robustness)
             measured[name]["changed"] = _changed(record, "network", metric.key)
-            changed_bdt = _changed(record, record["reference"], metric.key)
+            changed_reference = _changed(record, record["reference"], metric.key)
     ranking = sorted(
         measured, key=lambda name: measured[name][metric.key]["value"], reverse=metric.larger_is_better
     )
     for name in ranking[1:]:
-        measured[name]["versus_best"] = _paired(models[name], models[ranking[0]], task)
+        measured[name]["versus_best"] = trainings.difference(name, ranking[0])
+    one, other = declared or (next(iter(models)), REFERENCE)
     return {
         "task": task.name,
-        "origin": bdt["training_data"]["origin"],
+        "origin": measured_reference["training_data"]["origin"],
         "metric": metric.key,
         "unit": metric.unit,
-        "objects": bdt["objects"],
+        "objects": measured_reference["objects"],
         "batch": batch,
         "machines": sorted({benchmark["machine"]["cpu"]["model"] for benchmark in records.values()}),
-        "bdt": {
-            "model": bdt["model"],
-            metric.key: bdt[metric.key],
-            **_beside(bdt, metric),
-            **{name: bdt[name] for name in ("kinematics_alone", "with_reconstruction") if name in bdt},
-            "changed": changed_bdt,
+        "declared": {"one": one, "other": other, **trainings.difference(one, other)},
+        "reference": {
+            "model": measured_reference["model"],
+            "trainings": len(reference_scores),
+            **{
+                name: measured_reference[name] for name in ("kinematics_alone",) if name in measured_reference
+            },
+            "changed": changed_reference,
+        },
+        "others": {
+            name: {
+                metric.key: trainings.mean(name),
+                **_beside(
+                    measured_reference if name == REFERENCE else measured_reference["others"][name], metric
+                ),
+            }
+            for name in trainings.others
         },
         "models": {name: measured[name] for name in ranking},
     }
@@ -122,20 +159,57 @@ def _beside(metrics: Mapping[str, Any], metric: Merit) -> dict[str, Any]:
     }
 
 
-def _paired(model: Files, best: Files, task: Task) -> dict[str, Any]:
-    """Difference of the metric between two models, both on the same resampled events."""
-    known, objects = measures(task), read_scores(best.scores)
-    ours, theirs = (known.read(files.scores, objects) for files in (model, best))
-    return _difference(known.compare(objects, ours, theirs, known.weight(objects)))
+def _is(files: Files, architecture: str | None) -> bool:
+    return read_json(files.metrics)["model"] == architecture
+
+
+class Trainings:
+    """The figure of merit of each training of models, of the reference and of what stands beside it.
+
+    All on the same resampled events. ``others`` names what is no model: ``reference``, and columns of its
+    scores.
+    """
+
+    def __init__(self, task: Task, models: Mapping[str, Files], reference_scores: Sequence[str | Path]):
+        known = measures(task)
+        objects = read_scores(reference_scores[0])
+        beside = [name for name in known.others if set(known.spread(name)) <= set(objects)]
+        self.others = (REFERENCE, *beside)
+        tables = {name: (files.scores, None) for name, files in models.items()}
+        tables |= {name: (reference_scores, name if name != REFERENCE else None) for name in self.others}
+        target = objects["target"].to_numpy(np.float64)
+        figures = {
+            (name, i): known.figure(known.read(path, objects, column), target)
+            for name, (paths, column) in tables.items()
+            for i, path in enumerate(paths)
+        }
+        bootstrap = EventBootstrap(events(objects), REPLICAS, BOOTSTRAP_SEED, known.weight(objects))
+        found = bootstrap.estimate(figures)
+        self._each = {
+            name: Estimate(
+                np.array([found[name, i].value for i in range(len(paths))]),
+                np.stack([found[name, i].replicas for i in range(len(paths))], axis=1),
+            )
+            for name, (paths, _) in tables.items()
+        }
+
+    def mean(self, name: str) -> dict[str, Any]:
+        """Mean of the trainings, with its intervals."""
+        return self._each[name].of_seeds().summary()
+
+    def difference(self, one: str, other: str) -> dict[str, Any]:
+        """Difference of the means of two, with its intervals and p-value."""
+        found = self._each[one].of_seeds() - self._each[other].of_seeds(side=1)
+        return {
+            "difference": found.summary(),
+            "p_value": found.p_value(),
+            "least_p_value": found.least_p_value(),
+        }
 
 
 def _changed(record: Mapping[str, Any], who: str, key: str) -> dict[str, Any]:
     """What the metric loses or gains by each change of the detector, by its label."""
     return {change["label"]: change[who][key]["difference"] for change in record["changes"]}
-
-
-def _difference(versus: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: versus[key] for key in ("difference", "p_value", "least_p_value")}
 
 
 def _points(benchmark: Mapping[str, Any]) -> dict[tuple[int, str], dict[str, float]]:
@@ -154,16 +228,16 @@ def _points(benchmark: Mapping[str, Any]) -> dict[tuple[int, str], dict[str, flo
 
 
 def table(content: Mapping[str, Any]) -> str:
-    """The record as a table (Markdown), a row a model, with 68 % intervals."""
+    """The record as a table (Markdown), a row a model, with 68 % intervals; above it what was declared."""
     metric = merit(tasks.task(content["task"]))
     unit = metric.in_unit
-    shown = [label for label in SHOWN if label in content["bdt"]["changed"]]
+    beside = [name for name in content["others"] if name in COMPARED]
+    shown = [label for label in SHOWN if label in content["reference"]["changed"]]
     header = [
         "model",
         f"{metric.name}{unit}",
-        "difference to the BDT, paired",
-        "p-value",
-        "difference to the best, paired",
+        *(part for name in beside for part in (f"minus {_called(name)}, paired", "p-value")),
+        "minus the best, paired",
         *metric.beside.values(),
         *(f"with {label}" for label in shown),
         "parameters",
@@ -177,8 +251,7 @@ def table(content: Mapping[str, Any]) -> str:
         [
             name,
             _interval(of[metric.key]),
-            _interval(of["versus_bdt"]["difference"], "+"),
-            style.p_value(of["versus_bdt"]).removeprefix("= "),
+            *(part for other in beside for part in _versus(of["versus"][other])),
             _interval(of["versus_best"]["difference"], "+") if "versus_best" in of else "",
             *_shown_beside(of, metric),
             *(_interval(of["changed"][label], "+") for label in shown),
@@ -191,13 +264,53 @@ def table(content: Mapping[str, Any]) -> str:
         ]
         for name, of in content["models"].items()
     ]
-    bdt = ["BDT", _interval(content["bdt"][metric.key]), "", "", "", *_shown_beside(content["bdt"], metric)]
-    bdt += [_interval(content["bdt"]["changed"][label], "+") for label in shown]
-    rows.append(bdt + [""] * (len(header) - len(bdt)))
-    lines = [header, ["---"] * len(header), *rows]
-    events = style.ORIGINS[content["origin"]]
+    for name, of in content["others"].items():
+        row = [_called(name), _interval(of[metric.key]), *[""] * (2 * len(beside) + 1)]
+        row += _shown_beside(of, metric)
+        if name == REFERENCE:
+            row += [_interval(content["reference"]["changed"][label], "+") for label in shown]
+        rows.append(row + [""] * (len(header) - len(row)))
+    lines = _markdown([header, ["---"] * len(header), *rows])
+    notes = _notes(content, metric, shown)
+    return "\n".join([declaration(content), "", *lines, "", *_bands(content, metric), *notes, ""])
+
+
+def declaration(content: Mapping[str, Any]) -> str:
+    """The comparison that was declared beforehand, as a sentence (Markdown)."""
+    metric = merit(tasks.task(content["task"]))
+    found, models = content["declared"], content["models"]
+    trainings = content["reference"]["trainings"]
+    one, other = (
+        f"{_called(name)} ({models[name]['trainings'] if name in models else trainings})"
+        for name in (found["one"], found["other"])
+    )
+    value, (low, high) = found["difference"]["value"], found["difference"]["interval_95"]
+    digits = f"+.{metric.digits}f"
+    return (
+        f"**Declared beforehand: {one} minus {other}**, numbers of trainings in brackets. {metric.name}: "
+        f"{value:{digits}}{metric.of_unit} (95 %: {low:{digits}} to {high:{digits}}), "
+        f"p {style.p_value(found)}. All other comparisons are exploratory."
+    )
+
+
+def _notes(content: Mapping[str, Any], metric: Merit, shown: Sequence[str]) -> list[str]:
+    numbers = sorted({of["trainings"] for of in content["models"].values()})
+    intervals = "over resampled events, of one training each: the spread of seeds is in no interval."
+    if numbers[-1] > 1:
+        intervals = (
+            f"of means over {', '.join(map(str, numbers))} trainings: events are resampled, and the mean of "
+            "so many seeds is uncertain by Student's t."
+        )
+    origin, objects = style.ORIGINS[content["origin"]], content["objects"]["test"]
     notes = [
-        f"{events}; test part, {content['objects']['test']:,} objects; 68 % intervals over resampled events.",
+        f"{origin}; test part, {objects:,} objects; 68 % intervals {intervals}",
+        "The reference: trees and three small networks on hand-made shapes of the same crops, in the mean "
+        "that is best in the validation part. The trees: plain ones on the same shapes.",
+        *(
+            f"{name} is the same network as {of['same_network_as'][0]} in another framework: one, not two."
+            for name, of in content["models"].items()
+            if of["same_network_as"]
+        ),
         "Training: wall time of its job, beside others of the run; killed attempts included.",
         "FLOP of one object: convolutions and products of matrices, two for a multiply-add.",
     ]
@@ -214,20 +327,30 @@ def table(content: Mapping[str, Any]) -> str:
         )
     else:
         notes.append("No times: cmsRun needs ntuples, or benchmark.json says why a point failed.")
-    alone = content["bdt"].get("kinematics_alone")
+    if WITH_RECONSTRUCTION in content["others"]:
+        notes.append(
+            "With reconstruction: the reference also sees pT, eta and mass of the reconstructed jet, which "
+            "come from more than the crop."
+        )
+    alone = content["reference"].get("kinematics_alone")
     if alone:
         away = abs(alone["value"] - 0.5) / alone["standard_error"]
         notes.append(
             "Control: boosted trees on pT and eta alone, with the weights, have an AUC of "
             f"{_interval(alone)}, {away:.1f} standard errors from 1/2."
         )
-    more = content["bdt"].get("with_reconstruction")
-    if more:
-        notes.append(
-            "Boosted trees that also see pT, eta and mass of the reconstructed jet, which come from more "
-            f"than the crop: {metric.name} {_interval(more)}{unit}."
-        )
-    return "\n".join([*_markdown(lines), "", *_bands(content, metric), *notes, ""])
+    return notes
+
+
+def _called(name: str) -> str:
+    """What a table says of a model, of the reference, or of what stands beside it."""
+    with_reconstruction = "the reference with reconstruction"
+    names = {REFERENCE: "the reference", TREES: "the trees", WITH_RECONSTRUCTION: with_reconstruction}
+    return names.get(name, name)
+
+
+def _versus(versus: Mapping[str, Any]) -> tuple[str, str]:
+    return _interval(versus["difference"], "+"), style.p_value(versus).removeprefix("= ")
 
 
 def _markdown(lines: Sequence[Sequence[str]]) -> list[str]:
@@ -242,8 +365,9 @@ def _bands(content: Mapping[str, Any], metric: Merit) -> list[str]:
     """A second table: a row a model and figure, a column a band of the true quantity."""
     if metric.true is None:
         return []
-    of = {**content["models"], "BDT": content["bdt"]}
-    bands = content["bdt"]["bands"]
+    reference = content["others"][REFERENCE]
+    of = {**content["models"], _called(REFERENCE): reference}
+    bands = reference["bands"]
     edges = [f"{band['low']:.1f} to {band['high']:.1f}{metric.of_unit}" for band in bands]
     header = ["model", "in bands of the truth", *edges]
     rows = [
@@ -267,7 +391,7 @@ def _band(band: Mapping[str, float] | None) -> str:
 
 
 def draw(content: Mapping[str, Any]) -> Figure:
-    """The record as a figure: the metric, its paired difference to the BDT, and what it costs.
+    """The record as a figure: the metric, its paired difference to the reference, and what it costs.
 
     Thick error bars are 68 % intervals, thin ones 95 %.
     """
@@ -275,26 +399,28 @@ def draw(content: Mapping[str, Any]) -> Figure:
     metric = merit(tasks.task(content["task"]))
     colours = {model: f"C{number}" for number, model in enumerate(models)}
     figure, (values, differences, costs) = style.figure(
-        columns=3, width=6.4, height=max(4.0, 2.0 + 0.95 * len(models))
+        columns=3, width=6.4, height=max(4.0, 1.5 + 0.95 * len(models) + 0.5 * len(content["others"]))
     )
 
     for axis in (values, costs):
-        _reference(axis, content["bdt"][key], vertical=axis is values)
+        _reference(axis, content["others"][REFERENCE][key], vertical=axis is values)
     for row, (model, of) in enumerate(models.items()):
         _bar(values, row, of[key], colours[model])
-        _bar(differences, row, of["versus_bdt"]["difference"], colours[model])
-    _bar(values, len(models), content["bdt"][key], BDT)
-    differences.axvline(0.0, color=BDT, linestyle="--")
+        _bar(differences, row, of["versus"][REFERENCE]["difference"], colours[model])
+    for row, of in enumerate(content["others"].values(), len(models)):
+        _bar(values, row, of[key], GREY)
+    differences.axvline(0.0, color=GREY, linestyle="--")
     values.set(xlabel=metric.label)
-    differences.set(xlabel=f"Difference to the BDT, paired{metric.in_unit}")
+    differences.set(xlabel=f"Difference to the reference, paired{metric.in_unit}")
     for axis in (values, differences):
-        axis.set_ylim(len(models) + 0.5, -0.6)
+        axis.set_ylim(len(models) + len(content["others"]) - 0.5, -0.6)
         axis.tick_params(axis="y", which="both", left=False, right=False)
         axis.set_yticks([])
         axis.locator_params(axis="x", nbins=5)
-    names = [*(_described(model, of) for model, of in models.items()), "BDT"]
+    names = [*(_described(model, of) for model, of in models.items())]
+    names += [_called(name).removeprefix("the ").replace(" with", "\nwith") for name in content["others"]]
     values.set_yticks(range(len(names)), names)
-    for text, colour in zip(values.get_yticklabels(), (*colours.values(), BDT), strict=True):
+    for text, colour in zip_longest(values.get_yticklabels(), colours.values(), fillvalue=GREY):
         text.set(color=colour, fontsize=13, linespacing=1.3)
 
     if content["batch"]:
@@ -311,12 +437,12 @@ def draw(content: Mapping[str, Any]) -> Figure:
         costs.text(0.5, 0.5, text, ha="center", va="center", transform=costs.transAxes)
     style.label(values, style.events(content["origin"]))
     style.label(differences, "", f"{content['task']}, {content['objects']['test']:,} test objects")
-    alone = content["bdt"].get("kinematics_alone")
+    alone = content["reference"].get("kinematics_alone")
     if alone:
         text = (
-            f"BDT on $p_T$ and $\\eta$ alone: AUC {alone['value']:.3f} $\\pm$ {alone['standard_error']:.3f}"
+            f"Trees on $p_T$ and $\\eta$ alone: AUC {alone['value']:.3f} $\\pm$ {alone['standard_error']:.3f}"
         )
-        figure.supxlabel(text, fontsize=13, x=0.01, ha="left", color=BDT)
+        figure.supxlabel(text, fontsize=13, x=0.01, ha="left", color=GREY)
     return figure
 
 
@@ -340,10 +466,10 @@ def _bar(axis: Axes, row: float, summary: Mapping[str, Any], colour: str) -> Non
 
 
 def _reference(axis: Axes, summary: Mapping[str, Any], vertical: bool) -> None:
-    """The BDT: a line with its 68 % interval."""
+    """The reference: a line with its 68 % interval."""
     line, span = (axis.axvline, axis.axvspan) if vertical else (axis.axhline, axis.axhspan)
-    span(*summary["interval_68"], color=BDT, alpha=0.2, linewidth=0)
-    line(summary["value"], color=BDT, linestyle="--", label="BDT")
+    span(*summary["interval_68"], color=GREY, alpha=0.2, linewidth=0)
+    line(summary["value"], color=GREY, linestyle="--", label="reference")
 
 
 def _cost(axis: Axes, models: Models, key: str, colours: Mapping[str, str]) -> None:

@@ -11,7 +11,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from e2e.learning.regression import REFERENCES
+from e2e.learning.measures import measures
 from e2e.report import masses, side_by_side, style, working_points
 from e2e.report.displays import QUANTITIES
 from e2e.report.merits import MANY_CLASSES, MASS, TWO_CLASSES, merit
@@ -28,7 +28,7 @@ def figures(
 ) -> dict[str, Figure]:
     """All figures of a network, by name, from what ``learning.evaluation`` has written of it.
 
-    ``reference`` and ``reference_scores`` are the metrics and scores of the boosted trees.
+    ``reference`` and ``reference_scores`` are the metrics and scores of the reference.
     """
     draw = {TWO_CLASSES: _of_two, MANY_CLASSES: _of_many, MASS: _of_masses}[merit(task).kind]
     return draw(task, metrics, scores, explained, reference, reference_scores)
@@ -93,10 +93,12 @@ def _of_masses(
     name, origin = metrics["model"], metrics["training_data"]["origin"]
     measured, target = {name: metrics}, scores["target"].to_numpy()
     mass = {name: scores["mass"].to_numpy()}
-    known = {column: label for column, label in REFERENCES.items() if column in reference_scores}
-    others = {label: reference_scores[column].to_numpy() for column, label in known.items()}
-    for column, label in known.items():
-        measured[label] = reference["simpler"].get(column, reference)
+    others = {task.reference: reference_scores["mass"].to_numpy()}
+    measured[task.reference] = reference
+    for column, label in measures(task).others.items():
+        if column in reference["others"]:
+            others[label] = reference_scores[column].to_numpy()
+            measured[label] = reference["others"][column]
     return {
         "correlation": side_by_side.correlations(target, mass, origin),
         "errors": masses.dependence(measured, origin),

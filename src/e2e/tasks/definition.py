@@ -27,8 +27,8 @@ class Task:
     ``scalars`` are those that one takes (``given``). ``goal`` is what is asked of an object, and what its
     target means.
     ``balance`` names the transverse momentum and the eta whose distributions the classes are given in
-    common, by weights, when a network is trained and measured. ``features`` names what boosted trees are
-    given to compare with: the file of ``e2e.data`` that computes it. ``truth`` says what the branches of
+    common, by weights, when a network is trained and measured. ``features`` names what the reference is
+    given: the file of ``e2e.data`` that computes it. ``truth`` says what the branches of
     truth in ntuples mean: the class of each value, or None where the value is the target itself.
     ``fewest`` is how many of the first channels are enough, and by default taken in a run; without, all
     are needed. ``simulation`` makes it, where anything does, ``working_points`` are those at which its
@@ -88,8 +88,13 @@ class Task:
 
     @property
     def reference(self) -> str:
-        """Name of what networks are compared with."""
-        return f"BDT on {self.features}"
+        """Name of what networks are compared with: the best that was found to learn from the features."""
+        return f"reference on {self.features}"
+
+    @property
+    def trees(self) -> str:
+        """Name of the plain boosted trees that stand beside it."""
+        return f"trees on {self.features}"
 
     @property
     def classes(self) -> tuple[str, ...]:

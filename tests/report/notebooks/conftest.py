@@ -108,13 +108,13 @@ def write_model(folder: Path, task: Task, objects: pd.DataFrame, noise: np.ndarr
         "objects": {"train": OBJECTS - len(objects), "test": len(objects)},
     }
     if folder.name == "bdt":
-        about = {}
+        about = {"others": {}}
     if task.classes:
         logit = (2 * target - 1 + noise).astype(np.float32)
         weight = np.ones(len(objects), np.float32)
         write_scores(folder / "scores.parquet", objects, score=sigmoid(logit), logit=logit, weight=weight)
         metrics = measure(objects, logit, np.abs(noise), weight)
-        drawn = {"resnet": logit, task.reference: logit, "total energy": np.abs(noise)}
+        drawn = {"resnet": logit, task.reference: logit, "transverse energy": np.abs(noise)}
         metrics["roc"] = curves(objects, drawn, weight)
         if task.working_points:
             part = SimpleNamespace(objects=objects, target=target, weight=weight)
@@ -126,7 +126,7 @@ def write_model(folder: Path, task: Task, objects: pd.DataFrame, noise: np.ndarr
         write_scores(folder / "scores.parquet", objects, mass=mass, **mean)
         metrics = regression.measure(objects, mass)
         if mean:
-            metrics["simpler"] = {name: regression.measure(objects, each) for name, each in mean.items()}
+            about["others"] = {name: regression.measure(objects, each) for name, each in mean.items()}
     write_json(folder / "metrics.json", {**about, **metrics})
     drawing, _ = style.figure()
     style.save(drawing, folder / "figures/attribution.png")

@@ -37,7 +37,7 @@ def taus(results_folder):
 
 def test_working_points_are_told_by_model_and_kind(taus):
     table = tables.working_points(taus)
-    models = ["bad", "good", "BDT on jet shapes"]
+    models = ["bad", "good", "reference on jet shapes"]
     assert list(table.index) == [(m, point) for m in models for point in ("loose", "medium", "tight")]
     taus_ = ["tau", "h", "h + pi0s", "hhh", "hhh + pi0s"]
     assert list(table.columns) == [*taus_, "jet", "quark", "gluon", "electron", "muon"]
@@ -100,13 +100,13 @@ def test_examples_come_from_all_over_the_training_part(electrons):
 
 def test_performance_is_that_of_the_metrics(electrons, masses):
     table = tables.performance(electrons)
-    assert list(table.index) == ["bad", "good", "BDT on shower shapes"]
+    assert list(table.index) == ["bad", "good", "reference on shower shapes"]
     answers = electrons.predictions()
     value = roc_auc_score(electrons.part("test").target, answers["good"])
     assert table.loc["good", "AUC"].startswith(f"{value:.4f} (")
-    assert table.loc["BDT on shower shapes", "parameters"] == "-"
+    assert table.loc["reference on shower shapes", "parameters"] == "-"
     table = tables.performance(masses)
-    assert list(table.index) == ["bad", "good", "BDT on jet shapes", "mean mass"]
+    assert list(table.index) == ["bad", "good", "reference on jet shapes", "mean mass"]
     error = np.abs(masses.predictions()["good"] - masses.part("test").target).mean()
     assert table.loc["good", "mean absolute error [GeV]"].startswith(f"{error:.3f} (")
     slope = np.polyfit(masses.part("test").target, masses.predictions()["good"], 1)[0]
@@ -123,8 +123,8 @@ def test_differences_are_between_models_and_with_references(electrons, masses):
     found = tables.differences(electrons)
     assert list(zip(found["one"], found["other"], strict=True)) == [
         ("bad", "good"),
-        ("bad", "BDT on shower shapes"),
-        ("good", "BDT on shower shapes"),
+        ("bad", "reference on shower shapes"),
+        ("good", "reference on shower shapes"),
     ]
     first = found.iloc[0]
     test, answers = electrons.part("test"), electrons.predictions()
@@ -158,7 +158,7 @@ def test_the_leader_may_be_the_trees(electrons, masses):
     assert "of the networks" not in tables.leader(electrons)
     alone = Results(electrons.folder, ["bad"])
     first, second = tables.leader(alone).split("; ")
-    assert first.startswith("The largest AUC is that of **BDT on shower shapes**: ")
+    assert first.startswith("The largest AUC is that of **reference on shower shapes**: ")
     assert second.startswith("of the networks, that of **bad**: ")
     assert tables.leader(masses).startswith("The smallest mean absolute error is that of **good**: ")
 
@@ -252,7 +252,7 @@ def test_figures_are_drawn(electrons, masses, tmp_path):
     panels = side_by_side.scores(target, scores, ones, classes, electrons.origin).axes
     assert [axes.get_title("right") for axes in panels if axes.get_visible()] == list(answers)
     roc = performance.roc(electrons.roc(), classes, electrons.origin).axes[0]
-    assert len(roc.lines) == len(answers) + 1  # and the total energy
+    assert len(roc.lines) == len(answers) + 1  # and the transverse energy
     measured = tables.measured(electrons)
     assert len(side_by_side.calibrations(measured, "electron", electrons.origin).axes[0].containers) == 3
     assert len(side_by_side.dependences(measured, electrons.task.kinematics, electrons.origin).axes) == 4

@@ -13,7 +13,7 @@ import pandas as pd
 from e2e.data.store import Samples
 from e2e.deploy import contract
 from e2e.deploy.providers import CPU
-from e2e.learning.regression import REFERENCES
+from e2e.learning.measures import measures
 from e2e.learning.working_points import ALL
 from e2e.report import style
 from e2e.report.merits import MANY_CLASSES, MASS, TWO_CLASSES, merit
@@ -59,7 +59,7 @@ def architectures(results: Results) -> str:
 
 
 def performance(results: Results) -> pd.DataFrame:
-    """A row a model, and one for the boosted trees: figures of merit on the test part, 95 % intervals."""
+    """A row a model, the reference, and what stands beside it: figures of the test part, 95 % intervals."""
     rows = {MANY_CLASSES: _of_many, TWO_CLASSES: _of_two, MASS: _of_masses}[merit(results.task).kind]
     return pd.DataFrame({name: rows(results, metrics) for name, metrics in measured(results).items()}).T
 
@@ -126,23 +126,25 @@ def _parameters(metrics: Mapping[str, Any]) -> str:
 
 
 def measured(results: Results) -> dict[str, dict[str, Any]]:
-    """The metrics of each model, of the boosted trees and, of masses, of each simpler way to measure them."""
-    trees = results.metrics(BDT)
-    simpler = trees.get("simpler", {})
+    """The metrics of each model, of the reference, and of what stands beside it."""
+    reference = results.metrics(BDT)
+    others = reference["others"]
     return {
         **{model: results.metrics(model) for model in results.models},
-        results.task.reference: trees,
-        **{label: simpler[name] for name, label in REFERENCES.items() if name in simpler},
+        results.task.reference: reference,
+        **{label: others[name] for name, label in measures(results.task).others.items() if name in others},
     }
 
 
 def working_points(results: Results) -> pd.DataFrame:
-    """A row a model, or the boosted trees, and working point: shares of each kind that pass, in percent.
+    """A row a model, or the reference, and working point: shares of each kind that pass, in percent.
 
     With 95 % intervals, of the test part.
     """
     rows = {}
     for model, metrics in measured(results).items():
+        if "working_points" not in metrics:
+            continue  # of what stands beside the reference
         found = metrics["working_points"]
         for point in found["points"]:
             rows[model, point] = {
@@ -159,7 +161,7 @@ def _percent(summary: Mapping[str, Any]) -> str:
 
 
 def leader(results: Results) -> str:
-    """Whose figure of merit is best, trees and simpler answers included, and which network's.
+    """Whose figure of merit is best, the reference and what stands beside it included, and which network's.
 
     As sentences in Markdown; whether the differences are more than chance is for ``verdicts`` to say.
     """
