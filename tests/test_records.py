@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from e2e import records
 from e2e.errors import E2EError
 from e2e.files import read_json, write_json
-from e2e.report import records
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[1]
 
 
 def test_the_records_of_the_repository_are_of_its_configurations():

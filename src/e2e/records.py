@@ -1,7 +1,7 @@
 """Measured results as small records to commit: one a model and seed, tied to their configuration.
 
-python -m e2e.report.records results/published docs/records   writes those of a run, where it was made
-python -m e2e.report.records --check docs/records             says which are of another configuration now
+python -m e2e.records results/published docs/records   writes those of a run, where it was made
+python -m e2e.records --check docs/records             says which are of another configuration now
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from e2e.files import read_json, write_json
 from e2e.learning.repeats import figures_of_merit
 from e2e.version import git_revision
 
-REPOSITORY = Path(__file__).resolve().parents[3]
+REPOSITORY = Path(__file__).resolve().parents[2]
 REFERENCE = "bdt"  # folder of the reference
 
 
@@ -147,7 +147,7 @@ def _changed(before: Any, now: Any, place: str = "") -> list[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write records, or check those that are there; bad input and stale records give 1."""
-    parser = argparse.ArgumentParser(prog="python -m e2e.report.records", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m e2e.records", description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="say which records are stale, and write nothing")
     parser.add_argument(
         "folders", type=Path, nargs="+", help="results/RUN and docs/records; the latter to check"
