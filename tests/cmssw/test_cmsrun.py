@@ -382,16 +382,17 @@ def test_memory_of_an_event_of_a_thousand_full_jets(area, tmp_path):
     objects = {name: seeds[:, axis] for axis, name in enumerate(SEED_BRANCHES["jet"])}
     objects |= {quantity.name: np.full(1000, 50, np.float32) for quantity in task.kinematics}
     write_ntuple(tmp_path / "full.root", [Event(1, 1, 1, full, objects)], task=task)
-    names = {"frames": ["N", *task.shape], "mass": ["N"]}
-    frames, mass = (
+    names = {"frames": ["N", *task.shape], "mass": ["N"], "mass_width": ["N"]}
+    frames, *answers = (
         helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in names.items()
     )
     nodes = [
         helper.make_node("Conv", ["frames", "filters"], ["features"]),
         helper.make_node("ReduceMean", ["features"], ["mass"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Identity", ["mass"], ["mass_width"]),
     ]
     filters = numpy_helper.from_array(np.full((32, 8, 3, 3), 0.01, np.float32), "filters")
-    graph = helper.make_graph(nodes, "filters", [frames], [mass], [filters])
+    graph = helper.make_graph(nodes, "filters", [frames], answers, [filters])
     save_graph(tmp_path / "model.onnx", graph, task)
     arguments = ["inputFiles=file:full.root", "model=model.onnx", "outputFile=scores.root"]
     command = [sys.executable, "-c", PEAK_OF, str(area / "bin/cmsRun"), str(CFG), *arguments]

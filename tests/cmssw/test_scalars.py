@@ -74,13 +74,14 @@ def sum_of_scalars(path: Path, domain: Domain | None = None) -> Path:
             helper.make_node("Abs", ["scalars"], ["positive"]),
             helper.make_node("MatMul", ["positive", "ones"], ["column"]),
             helper.make_node("Reshape", ["column", "shape"], ["mass"]),
+            helper.make_node("Identity", ["mass"], ["mass_width"]),
         ],
         "sum",
         [
             helper.make_tensor_value_info("frames", TensorProto.FLOAT, ["N", *task.shape]),
             helper.make_tensor_value_info("scalars", TensorProto.FLOAT, ["N", 2]),
         ],
-        [helper.make_tensor_value_info("mass", TensorProto.FLOAT, ["N"])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N"]) for name in ("mass", "mass_width")],
         [
             numpy_helper.from_array(np.ones((2, 1), np.float32), "ones"),
             numpy_helper.from_array(np.array([-1]), "shape"),
@@ -135,12 +136,14 @@ def test_a_trained_network_gives_the_same_in_pytorch_onnx_runtime_and_cmsrun(lea
     assert contract.domain.to_json() == info["domain"]
     assert {each.quantity for each in contract.domain.ranges} == {*BOTH, "hits", "smallest"}
     assert contract.working_points is None  # of a mass
-    trained = saved.predictions(network, store.iterate(learned / "store/jets.parquet"))
+    trained = saved.predictions(network, store.iterate(learned / "store/jets.parquet")).T
     python = in_python(model, ntuple, tmp_path)
-    np.testing.assert_allclose(python["mass"], trained, rtol=1e-5)
+    for name, values in zip(("mass", "mass_width"), trained, strict=True):
+        np.testing.assert_allclose(python[name], values, rtol=1e-4)
     found = scores([ntuple], f"model={model}")
     assert found[IDENTITY].equals(python[IDENTITY].astype(found[IDENTITY].dtypes.to_dict()))
-    np.testing.assert_allclose(found["mass"], python["mass"], rtol=1e-5)
+    for name in ("mass", "mass_width"):
+        np.testing.assert_allclose(found[name], python[name], rtol=1e-4)
 
 
 def test_a_benchmark_gives_all_methods_the_same_scalars(learned, scores, tmp_path):

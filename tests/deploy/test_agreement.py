@@ -23,7 +23,7 @@ def write_tree(path, table, folder="e2eScoreWriter"):
     """A file as E2EScoreWriter makes it."""
     table = table if "file" in table else table.assign(file=0)
     types = {"file": np.uint32, "run": np.uint32, "lumi": np.uint32, "event": np.uint64, "object": np.uint32}
-    types |= {name: np.float32 for name in ("score", "logit", "mass") if name in table}
+    types |= {name: np.float32 for name in ("score", "logit", "mass", "mass_width") if name in table}
     with uproot.recreate(path) as file:
         tree = file.mktree(f"{folder}/scores", types)
         if len(table):
@@ -250,15 +250,15 @@ def test_tree_keeps_the_identity_exactly(methods, tmp_path):
 
 @pytest.fixture
 def masses(tmp_path):
-    """A function that compares masses [GeV] of the three methods."""
+    """A function that compares masses and widths [GeV] of the three methods."""
     identity = pd.DataFrame({"sample": "jets", "run": 1, "lumi": 1, "event": range(1, 1001), "object": 0})
     mass = np.float32(np.random.default_rng(1).uniform(3, 300, len(identity)))
 
-    def compare(cmsrun, python=mass):
-        table = identity.assign(target=mass, mass=python)
+    def compare(cmsrun, python=mass, width=mass / 8):
+        table = identity.assign(target=mass, mass=python, mass_width=mass / 8)
         for name in ("torch", "onnx"):
             parquet.write_table(tmp_path / f"{name}.parquet", table)
-        write_tree(tmp_path / "scores.root", identity.assign(mass=cmsrun))
+        write_tree(tmp_path / "scores.root", identity.assign(mass=cmsrun, mass_width=width))
         files = ("torch.parquet", "onnx.parquet", "scores.root")
         found = agreement(*(tmp_path / name for name in files), samples=["jets"])
         assert len(draw(found).axes) == len(found.outputs)
@@ -271,7 +271,8 @@ def masses(tmp_path):
 def test_masses_agree_by_their_ratio(masses, tmp_path):
     record = masses(masses.mass * (1 + 5e-5))
     assert record["max_rel_diff"] == pytest.approx(5e-5, rel=0.01)
-    assert record["tolerances"] == {"mass": 1e-4}
+    assert record["max_rel_diff_width"] == 0
+    assert record["tolerances"] == {"mass": 1e-4, "mass_width": 1e-3}
     assert record["masses"]["cmsRun"]["max"] == pytest.approx(masses.mass.max(), rel=1e-3)
     assert "max_abs_diff" not in record
 
@@ -285,6 +286,14 @@ def test_mass_beyond_the_relative_tolerance_fails(masses):
         masses(mass)
 
 
+def test_widths_agree_by_their_ratio_too(masses):
+    width = masses.mass / 8 * (1 + 5e-4)
+    assert masses(masses.mass, width=width)["max_rel_diff_width"] == pytest.approx(5e-4, rel=0.01)
+    width[7] *= 1.001
+    with pytest.raises(E2EError, match=r"differ in mass_width by up to 0\.0015 .* event 8 obj"):
+        masses(masses.mass, width=width)
+
+
 def test_constant_mass_is_no_agreement(masses):
     constant = np.full_like(masses.mass, 20)
     with pytest.raises(E2EError, match="mass of PyTorch is 20 for all 1000 objects"):
@@ -294,7 +303,7 @@ def test_constant_mass_is_no_agreement(masses):
 def test_masses_are_not_compared_with_scores(masses, methods, tmp_path):
     masses(masses.mass)
     scored = pd.read_parquet(tmp_path / "onnx.parquet").assign(score=0.5, logit=0.0)
-    write_tree(tmp_path / "scores.root", scored.drop(columns="mass"))
+    write_tree(tmp_path / "scores.root", scored.drop(columns=["mass", "mass_width"]))
     files = [tmp_path / name for name in ("torch.parquet", "onnx.parquet", "scores.root")]
     with pytest.raises(E2EError, match="cmsRun has no mass, but PyTorch has"):
         agreement(*files, samples=["jets"])

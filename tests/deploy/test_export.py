@@ -14,7 +14,7 @@ from torch import nn
 from e2e import tasks
 from e2e.deploy import contract as contracts
 from e2e.deploy import export as exporting
-from e2e.deploy.contract import INPUT, MASS, load_contract
+from e2e.deploy.contract import INPUT, MASS, WIDTH, load_contract
 from e2e.deploy.export import check_versions, example_frames, export, verify
 from e2e.deploy.network import Deployed, deployed
 from e2e.deploy.providers import CPU, CUDA
@@ -171,16 +171,17 @@ def test_contract_reads_back(model):
 
 
 class Linear(nn.Module):
-    """Logit or mass that weighs every cell differently; ``dynamic_graph`` as asked."""
+    """Logit, or mass and width, that weighs every cell differently; ``dynamic_graph`` as asked."""
 
     def __init__(self, task: Task, dynamic_graph: bool = False):
         super().__init__()
         torch.manual_seed(1)
-        self.weights = nn.Linear(math.prod(task.shape), 1)
+        self.weights = nn.Linear(math.prod(task.shape), task.goal.outputs)
         self.dynamic_graph = dynamic_graph
 
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
-        return self.weights(frames.flatten(1)).squeeze(1)
+        numbers = self.weights(frames.flatten(1))
+        return numbers.squeeze(1) if numbers.shape[1] == 1 else numbers
 
 
 @pytest.fixture
@@ -197,24 +198,29 @@ def export_of(trained, tmp_path, monkeypatch):
     return exported
 
 
-def test_regression_gives_a_mass(export_of):
+def test_regression_gives_a_mass_and_its_width(export_of):
     task = tasks.task("mass_regression", 5)
     network = Deployed(Linear(task), task)
     path = export_of(network)
     contract = load_contract(path)
     assert contract.task == task
-    assert contract.outputs == (MASS,)
+    assert contract.outputs == (MASS, WIDTH)
     written = json.loads(path.with_suffix(".json").read_text())
-    assert written["outputs"] == [{"name": "mass", "unit": "GeV", "shape": ["N"]}]
+    assert written["outputs"] == [
+        {"name": name, "unit": "GeV", "shape": ["N"]} for name in ("mass", "mass_width")
+    ]
     assert written["input"]["channels"][4] == {"name": "HCAL_energy", "unit": "GeV", "cell": 5}
     assert written["seeds"] == {"object": "jet", "cell": 5}
     assert written["classes"] == []
     assert "calibration" not in written
     frames = example_frames(task, 5)
     found = run(session(path), frames)
-    assert list(found) == ["mass"]
+    assert list(found) == ["mass", "mass_width"]
     with torch.no_grad():
-        np.testing.assert_allclose(found["mass"], network(torch.from_numpy(frames))[0], rtol=1e-5)
+        expected = network(torch.from_numpy(frames))
+    for output, values in zip(found.values(), expected, strict=True):
+        np.testing.assert_allclose(output, values, rtol=1e-4)
+    assert not np.allclose(found["mass"], found["mass_width"])
 
 
 def test_temperature_divides_the_logit_inside_the_graph(export_of):

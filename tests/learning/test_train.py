@@ -68,9 +68,25 @@ def test_networks_of_jets_are_trained(of, make_jets, call, tmp_path):
     test = batches.stream(toy.stores, toy.split, "test", of)
     answers = saved.predictions(network, test.chunks(64))
     assert np.isfinite(answers).all()
-    assert ("temperature" in info) == bool(of.classes)
+    assert ("temperature" in info) == bool(of.classes) != ("width_scale" in info)
     if not of.classes:
         assert network.answer.mean == pytest.approx(np.log(test.target).mean(), abs=0.2)
+
+
+def test_of_the_validation_part_68_percent_lie_within_the_width(make_jets, call, tmp_path):
+    """Found on another part, or not kept with the weights, it would be another share."""
+    of = task("mass_regression", 4)
+    toy = make_jets(of)
+    outputs, arguments = call(toy, tmp_path / "out", epochs=2)
+    small = {"architecture": "cnn", "network": {"stem": 4, "widths": [4], "blocks": [1]}}
+    info = train(*outputs, **arguments | {"task": of} | small)
+    network, _ = saved.load(tmp_path / "out/model.pt")
+    validation = batches.stream(toy.stores, toy.split, "validation", of)
+    mass, width = saved.predictions(network, validation.chunks(64)).T
+    inside = np.abs(mass - validation.target) <= width * (1 + 1e-5)
+    assert inside.mean() == pytest.approx(0.68, abs=1.01 / len(inside))
+    assert network.answer.scale.item() == pytest.approx(info["width_scale"])
+    assert abs(np.log(info["width_scale"])) > 1e-3  # else this test could not fail
 
 
 def test_nothing_but_the_outputs_is_left(toy, fit, tmp_path, monkeypatch, capfd):

@@ -17,6 +17,7 @@ from e2e import models
 from e2e.deploy.export import _convert, _trace
 from e2e.deploy.network import Deployed
 from e2e.errors import E2EError
+from e2e.models.network import Mass
 from e2e.models.trunk import TokenTrunk
 from e2e.tasks import Channel, Classification, Task, task
 from e2e.tasks.electron_photon import TASK as ELECTRON_PHOTON
@@ -174,7 +175,8 @@ def test_every_channel_counts(architecture, of, hyperparameters, make_frames):
         for place, channel in enumerate(of.channels):
             changed = frames.clone()
             changed[:, place] *= -1.0 if channel.unit in ("cm", "ns") else 1.5
-            assert (network(changed)[3:] != expected).all(), channel.name
+            differs = network(changed)[3:] != expected
+            assert differs.reshape(len(differs), -1).any(dim=1).all(), channel.name
 
 
 @traced
@@ -188,7 +190,8 @@ def test_onnx_runtime_gives_the_same(architecture, of, hyperparameters, make_fra
     for batch in (0, 1, 2, 7, 40):
         with torch.no_grad():
             expected = network(frames[:batch]).numpy()
-        found = session.run(None, {"frames": frames[:batch].numpy()})[-1]
+        outputs = session.run(None, {"frames": frames[:batch].numpy()})
+        found = outputs[-1] if of.classes else np.stack(outputs, axis=1)
         assert found.shape == expected.shape == (batch, *numbers)
         np.testing.assert_allclose(found, expected, atol=1e-5, rtol=1e-5)
     assert np.ptp(found) > 0.01
@@ -201,9 +204,10 @@ def test_masses_lie_in_the_range_of_the_targets(architecture, make_frames):
     frames = make_frames(MASS_REGRESSION, 6)
     with torch.no_grad():
         before = network(frames)
-        network.set_target_range(math.log(250.0), 0.4)
+        network.answer.set_range(math.log(250.0), 0.4)
         after = network(frames)
     # The same standardised numbers in another range.
+    before, after = before[:, 0], after[:, 0]
     torch.testing.assert_close((before.log() - math.log(30.0)), (after.log() - math.log(250.0)) / 0.4)
     state = network.state_dict()
     assert state["answer.mean"] == pytest.approx(math.log(250.0))
@@ -211,13 +215,29 @@ def test_masses_lie_in_the_range_of_the_targets(architecture, make_frames):
 
 
 def test_masses_are_positive_and_finite_whatever_the_network_says():
-    answer = models.build("cnn", MASS_REGRESSION).answer
-    mass = answer(torch.tensor([-1e30, -3.0, 0.0, 3.0, 1e30]))
-    assert torch.isfinite(mass).all()
-    assert mass[0] > 0
-    assert (mass.diff() > 0).all()
-    assert mass[2].item() == pytest.approx(30.0)
-    assert math.log(mass[3] / 30.0) == pytest.approx(3.0, rel=0.05)
+    answer = Mass()
+    generator = torch.Generator().manual_seed(1)
+    logits = 1e4 * torch.randn(200, Mass.BINS, generator=generator)
+    mass, width = answer(torch.cat((logits, torch.full((1, Mass.BINS), 1e30)))).unbind(dim=1)
+    for found in (mass, width):
+        assert torch.isfinite(found).all()
+        assert (found > 0).all()
+    assert mass[-1].item() == pytest.approx(30.0)  # nothing is known
+    assert answer(logits[:0]).shape == (0, 2)
+
+
+def test_mass_and_width_are_quantiles_of_the_distribution():
+    """Against a fine sum over the same histogram, of any shape."""
+    answer = Mass()
+    answer.set_range(2.0, 0.4)
+    answer.scale.fill_(1.5)
+    logits = 2 * torch.randn(50, Mass.BINS, generator=torch.Generator().manual_seed(1))
+    share = torch.softmax(logits.double(), dim=1).numpy()
+    edges = np.exp(2.0 + 0.4 * Mass.WIDTH * (np.arange(Mass.BINS + 1) - Mass.BINS / 2))
+    for (mass, width), own in zip(answer(logits).tolist(), share, strict=True):
+        low, median, high = np.exp(np.interp((0.16, 0.5, 0.84), np.cumsum([0, *own]), np.log(edges)))
+        assert mass == pytest.approx(median, rel=1e-4)
+        assert width == pytest.approx(1.5 * (high - low) / 2, rel=1e-3)
 
 
 def test_only_graphs_in_feature_space_have_near_ties():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -16,7 +17,7 @@ from e2e.data import ntuple, store
 from e2e.data.scalars import inputs
 from e2e.data.scores import read_scores
 from e2e.data.store import IDENTITY
-from e2e.deploy.contract import LOGIT, MASS, SCORE, Output, numbers_of
+from e2e.deploy.contract import LOGIT, MASS, SCORE, WIDTH, Output, numbers_of
 from e2e.errors import E2EError
 from e2e.tasks import Task
 
@@ -257,12 +258,16 @@ def _compare(joined: pd.DataFrame, outputs: Sequence[Output]) -> dict[str, Any]:
 
 def _kind(output: Output) -> str:
     """``score`` of ``score`` and of ``score_0``."""
-    return output.name.partition("_")[0]
+    return re.sub(r"_\d+$", "", output.name)
 
 
 def _largest(pairs: dict[str, Any], outputs: Sequence[Output]) -> dict[str, float]:
-    """By ``max_abs_diff`` (score), ``max_abs_diff_logit``, ``max_rel_diff`` (mass), of all classes."""
-    names = {SCORE.name: "max_abs_diff", LOGIT.name: "max_abs_diff_logit", MASS.name: "max_rel_diff"}
+    """By ``max_abs_diff`` (score), ``max_abs_diff_logit``, ``max_rel_diff`` (mass), of all classes.
+
+    And by ``max_rel_diff_width``.
+    """
+    names = {SCORE.name: "max_abs_diff", LOGIT.name: "max_abs_diff_logit"}
+    names |= {MASS.name: "max_rel_diff", WIDTH.name: "max_rel_diff_width"}
     largest = dict.fromkeys((names[_kind(output)] for output in outputs), 0.0)
     for output in outputs:
         name = names[_kind(output)]

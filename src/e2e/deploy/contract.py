@@ -56,17 +56,18 @@ class Output:
 SCORE = Output("score", "1", 1e-5)
 LOGIT = Output("logit", "1", 1e-4)
 MASS = Output("mass", "GeV", 1e-4, relative=True)
+WIDTH = Output("mass_width", "GeV", 1e-3, relative=True)  # a difference
 
 
 def outputs(task: Task) -> tuple[Output, ...]:
-    """What a model of ``task`` gives for an object: score and logit of a classifier, mass of a regression."""
+    """What a model of ``task`` gives for an object: score and logit, or a mass and its width."""
     match task.goal:
         case Classification(classes) if len(classes) == 2:
             return (SCORE, LOGIT)
         case Classification(classes):
             return replace(SCORE, size=len(classes)), replace(LOGIT, size=len(classes))
         case Regression():
-            return (MASS,)
+            return MASS, WIDTH
 
 
 def numbers(given: Iterable[Output]) -> tuple[Output, ...]:
@@ -102,7 +103,7 @@ def numbers_of(table: Iterable[str]) -> tuple[Output, ...]:
     """Those of the model that made a table with these columns."""
     names = set(table)
     if MASS.name in names:
-        return (MASS,)
+        return MASS, WIDTH
     size = next(i for i in range(len(names) + 1) if f"{SCORE.name}_{i}" not in names) or None
     return numbers((replace(SCORE, size=size), replace(LOGIT, size=size)))
 
@@ -115,8 +116,9 @@ class Contract:
     says, which is how they were in training; beside it a model may take ``scalars`` float32 [N, S], those of
     the task in their units; the outputs
     (``outputs(task)``) are float32 [N]: of a classifier ``score``, the probability of ``classes[1]``, and
-    its ``logit``, which is that of the network divided by ``temperature``; of a regression the ``mass``. Of
-    more than two classes ``score`` and ``logit`` are [N, K], a number for each class.
+    its ``logit``, which is that of the network divided by ``temperature``; of a regression the ``mass``,
+    and ``mass_width``, the half width within which 68 % of the true masses lie. Of more than two classes
+    ``score`` and ``logit`` are [N, K], a number for each class.
     ``near_ties`` tells that the graph chooses among numbers that it has computed itself (neighbours in a
     space of features): where two are as good as equal, rounding decides, and scores may jump.
     ``domain`` says in what of the objects' numbers its training lay, ``working_points`` at which scores a

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from e2e.deploy.contract import outputs
+from e2e.deploy.contract import MASS, outputs
 from e2e.models.saved import load, task_of
 from e2e.tasks import Task
 
 
 class Deployed(nn.Module):
-    """frames [N, C, H, W] -> (score [N], logit [N]) of a classifier, (mass [N],) of a regression.
+    """frames [N, C, H, W] -> (score [N], logit [N]) of a classifier, (mass [N], width [N]) of a regression.
 
     A network of a task with scalars [N, S] takes these, too. Score and logit of more than two classes are
     [N, K]. The logit is that of the network divided by
@@ -31,9 +31,9 @@ class Deployed(nn.Module):
 
     def forward(self, frames: Tensor, scalars: Tensor | None = None) -> tuple[Tensor, ...]:
         output = self.network(frames) if scalars is None else self.network(frames, scalars)
-        first, *others = outputs(self.task)
-        if not others:
-            return (output,)
+        first, *_ = outputs(self.task)
+        if first == MASS:
+            return output[:, 0], output[:, 1]
         logit = output / self.temperature
         return torch.sigmoid(logit) if first.size is None else torch.softmax(logit, dim=1), logit
 

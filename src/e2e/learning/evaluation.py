@@ -64,8 +64,7 @@ def evaluate(
         "training_data": info["training_data"],
         "objects": {part: len(stream) for part, stream in streams.items()},
     }
-    if "temperature" in info:
-        content["temperature"] = info["temperature"]
+    content |= {name: info[name] for name in ("temperature", "width_scale") if name in info}
     content |= known.beside(test, prediction, test.weight, others, info["architecture"])
     content |= known.working_points(streams, lambda: predict("validation"), prediction)
     shown = known.explained(network, test, prediction, info.get("temperature", 1.0))

@@ -1,7 +1,7 @@
 """How predictions are written, compared and measured: what a goal asks for.
 
 A prediction is what a network, or what learns from features, says of N objects: logits [N] of two classes,
-logits [N, K] of more, masses [N] in GeV.
+logits [N, K] of more, masses [N] in GeV, or with their widths [N, 2].
 """
 
 from __future__ import annotations
@@ -261,19 +261,22 @@ class Masses(_Written):
         return super().others | {"calorimetric": "calorimetric mass", "mean": "mean mass"}
 
     def columns(self, prediction: NDArray[np.float32], weight: NDArray) -> dict[str, NDArray]:
-        return {"mass": prediction}
+        mass, width = regression.parts(prediction)
+        return {"mass": mass} if width is None else {"mass": mass, "mass_width": width}
 
     def weight(self, table: pd.DataFrame) -> NDArray:
         return np.ones(len(table), np.float32)
 
     def compare(self, objects: pd.DataFrame, one: NDArray, other: NDArray, weight: NDArray) -> dict[str, Any]:
+        (one, _), (other, _) = regression.parts(one), regression.parts(other)
         return regression.compare(objects, one, other)
 
     def figure(self, prediction: NDArray, target: NDArray) -> Callable[[NDArray], NDArray]:
-        return regression.error(prediction, target)
+        mass, _ = regression.parts(prediction)
+        return regression.error(mass, target)
 
     def measure(self, stream: Stream, prediction: NDArray, weight: NDArray) -> dict[str, Any]:
-        return regression.measure(stream.objects, prediction)
+        return regression.measure(stream.objects, *regression.parts(prediction))
 
     def beside(
         self,
@@ -284,9 +287,9 @@ class Masses(_Written):
         name: str,
     ) -> dict[str, Any]:
         return {
-            **regression.measure(stream.objects, prediction),
+            **self.measure(stream, prediction, weight),
             "versus": {
-                other: regression.compare(stream.objects, prediction, values)
+                other: self.compare(stream.objects, prediction, values, weight)
                 for other, values in others.items()
             },
         }
@@ -298,7 +301,7 @@ class Masses(_Written):
         return {}
 
     def merit(self, stream: Stream, prediction: NDArray, weight: NDArray) -> dict[str, Any]:
-        return regression.measure(stream.objects, prediction)["mean_absolute_error"]
+        return self.measure(stream, prediction, weight)["mean_absolute_error"]
 
     def cuts(self, prediction: NDArray, target: NDArray, weight: NDArray) -> dict[str, float]:
         return {}
@@ -306,7 +309,8 @@ class Masses(_Written):
     def keeping(
         self, prediction: NDArray, target: NDArray, cuts: Mapping[str, float]
     ) -> dict[str, Callable[[NDArray], NDArray]]:
-        return regression.keeping(target, prediction)
+        mass, _ = regression.parts(prediction)
+        return regression.keeping(target, mass)
 
     def explained(
         self, network: nn.Module, stream: Stream, prediction: NDArray, temperature: float

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 from torchmetrics import MeanAbsoluteError, Metric
 from torchmetrics.classification import BinaryAUROC, MulticlassAUROC
 
+from e2e.errors import E2EError
+from e2e.models.network import Mass
 from e2e.tasks import Classification, Regression, Task
 
 
@@ -31,6 +34,10 @@ class CrossEntropy(nn.Module):
     def prepare(self, network: nn.Module) -> None:
         """Nothing that a classifier has to know of the targets."""
 
+    def numbers(self, network: nn.Module, inputs: Sequence[Tensor]) -> Tensor:
+        """What the loss takes of a network."""
+        return network(*inputs)
+
     def loss(self, logit: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         """Mean over logits [N] or [N, K], targets (0, 1, ...) and weights [N]."""
         if self.binary:
@@ -42,11 +49,11 @@ class CrossEntropy(nn.Module):
         self.metric.update(logit.float(), target.int())
 
 
-class Huber(nn.Module):
-    """Huber loss (Ann. Math. Statist. 35, 1964, 73) of logarithms of masses, in units of ``spread``.
+class Likelihood(nn.Module):
+    """Minus the logarithm of the likelihood of masses, in the distributions of ``Mass``.
 
-    ``mean`` and ``spread`` are those of the logarithms of the training targets (GeV): errors of equal
-    share count equally, and outliers linearly. Watched is the mean absolute error in GeV.
+    ``mean`` and ``spread`` are those of the logarithms of the training targets (GeV): errors of equal share
+    count equally. Watched is the mean absolute error in GeV, of the median.
     """
 
     watched = "mae"
@@ -55,24 +62,32 @@ class Huber(nn.Module):
     def __init__(self, mean: float, spread: float):
         super().__init__()
         self.mean, self.spread = mean, spread
+        self.answer = Mass()
+        self.answer.set_range(mean, spread)
         self.metric: Metric = MeanAbsoluteError()
 
     def prepare(self, network: nn.Module) -> None:
-        """Tell a network the range of the targets, if it has a place for it; networks of others may not."""
-        if hasattr(network, "set_target_range"):
-            network.set_target_range(self.mean, self.spread)
+        """Tell a network the range of the targets; raises E2EError for one that tells no distribution."""
+        if not isinstance(getattr(network, "answer", None), Mass):
+            raise E2EError(
+                "the network of a regression must tell how its mass is distributed: let its `build` return a"
+                " Network of e2e.models.network (docs/how-to/my-own-network.md)"
+            )
+        network.answer.set_range(self.mean, self.spread)
 
-    def loss(self, mass: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        """Mean over masses, targets (GeV) and weights [N]."""
-        difference = (mass.float().log() - target.log()) / self.spread
-        losses = functional.huber_loss(difference, torch.zeros_like(difference), reduction="none")
-        return (losses * weight).mean()
+    def numbers(self, network: nn.Module, inputs: Sequence[Tensor]) -> Tensor:
+        """What the loss takes of a network."""
+        return network.numbers(*inputs)
 
-    def watch(self, mass: Tensor, target: Tensor) -> None:
-        self.metric.update(mass.float(), target)
+    def loss(self, logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        """Mean over logits of bins [N, B], targets (GeV) and weights [N]."""
+        return (self.answer.losses(logits, target) * weight).mean()
+
+    def watch(self, logits: Tensor, target: Tensor) -> None:
+        self.metric.update(self.answer(logits)[:, 0], target)
 
 
-Objective = CrossEntropy | Huber
+Objective = CrossEntropy | Likelihood
 
 
 def objective(task: Task, target: NDArray[np.float32]) -> Objective:
@@ -82,4 +97,4 @@ def objective(task: Task, target: NDArray[np.float32]) -> Objective:
             return CrossEntropy(task.goal.outputs)
         case Regression():
             logarithms = np.log(target.astype(np.float64))
-            return Huber(float(logarithms.mean()), float(logarithms.std()))
+            return Likelihood(float(logarithms.mean()), float(logarithms.std()))

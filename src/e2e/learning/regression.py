@@ -16,6 +16,11 @@ CENTRAL = 0.68  # of the objects, within `relative_error_68` of the true mass
 LEAST_SLOPE = 1e-3  # below it an answer cannot be calibrated
 
 
+def parts(prediction: NDArray) -> tuple[NDArray, NDArray | None]:
+    """Masses [N], and their widths [N] where the prediction has them: of [N, 2], or of masses alone [N]."""
+    return (prediction, None) if prediction.ndim == 1 else (prediction[:, 0], prediction[:, 1])
+
+
 def measure(objects: pd.DataFrame, mass: NDArray, width: NDArray | None = None) -> dict[str, Any]:
     """Figures of merit of masses [N] (GeV) of a test part, each with 68 % and 95 % intervals.
 
@@ -127,7 +132,12 @@ def error(mass: NDArray, target: NDArray) -> Callable[[NDArray], NDArray]:
 
 def _mean(values: NDArray, inside: NDArray | None = None) -> Callable[[NDArray], NDArray]:
     chosen = np.arange(len(values)) if inside is None else np.flatnonzero(inside)
-    return lambda draws: draws[:, chosen] @ values[chosen] / draws[:, chosen].sum(axis=1)
+
+    def mean(draws: NDArray) -> NDArray:
+        with np.errstate(invalid="ignore"):  # a resampling may have none of them
+            return draws[:, chosen] @ values[chosen] / draws[:, chosen].sum(axis=1)
+
+    return mean
 
 
 def _slope(target: NDArray, mass: NDArray) -> Callable[[NDArray], NDArray]:

@@ -1,4 +1,4 @@
-"""The last part of every network: from features of an object to its logit, or its mass."""
+"""The last part of every network: from features of an object to its logit, or to its mass and width."""
 
 from __future__ import annotations
 
@@ -15,28 +15,61 @@ from e2e.tasks import Classification, Regression, Task
 
 # Mean and standard deviation of log(mass / GeV) before the targets are known: 5 to 200 GeV.
 MASS_RANGE = (math.log(30.0), 1.0)
-REACH = 8.0  # standard deviations within which masses lie, so that no answer is infinite
 
 
 class Mass(nn.Module):
-    """Numbers of order one [N] -> masses in GeV [N]: the exponential of a standardised logarithm.
+    """From the numbers of the last layer, logits [N, ``BINS``], to masses and their widths in GeV [N, 2].
 
-    Masses are positive, and a relative precision is what an experiment asks for.
+    The logits are those of bins of log(mass), ``WIDTH`` standard deviations of the training targets each,
+    about their mean: a distribution of any shape, flat within a bin. Its median is the mass, which makes the
+    mean absolute error the least. The width is half the distance between the quantiles of 16 and 84 %, times
+    a ``scale`` by which 68 % of the objects of a validation part lie within it.
+
+    Masses are positive and finite, and a relative precision is what an experiment asks for. That a histogram
+    and its cross-entropy learn a number at least as well as the number alone: arXiv 2403.03950; CMS's own
+    regression of b jets gives energy and resolution (arXiv 1912.06046).
     """
 
-    def __init__(self):
+    BINS, WIDTH = 50, 0.2
+    SMEARING = 0.75  # bins, by which a target is spread over its neighbours (arXiv 2403.03950)
+    QUANTILES = (0.16, 0.5, 0.84)
+
+    def __init__(self) -> None:
         super().__init__()
         mean, spread = MASS_RANGE
         self.register_buffer("mean", torch.tensor(mean))
         self.register_buffer("spread", torch.tensor(spread))
+        self.register_buffer("scale", torch.tensor(1.0))
+        # Products of matrices: older opsets add up no columns.
+        self.register_buffer("before", torch.ones(self.BINS, self.BINS).triu(1), persistent=False)
+        self.register_buffer("levels", torch.tensor(self.QUANTILES)[:, None], persistent=False)
 
-    def forward(self, standardised: Tensor) -> Tensor:
-        standardised = standardised.float()  # mixed precision would round a logarithm of 4 to 1 %
-        return torch.exp(self.mean + self.spread * REACH * torch.tanh(standardised / REACH))
+    def set_range(self, mean: float, spread: float) -> None:
+        """Tell mean and standard deviation of log(mass / GeV) of the training targets."""
+        self.mean.fill_(mean)
+        self.spread.fill_(spread)
+
+    def forward(self, logits: Tensor) -> Tensor:
+        share = torch.softmax(logits.float(), dim=1)  # mixed precision would round a logarithm of 4 to 1 %
+        below = share @ self.before
+        # How much of each bin lies below a quantile: all, nothing, or of one bin a part.
+        parts = (self.levels - below.unsqueeze(1)) / (share.unsqueeze(1) + 1e-9)
+        standardised = self.WIDTH * (parts.clamp(0.0, 1.0).sum(dim=2) - self.BINS / 2)
+        low, median, high = torch.exp(self.mean + self.spread * standardised).unbind(dim=1)
+        return torch.stack((median, self.scale * (high - low) / 2.0), dim=1)
+
+    def losses(self, logits: Tensor, mass: Tensor) -> Tensor:
+        """Minus the logarithms of the likelihoods [N] of masses in GeV [N], but for a constant."""
+        place = (mass.log() - self.mean) / (self.spread * self.WIDTH) + self.BINS / 2
+        edges = torch.arange(self.BINS + 1, device=mass.device)
+        within = place.clamp(0.5, self.BINS - 0.5)[:, None]
+        normal = torch.special.ndtr((edges - within) / self.SMEARING)
+        target = normal.diff(dim=1) / (normal[:, -1:] - normal[:, :1])
+        return -(target * torch.log_softmax(logits.float(), dim=1)).sum(dim=1)
 
 
 def answer(task: Task) -> nn.Module:
-    """From the numbers of the last layer to what a network is asked: logits, or masses."""
+    """From the numbers of the last layer to what a network is asked: logits, or masses and widths."""
     match task.goal:
         case Classification():
             return nn.Identity()
@@ -45,7 +78,7 @@ def answer(task: Task) -> nn.Module:
 
 
 class Network(nn.Module):
-    """Raw frames [N, C, H, W] -> logits [N] of ``classes[1]``, or of a regression masses [N] in GeV.
+    """Raw frames [N, C, H, W] -> logits [N] of ``classes[1]``, or masses and widths [N, 2] in GeV.
 
     Of more than two classes there are logits [N, K], one for each.
 
@@ -74,9 +107,10 @@ class Network(nn.Module):
             self.takes = task
             self.scalars = nn.Sequential(Scalars(task), nn.Linear(len(task.scalars), hidden), nn.ReLU())
             features += hidden
-        self.head = head(features, hidden, task.goal.outputs)
-        self.single = task.goal.outputs == 1  # a number an object, not one for each class
         self.answer = answer(task)
+        numbers = self.answer.BINS if isinstance(self.answer, Mass) else task.goal.outputs
+        self.head = head(features, hidden, numbers)
+        self.single = numbers == 1  # a number an object, not one for each class
 
     def freeze(self) -> None:
         """From now on the trunk stays as it is, statistics of batch normalisations included."""
@@ -90,21 +124,20 @@ class Network(nn.Module):
             self.trunk.eval()
         return self
 
-    def set_target_range(self, mean: float, spread: float) -> None:
-        """Of a regression: mean and standard deviation of log(mass / GeV) of the training targets."""
-        self.answer.mean.fill_(mean)
-        self.answer.spread.fill_(spread)
-
     def set_scalar_range(self, scalars: Tensor) -> None:
         """Tell a network that takes scalars how those [N, S] of the training part are distributed."""
         if self.scalars:
             self.scalars[0].set_range(scalars)
 
-    def forward(self, frames: Tensor, scalars: Tensor | None = None) -> Tensor:
+    def numbers(self, frames: Tensor, scalars: Tensor | None = None) -> Tensor:
+        """What the last layer says: logits, or of a regression what ``Mass`` takes."""
         features = self.dropout(self.trunk(frames))
         if self.moments:
             features = torch.cat((features, self.moments(frames)), dim=1)
         if self.scalars:
             features = torch.cat((features, self.scalars(scalars)), dim=1)
         numbers = self.head(features)
-        return self.answer(numbers.squeeze(1) if self.single else numbers)
+        return numbers.squeeze(1) if self.single else numbers
+
+    def forward(self, frames: Tensor, scalars: Tensor | None = None) -> Tensor:
+        return self.answer(self.numbers(frames, scalars))

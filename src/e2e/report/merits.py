@@ -71,7 +71,7 @@ ERROR = Merit(
     3,
     False,
     "validation_mae",
-    "Huber loss of log(mass), standardised",
+    "Minus log likelihood of the mass",
     beside={
         "slope": "slope",
         "resolution": "calibrated resolution",

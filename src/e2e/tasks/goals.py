@@ -32,11 +32,14 @@ class Classification:
 
 @dataclass(frozen=True)
 class Regression:
-    """How large a ``quantity`` is; the target is its value, above 0."""
+    """How large a ``quantity`` is; the target is its value, above 0.
+
+    A network tells it, the median of what it may be, and the half width within which 68 % lie.
+    """
 
     quantity: Quantity
     classes: ClassVar[tuple[str, ...]] = ()
-    outputs: ClassVar[int] = 1
+    outputs: ClassVar[int] = 2
 
     def fault(self) -> str | None:
         """Nothing can be wrong with it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -12,7 +13,7 @@ from torchmetrics import Metric
 
 from e2e.learning.augmentation import random_changes, random_reflections
 from e2e.learning.batches import Batch, Objects
-from e2e.learning.calibration import temperature, working_points
+from e2e.learning.calibration import temperature, width_scale, working_points
 from e2e.learning.loop import Settings, average_decay
 from e2e.learning.methods import Method
 from e2e.learning.objectives import Objective, objective
@@ -44,28 +45,32 @@ class Supervised(Method):
 
     def training_loss(self, batch: Batch) -> Tensor:
         seen = batch._replace(frames=self.views(batch.frames))
-        return self.objective.loss(self.network(*seen.inputs), batch.target, batch.weight)
+        numbers = self.objective.numbers(self.network, seen.inputs)
+        return self.objective.loss(numbers, batch.target, batch.weight)
 
     def after_step(self) -> None:
         self.averaged.update_parameters(self.network)
 
     def validation_loss(self, batch: Batch) -> Tensor:
-        answer = self.averaged(*batch.inputs)
-        self.objective.watch(answer, batch.target)
-        return self.objective.loss(answer, batch.target, batch.weight)
+        numbers = self.objective.numbers(self.result(), batch.inputs)
+        self.objective.watch(numbers, batch.target)
+        return self.objective.loss(numbers, batch.target, batch.weight)
 
     def result(self) -> nn.Module:
         return self.averaged.module
 
     def conclude(self, validation: Objects, settings: Settings) -> dict[str, Any]:
-        """Of a classifier the temperature, which logits are divided by, and of two classes working points."""
+        """Temperature and, of two classes, working points; or of masses the scale of their widths."""
+        network, stream = self.result().eval(), validation.stream
+        answer = saved.predictions(network, stream.chunks(settings.batch_size))
+        target, weight = stream.target, stream.weight
         if not self.objective.calibrated:
-            return {}
-        logit = saved.predictions(self.result().eval(), validation.stream.chunks(settings.batch_size))
-        target, weight = validation.stream.target, validation.stream.weight
-        found: dict[str, Any] = {"temperature": temperature(logit, target, weight)}
-        if logit.ndim == 1:
-            found["working_points"] = working_points(logit / found["temperature"], target, weight)
+            scale = width_scale(answer.astype(np.float64), target, weight)
+            network.answer.scale.fill_(scale)
+            return {"width_scale": scale}
+        found: dict[str, Any] = {"temperature": temperature(answer, target, weight)}
+        if answer.ndim == 1:
+            found["working_points"] = working_points(answer / found["temperature"], target, weight)
         return found
 
 

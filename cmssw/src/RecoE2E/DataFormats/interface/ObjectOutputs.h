@@ -14,7 +14,8 @@ namespace e2e {
    *
    * names() are those of the model's numbers: of a classifier "score", the probability of its class 1, and "logit"; of
    * one of more than two classes "score_0" and so on, the probability of each, and "logit_0" and so on; of a regression
-   * "mass" [GeV]. object()[i] is the index of the i-th object among the event's candidates.
+   * "mass" and "mass_width" [GeV], the half width within which 68 % of the true masses lie. object()[i] is the index of
+   * the i-th object among the event's candidates.
    */
   class ObjectOutputs {
   public:
