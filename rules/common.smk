@@ -171,6 +171,13 @@ def class_of(wildcards):
     return settings_of(wildcards.task)["classes"].get(wildcards.sample)
 
 
+def drop_empty(wildcards):
+    """Whether crops without any hit are left out, which only those of public files can be."""
+    settings = settings_of(wildcards.task)
+    public = not source(wildcards).endswith(".root")
+    return public and settings["empty_crops"] == "drop"
+
+
 def hcal_columns(wildcards):
     return settings_of(wildcards.task)["hcal_columns"]
 

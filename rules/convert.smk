@@ -23,6 +23,7 @@ rule convert:
         part=part,
         label=class_of,
         hcal_columns=hcal_columns,
+        drop_empty=drop_empty,
         executor=config["convert"],
     script:
         "../workflow/scripts/convert.py"

@@ -34,6 +34,7 @@ def _convert(arguments: argparse.Namespace) -> None:
             "quarter_endcaps": arguments.quarter_endcaps,
             "own_columns": arguments.hcal_columns == "own",
             "label": arguments.label,
+            "drop_empty": arguments.drop_empty_crops,
             "executor": executor,
         }
         if len(sources) == 1 and not output.is_dir():
@@ -205,6 +206,11 @@ def _parser() -> argparse.ArgumentParser:
         help="repeat the fault of the public jet files: ECAL endcaps coarser, with a quarter of their energy",
     )
     _add_hcal_columns(command)
+    command.add_argument(
+        "--drop-empty-crops",
+        action="store_true",
+        help="leave out crops of public electron/photon files without any hit (default: kept, and counted)",
+    )
     command.add_argument(
         "--class",
         dest="label",

@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from e2e.cli import main
 from e2e.data import public, store
+from e2e.data.jet_shapes import calorimetric_mass
 from e2e.errors import E2EError
 from e2e.tasks import HCAL, PIXELS, Channel, task
 
@@ -475,3 +477,46 @@ def test_memory_does_not_grow_with_the_number_of_chunks(tmp_path):
         files.append(write_hdf5(path, "lzf", (2_000, 8, 8, 1), X=images, y=np.zeros(count)))
     assert images.nbytes > 40 * BATCH
     assert _grown("electron_photon", tmp_path / "out.parquet", *files) < 8 * BATCH
+
+
+def test_empty_crops_are_counted_by_class_and_can_be_dropped(tmp_path):
+    """Without hits there is nothing to learn but that one class has more of such crops."""
+    images = sparse(np.random.default_rng(1), (40, 32, 32, 2), 0.05).astype(np.float32)
+    images[[0, 2, 4, 7]] = 0
+    source, _ = electron_photon(tmp_path / "a.hdf5", X=images)
+    samples, metadata = converted(ELECTRON_PHOTON, source, tmp_path)
+    assert metadata.notes["empty crops"] == "3 of photon, 1 of electron; kept"
+    assert (len(samples), metadata.rejected) == (40, {})
+    fewer, metadata = converted(ELECTRON_PHOTON, source, tmp_path, drop_empty=True)
+    assert metadata.notes["empty crops"] == "3 of photon, 1 of electron; left out"
+    assert metadata.rejected == {"empty_crop": 4}
+    assert sorted(set(range(40)) - set(fewer.event.tolist())) == [0, 2, 4, 7]
+    chosen = np.flatnonzero(np.diff(samples.offsets))
+    np.testing.assert_array_equal(fewer.images(), samples[chosen].images())
+    np.testing.assert_array_equal(fewer.target, samples.target[chosen])
+
+
+def test_only_public_crops_can_be_dropped_for_being_empty(tmp_path, capsys):
+    source = tmp_path / "a.root"
+    source.write_bytes(b"root" + bytes(200))
+    arguments = ["convert", "--task", "electron_photon", "--drop-empty-crops", source, tmp_path / "a.parquet"]
+    assert main([str(word) for word in arguments]) == 1
+    assert "only crops of public files can be empty; drop none" in capsys.readouterr().err
+
+
+def test_masses_of_jets_whose_eta_only_the_seed_tells(tmp_path):
+    """A public file tells where the seed lies, but no eta of the jet; energies become momenta by it."""
+    random = np.random.default_rng(2)
+    content = {
+        "X_jet": jets(random, 6, 4),
+        "am": np.full(6, 5.0),
+        "ieta": np.full(6, 40.0),
+        "iphi": np.full(6, 20.0),
+    }
+    samples, _ = converted(FOUR, write_parquet(tmp_path / "with.parquet", **content), tmp_path)
+    found = calorimetric_mass(samples, FOUR.crop)
+    known = replace(samples, kinematics=samples.kinematics | {"jetEta": np.full(6, 12.5 * 0.087, np.float32)})
+    np.testing.assert_allclose(found, calorimetric_mass(known, FOUR.crop), rtol=1e-5)
+    nowhere = {name: column for name, column in content.items() if name[0] != "i"}
+    samples, _ = converted(FOUR, write_parquet(tmp_path / "without.parquet", **nowhere), tmp_path)
+    assert np.isnan(calorimetric_mass(samples, FOUR.crop)).all()

@@ -20,4 +20,5 @@ with logged(snakemake.log[0]):
             part=snakemake.params.part,
             own_columns=snakemake.params.hcal_columns == "own",
             label=snakemake.params.label,
+            drop_empty=snakemake.params.drop_empty,
         )

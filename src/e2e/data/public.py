@@ -24,6 +24,7 @@ from e2e.files import sha256
 from e2e.geometry import middle
 from e2e.tasks import TRACKS, Task
 
+EMPTY = "empty_crop"
 MANY = 20  # different values in blocks of equal pixels: fewer could be a coincidence
 
 
@@ -63,6 +64,7 @@ def convert(
     sample: str | None = None,
     part: str | None = None,
     progress: bool = True,
+    drop_empty: bool = False,
 ) -> Metadata:
     """Write the objects of a public file to the store file ``output``, whole or not at all.
 
@@ -74,14 +76,15 @@ def convert(
     moved there.
     ``sample`` names the sample (default: the file's name up to the first dot). ``part`` is the part of
     the split that all objects belong to: by default ``test`` for a file that came as one (".test." in
-    its name), else none; ``split`` divides those, too.
+    its name), else none; ``split`` divides those, too. ``drop_empty`` leaves out crops of electrons and
+    photons without any hit, of which there are some; without it they are kept, and counted by class.
 
     The ``notes`` of the returned metadata say how labels and channels were told apart, where seeds were
     found, what was left out, and how many kinematics are not finite. Raises E2EError, naming file, column
     and row, for a file of another layout or task, a missing column, images of the wrong shape, pixels and
     targets that are not finite, and damage.
     """
-    with opened(task, source, sample, part, progress) as (metadata, pieces):
+    with opened(task, source, sample, part, progress, drop_empty) as (metadata, pieces):
         store.write(output, pieces, metadata)
     return metadata
 
@@ -93,6 +96,7 @@ def opened(
     sample: str | None = None,
     part: str | None = None,
     progress: bool = False,
+    drop_empty: bool = False,
 ) -> Iterator[tuple[Metadata, Iterator[Samples]]]:
     """What ``convert`` makes of a public file, piece by piece; without a ``task``, for the file's own."""
     source = Path(source)
@@ -112,6 +116,8 @@ def opened(
         target, labels = _target(file, found, columns, kinematics)
         moved, seed = _seed(file, found, task)
         seeds, counted = _seeds(found, task, columns, len(target))
+        empty = _empty(file, found, task)
+        kept = ~empty if drop_empty else np.ones(len(target), bool)
         metadata = Metadata(
             task=task.name,
             sample=sample or source.name.split(".")[0],
@@ -123,7 +129,7 @@ def opened(
             source=source.name,
             source_sha256=sha256(source),
             origin=ntuple.SIMULATION,
-            rejected={},
+            rejected={EMPTY: int(empty.sum())} if drop_empty and found.seeds else {},
             part=_part(source, part),
             tracks=found.tracks if set(TRACKS) & set(task.channels) else None,
             notes={
@@ -132,13 +138,16 @@ def opened(
                 "channels": _channel_order(file, found, task),
                 **seed,
                 **counted,
+                **_empty_crops(empty, target, task, drop_empty),
                 **{name: note for name, note in found.notes.items() if np.isfinite(kinematics[name]).any()},
                 **unknown,
             },
         )
         yield (
             metadata,
-            _samples(file, found, task, metadata.source_sha256, target, kinematics, seeds, moved, progress),
+            _samples(
+                file, found, task, metadata.source_sha256, target, kinematics, seeds, moved, kept, progress
+            ),
         )
 
 
@@ -319,6 +328,23 @@ def _seed(file: ImageFile, found: Layout, task: Task) -> tuple[tuple[int, int], 
     return moved, {"seed": note}
 
 
+def _empty(file: ImageFile, found: Layout, task: Task) -> np.ndarray:
+    """Which crops of electrons and photons have no hit, bool [N]; other images are not known to be so."""
+    if not found.seeds:
+        return np.zeros(file.rows(found.image), bool)
+    batches = file.images(found.image, len(task.channels))
+    return np.concatenate([~images.any(axis=(1, 2, 3)) for images in batches])
+
+
+def _empty_crops(empty: np.ndarray, target: np.ndarray, task: Task, dropped: bool) -> dict[str, str]:
+    """What notes say of crops without any hit: how many there are of each class."""
+    if not empty.any():
+        return {}
+    counts = [np.count_nonzero(empty & (target == number)) for number in range(len(task.classes))]
+    told = ", ".join(f"{count} of {name}" for count, name in zip(counts, task.classes, strict=True))
+    return {"empty crops": f"{told}; {'left out' if dropped else 'kept'}"}
+
+
 def _moved(images: np.ndarray, rows: int, columns: int) -> np.ndarray:
     """Images [N, C, H, W] moved by rows and columns; what leaves them is lost, what comes in is 0."""
     if not (rows or columns):
@@ -377,9 +403,10 @@ def _samples(
     kinematics: dict[str, np.ndarray],
     seeds: dict[str, np.ndarray],
     moved: tuple[int, int],
+    kept: np.ndarray,
     progress: bool,
 ) -> Iterator[Samples]:
-    """The objects of a file, a batch at a time, with their crops ``moved`` by rows and columns."""
+    """The objects of a file that are ``kept``, a batch at a time, crops ``moved`` by rows and columns."""
     factors = np.array(found.factors[: len(task.channels)], np.float32).reshape(-1, 1, 1)
     start = 0
     label = f"Converting {file.path.name}"
@@ -391,7 +418,7 @@ def _samples(
             _check_finite(file, found, images, start)
             rows = slice(start, start + len(images))
             offsets, index, value = hits(_moved(images, *moved))
-            yield Samples(
+            piece = Samples(
                 sample=np.full(len(images), digest),
                 run=np.zeros(len(images), np.uint32),
                 lumi=np.zeros(len(images), np.uint32),
@@ -407,6 +434,7 @@ def _samples(
                 classes=task.classes,
                 shape=task.shape,
             )
+            yield piece if kept[rows].all() else piece[np.flatnonzero(kept[rows])]
             start = rows.stop
             bar.update(len(images))
 

@@ -25,15 +25,19 @@ def convert_file(
     part: str | None = None,
     own_columns: bool = False,
     label: str | None = None,
+    drop_empty: bool = False,
 ) -> Metadata:
     """Convert one file by what it holds: see ``convert.samples`` for ntuples, ``public.convert`` for others.
 
-    ``part`` is for public files, what ``public.convert`` does not take is for ntuples. Raises E2EError as
-    these do, and where the output would replace the source, or a file that is no store, or cannot be written.
+    ``part`` and ``drop_empty`` are for public files, what ``public.convert`` does not take is for ntuples.
+    Raises E2EError as these do, and where the output would replace the source, or a file that is no store,
+    or cannot be written.
     """
     source = local_path(source)
     output_path(output, source, kind=STORE)
     if not public.is_image_file(source):
+        if drop_empty:
+            raise E2EError(f"{source}: only crops of public files can be empty; drop none")
         return convert.convert(
             task,
             source,
@@ -52,7 +56,7 @@ def convert_file(
     ):
         if said:
             raise E2EError(f"{source}: only of an ntuple can {what}")
-    return public.convert(task, source, output, sample, part=part, progress=progress)
+    return public.convert(task, source, output, sample, part=part, progress=progress, drop_empty=drop_empty)
 
 
 def convert_files(
