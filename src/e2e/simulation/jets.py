@@ -89,7 +89,7 @@ _W_AND_JET = (
     "PhaseSpace:pTHatMin = 12.",
     "PhaseSpace:pTHatMax = 90.",
     "PhaseSpace:bias2Selection = on",
-    "PhaseSpace:bias2SelectionPow = 3.",
+    "PhaseSpace:bias2SelectionPow = 2.",
 )
 # Z bosons and photons of these masses (GeV) in turn: the peak, and enough above it that what they decay to
 # has momenta of all the range.
