@@ -92,6 +92,11 @@ def samples(task):
     )
 
 
+PRETRAININGS = "|".join(
+    sorted(
+        {name for task in config["tasks"] for name in settings_of(task)["pretrainings"]}
+    )
+)
 NAMES = "|".join(sorted({model for models in MODELS.values() for model in models}))
 
 
@@ -112,6 +117,7 @@ wildcard_constraints:
             }
         )
     ),
+    pretraining=PRETRAININGS or "none",
     # A model, or a repeat of it: the same with another seed, in a folder of its own, e.g. resnet/seed_2.
     model=rf"({NAMES})(/seed_\d+)?",
     # The reference, or a repeat of it.
@@ -381,6 +387,22 @@ def training_code(wildcards):
         f"learning/{loop_of(architecture)}.py",
         "learning/methods/supervised.py",
         f"models/{architecture}.py",
+    )
+
+
+def pretraining_settings(wildcards):
+    return settings_of(wildcards.task)["pretrainings"][wildcards.pretraining]
+
+
+def pretraining_code(wildcards):
+    """What a trunk that learns without labels depends on: the trainer, its method, its architecture."""
+    settings = pretraining_settings(wildcards)
+    return code(
+        wildcards,
+        "learning/train.py",
+        f"learning/{loop_of(settings['architecture'])}.py",
+        f"learning/methods/{settings['method']['name']}.py",
+        f"models/{settings['architecture']}.py",
     )
 
 

@@ -24,3 +24,30 @@ rule train:
         checkpoints="results/{run}/{task}/{model}/checkpoints",
     script:
         "../workflow/scripts/train.py"
+
+
+rule pretrain:
+    input:
+        stores=stores,
+        split="results/{run}/{task}/split.parquet",
+    output:
+        model="results/{run}/{task}/pretrainings/{pretraining}/model.pt",
+        history="results/{run}/{task}/pretrainings/{pretraining}/history.csv",
+        time="results/{run}/{task}/pretrainings/{pretraining}/training_time.json",
+    log:
+        "results/{run}/{task}/logs/pretrainings/{pretraining}/train.log",
+    benchmark:
+        "results/{run}/{task}/resources/pretrainings/{pretraining}/train.tsv"
+    conda:
+        "../envs/e2e.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(6000),
+    params:
+        code=pretraining_code,
+        settings=pretraining_settings,
+        channels=channels,
+        # Survives a killed job, so that the next one goes on where it stopped.
+        checkpoints="results/{run}/{task}/pretrainings/{pretraining}/checkpoints",
+    script:
+        "../workflow/scripts/train.py"

@@ -219,7 +219,8 @@ ENTRY = {"architecture": "cnn"}
         (
             "cnm",
             [
-                "no other model of the configuration; choose one of: quark_gluon/cnn, tau/cnn,",
+                "no other model or pretraining of the configuration",
+                "choose one of: quark_gluon/cnn, tau/cnn,",
                 "init: tau/cnn",
             ],
         ),
@@ -333,3 +334,61 @@ def test_what_stands_beside_the_models_is_no_name_of_one(name):
     config = complete()
     config["tasks"]["electron_photon"]["models"][name] = {"architecture": "resnet"}
     assert name in complaint(config)
+
+
+def pretrained(pretraining, **tasks):
+    models = {"cnn": ENTRY | {"init": "byol", "labels": 0.01, "subset": 2}}
+    return {
+        "run": "any",
+        "tasks": {"tau": {"models": models, "pretrainings": {"byol": pretraining}}, **tasks},
+    }
+
+
+def test_a_model_may_begin_with_a_pretraining():
+    config = pretrained(
+        {"architecture": "cnn", "method": {"name": "byol", "momentum": 0.9}},
+        mass_regression={"models": {"cnn": ENTRY | {"init": "tau/byol"}}},
+    )
+    validate(config, SCHEMA)
+    assert beginning(config, "tau", "cnn") == ("tau", "pretrainings/byol")
+    assert beginning(config, "mass_regression", "cnn") == ("tau", "pretrainings/byol")
+    assert config["tasks"]["tau"]["pretrainings"]["byol"]["trainer"]["epochs"] == 20
+    assert config["tasks"]["tau"]["models"]["cnn"]["labels"] == 0.01
+    assert config["tasks"]["mass_regression"]["models"]["cnn"]["labels"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("pretraining", "words"),
+    [
+        (
+            {"architecture": "cnn", "method": {"name": "boyl"}},
+            ["name = boyl: must be one of: byol, dino", "name: byol"],
+        ),
+        (
+            {"architecture": "cnn", "method": {"name": "supervised"}},
+            ["one of: byol, dino, masked, simclr, swav, vicreg"],
+        ),
+        (
+            {"architecture": "cnn", "method": {"name": "byol", "momentun": 0.9}},
+            ["method.momentun = 0.9: is no number of byol; it takes: width, outputs, ", "momentum: 0.9"],
+        ),
+        ({"architecture": "cnn"}, ["tasks.tau.pretrainings.byol.method is missing"]),
+        (
+            {"architecture": "cnn", "method": {"name": "byol"}, "network": {"heads": 2}},
+            ["byol.network.heads = 2"],
+        ),
+        (
+            {"architecture": "vit", "method": {"name": "byol"}},
+            ["models.cnn.init", "a model of vit on track_pT"],
+        ),
+    ],
+)
+def test_a_pretraining_that_cannot_be(pretraining, words):
+    said = complaint(pretrained(pretraining))
+    assert all(word in said for word in words), said
+
+
+def test_a_pretraining_has_a_name_of_its_own():
+    config = pretrained({"architecture": "cnn", "method": {"name": "byol"}})
+    config["tasks"]["tau"]["models"]["byol"] = ENTRY
+    assert "is the name of a model, too" in complaint(config)

@@ -10,16 +10,18 @@ import difflib
 import sys
 from collections.abc import Collection, Iterable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import jsonschema
 import yaml
 
-from e2e import models, tasks
+from e2e import families, models, tasks
 from e2e.deploy import providers
 from e2e.errors import E2EError
 from e2e.tasks import TRACKS, Task, supervised
 
+KINDS = ("models", "pretrainings")  # of entries of a task that are trained
 _SCHEMA = Path(__file__).with_name("schema.yaml")  # a link to that of config/
 
 
@@ -100,6 +102,7 @@ def validate(config: dict[str, Any], schema: dict[str, Any], origin: str = "conf
     if errors:
         raise E2EError(f"{origin}: " + _explain(jsonschema.exceptions.best_match(errors) or errors[0]))
     _check_networks(config, origin)
+    _check_methods(config, origin)
     _check_beginnings(config, origin)
     _check_declared(config, origin)
 
@@ -127,8 +130,9 @@ def _check_networks(config: dict[str, Any], origin: str) -> None:
     """Raises E2EError for an architecture, or a number of a network, that the library does not have."""
     known = models.hyperparameters()
     for task, settings in config["tasks"].items():
-        for name, model in settings["models"].items():
-            entry, architecture = ["tasks", task, "models", name], model["architecture"]
+        entries = [(kind, *item) for kind in KINDS for item in settings[kind].items()]
+        for kind, name, model in entries:
+            entry, architecture = ["tasks", task, kind, name], model["architecture"]
             if architecture not in known:
                 close = difflib.get_close_matches(architecture, known, n=1, cutoff=0.3) or ["resnet"]
                 raise E2EError(
@@ -165,22 +169,66 @@ def _check_networks(config: dict[str, Any], origin: str) -> None:
                 )
 
 
+def _check_methods(config: dict[str, Any], origin: str) -> None:
+    """Raises E2EError for a pretraining whose method learns from labels, is none, or takes no such number."""
+    package = ModuleType("methods")  # that of the library, of which nothing is imported
+    package.__path__ = [str(Path(__file__).parent / "learning" / "methods")]
+    known = {
+        name: given[3:]
+        for name, given in families.signatures(package).items()
+        if not families.constant(package, name, "LABELLED", True)
+    }
+    for task, settings in config["tasks"].items():
+        for name, pretraining in settings["pretrainings"].items():
+            entry, method = ["tasks", task, "pretrainings", name], pretraining["method"]
+            if name in settings["models"]:
+                complaint = "is the name of a model, too, so that `init` would mean either"
+                raise E2EError(
+                    f"{origin}: " + _message(entry, method["name"], complaint, f"{name}_trunk: ...")
+                )
+            if method["name"] not in known:
+                close = difflib.get_close_matches(method["name"], known, n=1, cutoff=0.3) or ["byol"]
+                complaint = f"must be one of: {', '.join(known)}"
+                place = [*entry, "method", "name"]
+                raise E2EError(
+                    f"{origin}: " + _message(place, method["name"], complaint, f"name: {close[0]}")
+                )
+            takes = known[method["name"]]
+            for key in sorted(set(method) - {"name", *takes}):
+                close = difflib.get_close_matches(key, takes, n=1, cutoff=0.4)
+                complaint = f"is no number of {method['name']}; it takes: {', '.join(takes)}"
+                correction = f"{close[0]}: {_inline(method[key])}" if close else f"# remove {key}"
+                place = [*entry, "method", key]
+                raise E2EError(f"{origin}: " + _message(place, method[key], complaint, correction))
+
+
+def _entries(config: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Models and pretrainings by task and folder: ``resnet``, or ``pretrainings/byol``."""
+    return {
+        (task, name if kind == "models" else f"{kind}/{name}"): entry
+        for task, settings in config["tasks"].items()
+        for kind in KINDS
+        for name, entry in settings[kind].items()
+    }
+
+
 def beginning(config: dict[str, Any], task: str, model: str) -> tuple[str, str] | str | None:
-    """What a model's trunk begins with: task and name of another model, or a file; None from scratch."""
-    init = config["tasks"][task]["models"][model].get("init")
+    """What a model's trunk begins with: task and folder of another one, or a file; None from scratch.
+
+    The folder is the name of a model, or ``pretrainings/`` and that of a pretraining.
+    """
+    init = _entries(config)[task, model].get("init")
     if init is None or init.endswith(".pt"):
         return init
     *of, name = init.split("/")
-    return (of[0] if of else task), name
+    of = of[0] if of else task
+    pretrained = name in config["tasks"].get(of, {}).get("pretrainings", {})
+    return of, f"pretrainings/{name}" if pretrained else name
 
 
 def _check_beginnings(config: dict[str, Any], origin: str) -> None:
     """Raise E2EError for an ``init`` that names no model, one of another kind, or one that leads back."""
-    known = {
-        (task, model): entry
-        for task, settings in config.get("tasks", {}).items()
-        for model, entry in settings["models"].items()
-    }
+    known = _entries(config)
     for (task, model), entry in known.items():
         if complaint := _unsuitable(config, known, task, model):
             place = ["tasks", task, "models", model, "init"]
@@ -193,10 +241,14 @@ def _unsuitable(config: dict[str, Any], known: Collection, task: str, model: str
     if not isinstance(found, tuple):
         return None
     if found not in known or found == (task, model):
-        names = [name if of == task else f"{of}/{name}" for of, name in known if (of, name) != (task, model)]
+        others = [
+            (of, name.removeprefix("pretrainings/")) for of, name in known if (of, name) != (task, model)
+        ]
+        names = [name if of == task else f"{of}/{name}" for of, name in others]
         close = difflib.get_close_matches(found[1], names, n=1, cutoff=0.0)
         return (
-            f"is no other model of the configuration; choose one of: {', '.join(names)}; or a file NAME.pt",
+            "is no other model or pretraining of the configuration; choose one of:"
+            f" {', '.join(names)}; or a file NAME.pt",
             f"init: {close[0]}" if close else "# remove init",
         )
     other, own = (_kind(config, *name) for name in (found, (task, model)))
@@ -215,7 +267,8 @@ def _kind(config: dict[str, Any], task: str, model: str) -> str:
     """What the trunk of a model depends on, as far as the configuration tells at once."""
     settings = config["tasks"][task]
     channels = tasks.task(task, settings.get("channels")).channels
-    return f"{settings['models'][model]['architecture']} on {', '.join(channel.name for channel in channels)}"
+    architecture = _entries(config)[task, model]["architecture"]
+    return f"{architecture} on {', '.join(channel.name for channel in channels)}"
 
 
 def _fill_defaults(validator, properties, instance, schema):

@@ -45,6 +45,15 @@ def _parameters(file: Path, changed: int) -> list[str] | None:
     )
 
 
+def constant(package: ModuleType, name: str, constant: str, default: Any) -> Any:
+    """The value of a ``constant`` in the file of a family, which is not imported; ``default`` without one."""
+    (file,) = (file for folder in package.__path__ for file in Path(folder).glob(f"{name}.py"))
+    for node in ast.parse(file.read_bytes()).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == constant:
+            return ast.literal_eval(node.value)
+    return default
+
+
 def families(package: ModuleType) -> list[str]:
     """Names of the modules of ``package`` that have a function ``build`` of their own."""
     return list(signatures(package))

@@ -14,7 +14,17 @@ from e2e.tasks import every
 SHARED = ("benchmark", "cmssw")  # folders of results/ that belong to no run
 # What stands beside the models of a task in a comparison, and so is no name of one.
 BESIDE = ("calorimetric", "mean", "reference", "trees", "with_reconstruction")
-TASK_FOLDERS = ("bdt", "downloads", "logs", "ntuples", "resimulated", "resources", "simulation", "store")
+TASK_FOLDERS = (
+    "bdt",
+    "downloads",
+    "logs",
+    "ntuples",
+    "pretrainings",
+    "resimulated",
+    "resources",
+    "simulation",
+    "store",
+)
 
 
 def configurations(repository: Path) -> dict[str, Path]:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from e2e.data import balance, split, store
+from e2e.data.parts import Labels
 from e2e.data.store import Metadata, Samples
 from e2e.data.stream import Stream
 from e2e.errors import E2EError
@@ -26,6 +27,24 @@ def parts_of(events) -> np.ndarray:
     return split.part(
         np.array(sample), np.array(run, np.uint32), np.array(lumi, np.uint32), np.array(event, np.uint64)
     )
+
+
+def chosen(events, share: float, subset: int = 0) -> np.ndarray:
+    return Labels(share, subset).of(*(np.array(column) for column in zip(*events, strict=True)))
+
+
+def test_labels_are_nested_in_a_subset_and_others_in_another():
+    events = [("photon", 1, lumi, event) for lumi in range(10) for event in range(2000)]
+    few, some, every = (chosen(events, share) for share in (0.01, 0.1, 1.0))
+    assert every.all()
+    assert not (few & ~some).any()
+    assert few.mean() == pytest.approx(0.01, abs=0.003)
+    assert some.mean() == pytest.approx(0.1, abs=0.009)
+    other = chosen(events, 0.1, subset=1)
+    assert (some & other).mean() == pytest.approx(0.01, abs=0.003)
+    parts = parts_of(events)
+    assert [some[parts == part].mean() for part in range(3)] == pytest.approx([0.1] * 3, abs=0.02)
+    assert chosen(events[::-1], 0.1)[::-1].tolist() == some.tolist()
 
 
 def reference(sample: str, run: int, lumi: int, event: int) -> int:

@@ -40,7 +40,9 @@ STRENGTHS = {
     changes.threshold: 0.7,
     changes.noise: 0.2,
     changes.miscalibration: 0.1,
+    changes.resolution: 1.0,
     changes.energy_scale: 1.1,
+    changes.time_resolution: 1.0,
     changes.time_offset: 0.5,
 }
 NOTHING = {changes.energy_scale: 1.0}
@@ -63,7 +65,7 @@ def test_no_strength_changes_nothing_and_one_for_each_object_is_its_own(change, 
     changed = change(frames, task, each)
     assert torch.equal(frames, before)
     assert torch.equal(changed[::2], frames[::2])
-    if change != changes.time_offset or task == CRYSTALS:
+    if change not in (changes.time_offset, changes.time_resolution) or task == CRYSTALS:
         assert not any(
             torch.equal(one, other) for one, other in zip(changed[1::2], frames[1::2], strict=True)
         )
@@ -161,3 +163,26 @@ def test_scales_and_times():
     timeless = changes.no_time(frames, CRYSTALS)
     assert not timeless[:, TIME].any()
     assert torch.equal(timeless[:, ENERGY], frames[:, ENERGY])
+
+
+def test_energies_and_times_are_measured_again_as_well_as_the_calorimeter_does():
+    frames = torch.zeros(20_000, *CRYSTALS.shape)[:, :, :1, :2]
+    frames[:, ENERGY] = torch.tensor([4.0, 0.0])
+    frames[:, TIME] = torch.tensor([1.0, 0.0])
+    crystal = changes.resolution(frames, CRYSTALS, 2.0)[:, ENERGY, 0]
+    assert crystal[:, 0].std().item() == pytest.approx(2 * (0.021**2 * 4 + (0.005 * 4) ** 2) ** 0.5, rel=0.03)
+    time = changes.time_resolution(frames, CRYSTALS, 1.0)[:, TIME, 0]
+    assert time[:, 0].std().item() == pytest.approx(((35.1 * 0.042 / 4) ** 2 + 0.19**2) ** 0.5, rel=0.03)
+    assert not crystal[:, 1].any()
+    assert not time[:, 1].any()
+
+
+def test_a_tower_is_measured_again_as_a_whole():
+    frames = jets(40)
+    after = changes.resolution(frames, JETS, 0.1)
+    towers = after[:, HCAL].unflatten(2, (25, 5)).unflatten(1, (25, 5))
+    assert torch.equal(towers, towers[:, :, :1, :, :1].expand_as(towers))
+    energy = frames[:, HCAL, ::5, ::5] * 25
+    pulls = (after[:, HCAL, ::5, ::5] * 25 - energy) / (1.1**2 * energy + (0.09 * energy) ** 2).sqrt()
+    assert pulls.std().item() == pytest.approx(0.1, rel=0.03)
+    assert torch.equal(after[:, JETS.channels.index(TRACK_PT)], frames[:, JETS.channels.index(TRACK_PT)])

@@ -89,10 +89,10 @@ def follower(tmp_path, monkeypatch):
 
 
 def test_methods_are_found_by_listing(follower):
-    assert methods.methods() == ["follower", "supervised"]
-    assert methods.labelled("supervised")
-    assert not methods.labelled("follower")
-    with pytest.raises(E2EError, match="unknown method 'leader'; choose one of: follower, supervised"):
+    own = ["byol", "dino", "masked", "simclr", "supervised", "swav", "vicreg"]
+    assert methods.methods() == sorted([*own, "follower"])
+    assert [name for name in methods.methods() if methods.labelled(name)] == ["supervised"]
+    with pytest.raises(E2EError, match="unknown method 'leader'; choose one of: byol, dino, follower, "):
         methods.labelled("leader")
 
 
@@ -151,15 +151,26 @@ def test_a_method_may_give_up_after_an_epoch(half_labelled, follower, call, tmp_
     assert len(pd.read_csv(tmp_path / "out/history.csv")) == 1
 
 
-@pytest.mark.parametrize("epoch", [3, "all"])
+WITHOUT_LABELS = ("byol", "dino", "masked", "simclr", "swav", "vicreg")
+
+
+@pytest.mark.parametrize(
+    ("name", "epoch"),
+    [
+        ("follower", 3),
+        ("follower", "all"),
+        *(pytest.param(name, 2, marks=pytest.mark.slow) for name in WITHOUT_LABELS),
+    ],
+)
 def test_a_killed_method_goes_on_to_the_same_weights(
-    half_labelled, follower, call, tmp_path, monkeypatch, epoch
+    half_labelled, follower, call, tmp_path, monkeypatch, name, epoch
 ):
     """Its own modules are kept in the checkpoint, too; and which weights are kept, once all are trained."""
+    method = follower if name == "follower" else {"name": name, "may_collapse": True}
     (whole, options), (killed, others) = (
         call(half_labelled, tmp_path / name, epochs=4) for name in ("whole", "killed")
     )
-    train(*whole, **options, method=follower)
+    train(*whole, **options, method=method)
 
     def dies(*given: object) -> None:
         if given[0] == epoch or epoch == "all":
@@ -170,9 +181,9 @@ def test_a_killed_method_goes_on_to_the_same_weights(
             patch.setattr(saved, "save", dies)
         report = None if epoch == "all" else dies
         with pytest.raises(RuntimeError, match="killed"):
-            train(*killed, **others, method=follower, report=report)
+            train(*killed, **others, method=method, report=report)
     assert not killed[2].exists()
-    train(*killed, **others, method=follower)
+    train(*killed, **others, method=method)
     assert killed[3].read_bytes() == whole[3].read_bytes()  # the history
     one, other = (saved.read_plain(path) for path in (whole[2], killed[2]))
     assert one["validation_loss"] == other["validation_loss"]

@@ -205,6 +205,34 @@ def test_a_model_is_trained_after_the_one_whose_trunk_it_begins_with(tmp_path):
     assert planned(search)["train"] == 1
 
 
+PRETRAININGS = """
+run: mine
+tasks:
+  tau:
+    pretrainings: {byol: {architecture: cnn, method: {name: byol}}}
+    models:
+      few: {architecture: cnn, init: byol, labels: 0.1}
+      probe: {architecture: cnn, init: byol, freeze: true}
+  mass_regression:
+    models: {transfer: {architecture: cnn, init: tau/byol}}
+"""
+
+
+def test_a_trunk_that_learns_without_labels_is_trained_once_for_all_who_begin_with_it(tmp_path):
+    config = tmp_path / "pretrainings.yaml"
+    config.write_text(PRETRAININGS)
+    names = ("tau/few", "tau/probe", "mass_regression/transfer")
+    targets = [f"results/mine/{name}/model.pt" for name in names]
+    process = snakemake(tmp_path, *targets, "--configfile", config)
+    jobs = planned(process)
+    assert (jobs["pretrain"], jobs["train"]) == (1, 3)
+    trunk = "results/mine/tau/pretrainings/byol/model.pt"
+    begun = re.findall(r"^rule train:\n +input: (.*)\n", process.stdout, re.MULTILINE)
+    assert all(trunk in given.split(", ") for given in begun)
+    alone = snakemake(tmp_path, trunk, "--configfile", config)
+    assert "train" not in planned(alone)
+
+
 def test_a_trunk_of_a_file_that_is_missing_is_said(tmp_path):
     config = tmp_path / "beginnings.yaml"
     config.write_text(BEGINNINGS)

@@ -15,7 +15,7 @@ with logged(snakemake.log[0]):
         task=task(snakemake.wildcards.task, snakemake.params.channels),
         threads=snakemake.threads,
         code=snakemake.params.code,
-        **settings | {"init": snakemake.input.init or None},
+        **settings | {"init": snakemake.input.get("init") or None},
     )
     if "training_s" in info:  # of several processes, the first
         write_json(snakemake.output.time, {"wall_s": info["training_s"]})

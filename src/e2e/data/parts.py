@@ -7,6 +7,7 @@ files, on other events, or on the machine. All objects of an event fall into one
 from __future__ import annotations
 
 import hashlib
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,17 +34,44 @@ def _mix(x: np.ndarray) -> np.ndarray:
     return x ^ (x >> np.uint64(31))
 
 
+class Labels(NamedTuple):
+    """Which objects have labels, where there are to be few: a ``share`` of the events of each part.
+
+    Subsets of one number are nested: that of a smaller share is part of that of a larger one. Those of
+    different numbers have nothing to do with each other.
+    """
+
+    share: float = 1.0
+    subset: int = 0
+
+    def of(self, sample: np.ndarray, run: np.ndarray, lumi: np.ndarray, event: np.ndarray) -> np.ndarray:
+        """Whether each event [N] is among them, by another hash than that of its part."""
+        return _fraction(sample, run, lumi, event, f"labels {self.subset} ") < self.share
+
+
+ALL = Labels()
+
+
 def part(sample: np.ndarray, run: np.ndarray, lumi: np.ndarray, event: np.ndarray) -> np.ndarray:
     """Part of each event, as uint8 positions in ``PARTS``; all arguments are arrays [N].
 
-    The hash starts from the first 8 bytes (little endian) of BLAKE2b of the sample's name, takes in
-    run, lumi and event by splitmix64 one after the other, and its top 53 bits are a fraction in
-    [0, 1) that is compared with the cumulative ``FRACTIONS``.
+    Its ``_fraction`` is compared with the cumulative ``FRACTIONS``.
+    """
+    fraction = _fraction(sample, run, lumi, event)
+    return np.searchsorted(np.cumsum(FRACTIONS)[:-1], fraction, side="right").astype(np.uint8)
+
+
+def _fraction(
+    sample: np.ndarray, run: np.ndarray, lumi: np.ndarray, event: np.ndarray, salt: str = ""
+) -> np.ndarray:
+    """A number in [0, 1) of each event [N].
+
+    The hash starts from the first 8 bytes (little endian) of BLAKE2b of ``salt`` and the sample's name, takes
+    in run, lumi and event by splitmix64 one after the other, and its top 53 bits are the number.
     """
     names, name = np.unique(np.asarray(sample, str), return_inverse=True)
-    digests = [hashlib.blake2b(n.encode(), digest_size=8).digest() for n in names.tolist()]
+    digests = [hashlib.blake2b((salt + n).encode(), digest_size=8).digest() for n in names.tolist()]
     state = np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)[name]
     for number in (run, lumi, event):
         state = _mix(state ^ np.asarray(number, np.uint64))
-    fraction = (state >> np.uint64(11)) * 2.0**-53
-    return np.searchsorted(np.cumsum(FRACTIONS)[:-1], fraction, side="right").astype(np.uint8)
+    return (state >> np.uint64(11)) * 2.0**-53

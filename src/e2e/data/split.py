@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from e2e import tasks
 from e2e.data import parquet
-from e2e.data.parts import EVENT, FRACTIONS, PARTS, part
+from e2e.data.parts import ALL, EVENT, FRACTIONS, PARTS, Labels, part
 from e2e.data.store import IDENTITY, Metadata, StoreFile
 from e2e.errors import E2EError
 from e2e.files import write_json
@@ -124,13 +124,17 @@ def _summary(table: pd.DataFrame, classes: Sequence[str]) -> dict:
 
 
 def read_part(
-    paths: Sequence[str | Path], split: str | Path, name: str, labelled: bool = True
+    paths: Sequence[str | Path],
+    split: str | Path,
+    name: str,
+    labelled: bool = True,
+    labels: Labels = ALL,
 ) -> Iterator[tuple[StoreFile, pd.DataFrame]]:
     """The store files of a split, and of each the objects of one part (``PARTS``).
 
-    With ``labelled`` only those with truth. ``paths`` are the files the split was made from. A table has the
-    columns of ``StoreFile.objects`` and the ``weight``; its index is the row in the file. Raises E2EError
-    when ``split`` does not belong to the files.
+    With ``labelled`` only those with truth, and of these the ``labels`` alone. ``paths`` are the files the
+    split was made from. A table has the columns of ``StoreFile.objects`` and the ``weight``; its index is the
+    row in the file. Raises E2EError when ``split`` does not belong to the files.
     """
     if name not in PARTS:
         raise E2EError(f"no part {name!r}; choose one of: {', '.join(PARTS)}")
@@ -147,4 +151,8 @@ def read_part(
             raise E2EError(f"{split}: objects of {file.path} have changed since; {REMEDY}")
         objects["weight"] = rows.weight.to_numpy()
         chosen = (rows.part == name).to_numpy()
-        yield file, objects[chosen & objects.target.notna() if labelled else chosen]
+        if labelled:
+            chosen = chosen & objects.target.notna().to_numpy()
+            if labels.share < 1.0:
+                chosen = chosen & labels.of(*(objects[column].to_numpy() for column in EVENT))
+        yield file, objects[chosen]

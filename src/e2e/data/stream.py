@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from e2e.data import images, split
+from e2e.data.parts import ALL, Labels
 from e2e.data.store import IDENTITY, SEED, Samples, copy_hits, gather
 from e2e.errors import E2EError
 
@@ -26,6 +27,8 @@ HIT = 8  # bytes: a uint32 and a float32
 
 class Stream:
     """The objects of one part of store files, by position 0 to N - 1; those with truth if ``labelled``.
+
+    Of these only the ``labels``, where they are to be few.
 
     ``objects`` is a table of their identity, seed, target and kinematics (NaN where unknown), ``weight`` [N]
     what each counts in training and measuring (NaN without truth); positions go through the files in the
@@ -40,6 +43,7 @@ class Stream:
         part: str,
         memory: int = MEMORY,
         labelled: bool = True,
+        labels: Labels = ALL,
     ):
         """Open one part (``split.PARTS``) of the ``stores`` that ``split_path`` was made from.
 
@@ -47,7 +51,7 @@ class Stream:
         stores that are not those of the split or describe different things, and for a part without objects.
         """
         self.labelled = labelled
-        files, tables = zip(*split.read_part(stores, split_path, part, labelled), strict=True)
+        files, tables = zip(*split.read_part(stores, split_path, part, labelled, labels), strict=True)
         self._nothing = Samples.concatenate([file.metadata.nothing() for file in files])
         self.objects = pd.concat(tables, ignore_index=True)
         self.weight = self.objects.pop("weight").to_numpy(np.float32)

@@ -70,3 +70,58 @@ def random_reflections(frames: Tensor, task: Task) -> Tensor:
     """
     eta, phi = torch.rand(2, len(frames), device=frames.device) < 0.5
     return reflect(frames, task, eta, phi)
+
+
+def likely_reflections(frames: Tensor, task: Task) -> Tensor:
+    """Those of ``reflect`` that keep the lean of the crystals, where single crystals are looked at.
+
+    There both reflections come together, or none; where seeds count towers, each of them comes by itself.
+    """
+    eta, phi = torch.rand(2, len(frames), device=frames.device) < 0.5
+    return reflect(frames, task, eta, eta if task.seed_cell == 1 else phi)
+
+
+def partnered(frames: Tensor, task: Task) -> Tensor:
+    """Frames without the rows and columns that a reflection cannot fill, which would tell a reflected one."""
+    kept = torch.zeros_like(frames[:1, :1])
+    places = []
+    for cells, seed in zip(frames.shape[2:], task.crop.seed, strict=True):
+        reach = min(seed, cells - 1 - seed)
+        places.append(slice(seed - reach, seed + reach + 1))
+    kept[:, :, *places] = 1.0
+    return frames * kept
+
+
+def shifts(frames: Tensor, task: Task, share: float) -> Tensor:
+    """A ``share`` of the objects moves by a cell of its seed, up or down and left or right.
+
+    The seed is the largest deposit of a crystal or a tower, and by fluctuations its neighbour may be. What
+    would come from outside the crop is empty.
+    """
+    device, cell = frames.device, task.seed_cell
+    moved = torch.rand(len(frames), device=device) < share
+    steps = cell * torch.randint(-1, 2, (2, len(frames)), device=device) * moved
+    number = torch.arange(len(frames), device=device)[:, None, None]
+    places, inside = [], []
+    for step, cells in zip(steps, frames.shape[2:], strict=True):
+        place = torch.arange(cells, device=device) - step[:, None]
+        places.append(place.clamp(0, cells - 1))
+        inside.append((place >= 0) & (place < cells))
+    found = frames.movedim(1, 3)[number, places[0][:, :, None], places[1][:, None, :]].movedim(3, 1)
+    return found * (inside[0][:, None, :, None] & inside[1][:, None, None, :])
+
+
+def window(frames: Tensor, task: Task, smallest: float, largest: float) -> Tensor:
+    """What lies around the seed, in a square of its own for each object; cells outside are empty.
+
+    Its side is a share of the crop's, between ``smallest`` and ``largest``. It is nested in the crop, and the
+    seed stays where it is: a crop elsewhere would hold another object, or a part without an axis.
+    """
+    device = frames.device
+    rows, columns = (
+        (torch.arange(cells, device=device) - seed).abs()
+        for cells, seed in zip(frames.shape[2:], task.crop.seed, strict=True)
+    )
+    share = smallest + (largest - smallest) * torch.rand(len(frames), 1, 1, device=device)
+    reach = share * min(frames.shape[2:]) / 2
+    return frames * (torch.maximum(rows[:, None], columns) <= reach).unsqueeze(1)

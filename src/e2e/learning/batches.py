@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from e2e.data import balance, images, scalars, split, store
+from e2e.data.parts import ALL, EVENT, PARTS, Labels
 from e2e.data.stream import Stream
 from e2e.errors import E2EError
 from e2e.learning.loop import epoch_seed
@@ -64,9 +66,14 @@ class Packed(NamedTuple):
 
 
 def stream(
-    stores: Sequence[str | Path], split_path: str | Path, part: str, task: Task, labelled: bool = True
+    stores: Sequence[str | Path],
+    split_path: str | Path,
+    part: str,
+    task: Task,
+    labelled: bool = True,
+    labels: Labels = ALL,
 ) -> Stream:
-    """One part of the stores: objects with truth, or all of them if not ``labelled``.
+    """One part of the stores: objects with truth, among the ``labels``, or all of them if not ``labelled``.
 
     Raises E2EError if it is of another task, lacks a class or weights, has objects without one of the task's
     scalars, or if some crops are turned and others are not, which would tell them apart.
@@ -88,15 +95,41 @@ def stream(
                 f" {', '.join(task.classes) or 'no classes'}; convert the ntuples anew"
             )
     orientation(stores)
-    objects = Stream(stores, split_path, part, labelled=labelled)
+    objects = Stream(stores, split_path, part, labelled=labelled, labels=labels)
     scalars.require_of_stores(stores, objects.objects, task)
     for target, name in enumerate(objects.classes if labelled else ()):
         if not np.any(objects.target == target):
-            raise E2EError(f"{split_path}: no {name} in part {part!r}; add files with {name}s or more events")
+            few = (
+                f" among {labels.share:.3g} of the labels (subset {labels.subset})"
+                if labels.share < 1
+                else ""
+            )
+            raise E2EError(
+                f"{split_path}: no {name} in part {part!r}{few}; add files with {name}s or more events"
+            )
     if labelled and np.isnan(objects.weight).any():
         reason = balance.fault(Stream(stores, split_path, "train").objects, task)
         raise E2EError(f"{split_path}: its objects have no weights: {reason or 'make the split anew'}")
     return objects
+
+
+def apart(stores: Sequence[str | Path], split_path: str | Path) -> None:
+    """Raise E2EError where an event of the part ``train`` is in another part, too.
+
+    A file may say itself which part it is of. What is learned without labels would be tested on what it saw.
+    """
+    events = {
+        part: pd.concat([table[EVENT] for _, table in split.read_part(stores, split_path, part, False)])
+        for part in PARTS
+    }
+    seen = pd.MultiIndex.from_frame(events["train"])
+    for part in PARTS[1:]:
+        both = events[part][pd.MultiIndex.from_frame(events[part]).isin(seen)]
+        for sample, run, lumi, event in both.head(1).itertuples(index=False):
+            raise E2EError(
+                f"{split_path}: event {event} of sample {sample} (run {run}, lumi {lumi}) is in part 'train'"
+                f" and in part {part!r}, of which nothing may be learned; leave out one of its files"
+            )
 
 
 def orientation(stores: Sequence[str | Path]) -> str | None:

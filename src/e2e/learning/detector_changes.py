@@ -22,6 +22,12 @@ from e2e.data.crops import cells
 from e2e.geometry import TOWER
 from e2e.tasks import TRACK_PT, Task
 
+# Stochastic term [sqrt(GeV)] and constant of an energy's resolution: of a crystal photostatistics (JINST 3
+# S08004) and calibration (JINST 2 P04004, arXiv 1306.2016), of a tower those of hadrons (arXiv 1706.04965).
+RESOLUTION = {"crystal": (0.021, 0.005), "tower": (1.1, 0.09)}
+# Of a crystal's time: ns over the energy in GeV, and ns (arXiv 0911.4044 with 42 MeV of noise, 1306.2016).
+TIME_RESOLUTION = (35.1 * 0.042, 0.19)
+
 # Random numbers [N, H, W] of a kind (``torch.rand`` or ``torch.randn``) for frames of a task, the same in all
 # cells of a square of so many cells along each side.
 Draw = Callable[[Callable[..., Tensor], Tensor, Task, int], Tensor]
@@ -116,6 +122,22 @@ def miscalibration(frames: Tensor, task: Task, spread: float | Tensor, draw: Dra
     )
 
 
+def resolution(frames: Tensor, task: Task, times: float | Tensor, draw: Draw = of_each_object) -> Tensor:
+    """Energies measured once more, with ``times`` the resolution of their calorimeter.
+
+    See ``RESOLUTION``.
+    """
+    width = _each(times, frames)
+
+    def again(energy: Tensor, cell: int) -> Tensor:
+        stochastic, constant = RESOLUTION["crystal" if cell == 1 else "tower"]
+        value = (energy * cell**2).clamp(min=0.0)  # of the whole tower
+        spread = width * torch.sqrt(stochastic**2 * value + (constant * value) ** 2) / cell**2
+        return (energy + spread * draw(torch.randn, frames, task, cell)).clamp(min=0.0)
+
+    return _with_energies(frames, task, again)
+
+
 def energy_scale(frames: Tensor, task: Task, scale: float | Tensor) -> Tensor:
     """All energies are multiplied by ``scale``."""
     return _with_energies(frames, task, lambda energy, cell: energy * _each(scale, frames))
@@ -127,6 +149,20 @@ def time_offset(frames: Tensor, task: Task, offset: float | Tensor) -> Tensor:
     for place in _times(task):
         time = frames[:, place]
         frames[:, place] = torch.where(time != 0, time + _each(offset, frames), time)
+    return frames
+
+
+def time_resolution(frames: Tensor, task: Task, times: float | Tensor) -> Tensor:
+    """Times of crystals measured once more, with ``times`` the resolution at their energy.
+
+    The channel before one in ns is the energy to it. See ``TIME_RESOLUTION``.
+    """
+    frames = frames.clone()
+    for place in _times(task):
+        energy, time = frames[:, place - 1], frames[:, place]
+        share, constant = TIME_RESOLUTION
+        spread = _each(times, frames) * torch.sqrt((share / energy.clamp(min=1e-3)) ** 2 + constant**2)
+        frames[:, place] = torch.where(time != 0, time + spread * torch.randn_like(time), time)
     return frames
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from e2e.data.parts import ALL, PARTS, Labels
 from e2e.data.scores import write_scores
-from e2e.data.split import PARTS
 from e2e.errors import E2EError
 from e2e.files import whole, write_json
 from e2e.learning import batches
@@ -45,7 +45,11 @@ def evaluate(
         torch.set_num_threads(threads)
     network, info = saved.load(model_pt)
     task = saved.task_of(info)
-    streams = {part: batches.stream(stores, split, part, task) for part in PARTS}
+    labels = Labels(info["labels"], info["subset"])
+    streams = {
+        part: batches.stream(stores, split, part, task, labels=ALL if part == "test" else labels)
+        for part in PARTS
+    }
     test, known = streams["test"], measures(task)
 
     def predict(part: str) -> NDArray[np.float32]:

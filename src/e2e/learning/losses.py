@@ -81,10 +81,10 @@ def vicreg(one: Tensor, other: Tensor, invariance: float, variance: float, covar
     return loss
 
 
-def reconstruction(prediction: Tensor, target: Tensor, hidden: Tensor) -> Tensor:
-    """Mean squared error where cells were ``hidden``, and there alone (MAE, arXiv 2111.06377, section 3).
+def reconstruction(prediction: Tensor, target: Tensor) -> Tensor:
+    """Mean squared error of hidden cells [cells, C], and of these alone (MAE, arXiv 2111.06377, section 3).
 
-    Prediction and target have the same shape, as has the mask; 0 where nothing is hidden.
+    The processes may have different numbers of them: the mean over processes is that over all cells.
     """
-    error = (prediction.float() - target.float()).square() * hidden
-    return error.sum() / hidden.sum().clamp(min=1)
+    cells = total(torch.tensor(float(target.numel()), device=target.device)) / processes()
+    return (prediction.float() - target.float()).square().sum() / cells.clamp(min=1)

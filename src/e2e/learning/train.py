@@ -16,7 +16,7 @@ from torch import nn
 
 from e2e import models
 from e2e.data import domain
-from e2e.data.split import PARTS
+from e2e.data.parts import PARTS, Labels
 from e2e.errors import E2EError
 from e2e.learning import batches, methods
 from e2e.learning.loop import Job, Report, Settings, Stopwatch
@@ -33,7 +33,8 @@ class Entry:
     ``network`` holds hyperparameters of the ``architecture``, ``trainer`` those of ``Settings``, ``method``
     the name of one of ``methods`` and its hyperparameters. The trunk begins as that of the file ``init``
     (``saved.take_trunk``), if there is one, and stays as it began with ``freeze``. ``scalars`` names what the
-    network takes beside frames, of what the task offers.
+    network takes beside frames, of what the task offers. ``labels`` is the share of the events whose targets
+    are known, in the ``subset`` of that number (``data.parts.Labels``), of the validation part, too.
     """
 
     architecture: str
@@ -43,6 +44,8 @@ class Entry:
     init: str | Path | None = None
     freeze: bool = False
     scalars: Sequence[str] = ()
+    labels: float = 1.0
+    subset: int = 0
 
 
 def train(
@@ -84,7 +87,8 @@ def train(
         torch.set_num_threads(threads)
     name, hyperparameters = given.method["name"], {k: v for k, v in given.method.items() if k != "name"}
     task = task.oriented(batches.orientation(stores)).given(given.scalars)
-    training, validation = _objects(stores, split, task, methods.labelled(name))
+    labels = Labels(given.labels, given.subset)
+    training, validation = _objects(stores, split, task, methods.labelled(name), labels)
     torch.manual_seed(settings.seed)
     network, origin = _network(given, task)
     if training.scalars is not None:
@@ -102,6 +106,8 @@ def train(
         "method": dict(given.method),
         "init": origin,
         "freeze": given.freeze,
+        "labels": given.labels,
+        "subset": given.subset,
         "training_data": batches.identity(stores, len(training)),
         "trainer": asdict(settings),
         "versions": {name: str(import_module(name).__version__) for name in ("e2e", *loop.PACKAGES)},
@@ -139,7 +145,12 @@ def _network(entry: Entry, task: Task) -> tuple[nn.Module, dict[str, Any] | None
 
 
 def _objects(
-    stores: Sequence[str | Path], split: str | Path, task: Task, labelled: bool
+    stores: Sequence[str | Path], split: str | Path, task: Task, labelled: bool, labels: Labels
 ) -> list[batches.Objects]:
-    """Training and validation part."""
-    return [batches.Objects(batches.stream(stores, split, part, task, labelled), task) for part in PARTS[:2]]
+    """Training and validation part; without labels all objects, of events that are in no other part."""
+    if not labelled:
+        batches.apart(stores, split)
+    return [
+        batches.Objects(batches.stream(stores, split, part, task, labelled, labels), task)
+        for part in PARTS[:2]
+    ]
