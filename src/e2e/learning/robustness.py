@@ -240,7 +240,7 @@ class Seen:
 
     objects: pd.DataFrame
     weight: NDArray
-    answers: Mapping[str, NDArray]
+    predictions: Mapping[str, NDArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -267,15 +267,18 @@ def compare(
     for (label, seen), end in zip(all_.items(), ends, strict=True):
         here = slice(end - len(seen.objects), end)
         target = seen.objects["target"].to_numpy(np.float64)
-        for who, answers in seen.answers.items():
-            for figure, measure in known.keeping(answers, target, cuts[who]).items():
+        for who, predictions in seen.predictions.items():
+            for figure, measure in known.keeping(predictions, target, cuts[who]).items():
                 asked[label, who, figure] = _within(here, measure)
     found = EventBootstrap(events(tables), REPLICAS, BOOTSTRAP_SEED, weight).estimate(asked)
-    first, second = nominal.answers
+    first, second = nominal.predictions
     figures = list(dict.fromkeys(figure for _, _, figure in asked))
     merit = figures[0]
     return Found(
-        {who: {figure: found[None, who, figure].summary() for figure in figures} for who in nominal.answers},
+        {
+            who: {figure: found[None, who, figure].summary() for figure in figures}
+            for who in nominal.predictions
+        },
         {
             label: {
                 who: {
@@ -285,7 +288,7 @@ def compare(
                     }
                     for figure in figures
                 }
-                for who in nominal.answers
+                for who in nominal.predictions
             }
             | {"versus": _minus(found[label, first, merit], found[label, second, merit]).summary()}
             for label in changed
@@ -318,17 +321,17 @@ def _seen(
 ) -> Seen:
     """The chosen objects of a stream, and what is said of them, changed or as they are."""
     stream, positions = chosen
-    answers: dict[str, list[NDArray]] = {who: [] for who in predict}
+    predictions: dict[str, list[NDArray]] = {who: [] for who in predict}
     for start in range(0, len(positions), BATCH):
         samples = stream.samples(positions[start : start + BATCH])
         if change is not None:
             samples = changed(samples, task, change)
         for who, answer in predict.items():
-            answers[who].append(answer(samples))
+            predictions[who].append(answer(samples))
     return Seen(
         stream.objects.iloc[positions].reset_index(drop=True),
         stream.weight[positions],
-        {who: np.concatenate(pieces).astype(np.float64) for who, pieces in answers.items()},
+        {who: np.concatenate(pieces).astype(np.float64) for who, pieces in predictions.items()},
     )
 
 
@@ -336,7 +339,8 @@ def _cuts(known: Measures, validation: Seen) -> dict[str, dict[str, float]]:
     """Those of the working points of each who answers."""
     target = validation.objects["target"].to_numpy(np.float64)
     return {
-        who: known.cuts(answers, target, validation.weight) for who, answers in validation.answers.items()
+        who: known.cuts(predictions, target, validation.weight)
+        for who, predictions in validation.predictions.items()
     }
 
 

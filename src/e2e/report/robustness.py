@@ -32,13 +32,13 @@ def draw(record: Mapping[str, Any]) -> Figure:
     for spare in axes.flat[len(figures) :]:
         spare.set_visible(False)
     places = np.arange(len(changes))
-    answers = {
+    drawn = {
         NETWORK: (record["model"], "C0", -0.16),
         record["reference"]: (record["reference"], REFERENCE_COLOUR, 0.16),
     }
     for axis, name in zip(axes.flat, figures, strict=False):
         unit = metric.of_unit if name == metric.key else ""
-        for who, (said, colour, shift) in answers.items():
+        for who, (said, colour, shift) in drawn.items():
             found = [change[who][name]["difference"] for change in changes]
             value = np.array([each["value"] for each in found], float)
             ends = np.array([each["interval_68"] for each in found], float)

@@ -81,8 +81,8 @@ class Task:
             return f"fewest is {self.fewest}; it has {len(self.channels)} channels"
         faults = (
             self.goal.fault(),
-            self.simulation and self.simulation.fault(),
-            self.working_points and self.working_points.fault(self.classes, self.balance),
+            self.simulation.fault() if self.simulation else None,
+            self.working_points.fault(self.classes, self.balance) if self.working_points else None,
         )
         return next(filter(None, faults), None)
 
