@@ -143,6 +143,17 @@ TEST_CASE("momenta are those of the seeds by their place, as far as their direct
   CHECK(equal(pt(seeds, {{momenta}, {}, {around}}), {90.f, 50.f, none}));
 }
 
+TEST_CASE("momenta of photons are compared with crystals of the barrel") {
+  auto const none = std::nanf("");
+  e2e::SeedCollection const seeds{{0, 100, 200}, {1, 20, 359}, {2, 140, 5}};
+  auto const eta = [](int row) { return static_cast<float>(0.0174 * (row - 84.5)); };
+  auto const phi = [](int column) { return static_cast<float>(M_PI / 180 * (column - 9.5)); };
+  Source const momenta{{{50.f, 40.f, 30.f}}, "", {}};
+  Source const etas{{{eta(100), eta(42), eta(140)}}, "", {}}, phis{{{phi(200), phi(-1), phi(28)}}, "", {}};
+  // The second one lies 22 crystals away along eta, the third 23 along phi; the reach is 4.5 towers of 5.
+  CHECK(equal(e2e::pairMomenta(seeds, {{momenta}, {etas}, {phis}}, 170, 1, false), {50.f, 40.f, none}));
+}
+
 TEST_CASE("momenta that are listed in another order are sorted") {
   auto const none = std::nanf("");
   e2e::SeedCollection const seeds{{0, 30, 71}, {1, 12, 40}, {2, 43, 0}};
