@@ -188,7 +188,7 @@ def test_masses_have_an_error_and_a_bias(objects):
     table, *_ = objects
     mass = np.random.default_rng(5).uniform(4, 14, 800)
     nominal = Seen(table.assign(target=mass), np.ones(800), {"one": mass, "other": mass + 1})
-    larger = replace(nominal, answers={"one": 1.03 * mass, "other": mass + 1})
+    larger = replace(nominal, predictions={"one": 1.03 * mass, "other": mass + 1})
     none = {"one": {}, "other": {}}
     found = compare(measures(MASS), nominal, {"larger": larger}, none)
     assert found.nominal["other"]["mean_absolute_error"]["value"] == pytest.approx(1.0)

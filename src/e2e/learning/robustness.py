@@ -40,7 +40,7 @@ from e2e.learning.detector_changes import (
     time_offset,
 )
 from e2e.learning.measures import EFFICIENCY, Measures, measures
-from e2e.learning.statistics import BOOTSTRAP_SEED, REPLICAS, Estimate, EventBootstrap, events
+from e2e.learning.statistics import BOOTSTRAP_SEED, REPLICAS, EventBootstrap, events
 from e2e.models import saved
 from e2e.tasks import Task
 
@@ -284,20 +284,16 @@ def compare(
                 who: {
                     figure: {
                         **found[label, who, figure].summary(),
-                        "difference": _minus(found[label, who, figure], found[None, who, figure]).summary(),
+                        "difference": (found[label, who, figure] - found[None, who, figure]).summary(),
                     }
                     for figure in figures
                 }
                 for who in nominal.predictions
             }
-            | {"versus": _minus(found[label, first, merit], found[label, second, merit]).summary()}
+            | {"versus": (found[label, first, merit] - found[label, second, merit]).summary()}
             for label in changed
         },
     )
-
-
-def _minus(one: Estimate, other: Estimate) -> Estimate:
-    return Estimate(one.value - other.value, one.replicas - other.replicas)
 
 
 def _within(here: slice, measure: Callable[[NDArray], NDArray]) -> Callable[[NDArray], NDArray]:
