@@ -355,8 +355,12 @@ class Fake:
     """Stored objects with these frames."""
 
     def __init__(self, frames):
-        self.images = lambda rows: frames[rows]
+        self.frames = frames
+        self.images = lambda: frames
         self.identity = lambda: identity(len(frames))
+
+    def __getitem__(self, rows):
+        return Fake(self.frames[rows])
 
 
 def test_near_ties_are_listed_and_left_out(tied):
