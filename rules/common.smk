@@ -484,6 +484,21 @@ def data_outputs():
     return outputs
 
 
+def ssl_outputs():
+    """What `ssl` makes: probes of all pretrainings, and the metrics of all models."""
+    probes = [
+        f"results/{RUN}/{task}/pretrainings/{name}/probe.json"
+        for task, settings in config["tasks"].items()
+        for name in settings["pretrainings"]
+    ]
+    metrics = [
+        f"results/{RUN}/{task}/{model}/metrics.json"
+        for task, models in MODELS.items()
+        for model in models
+    ]
+    return probes + metrics
+
+
 def model_results(wildcards):
     """What the notebook of a task reads of its models."""
     names = ["metrics.json", "scores.parquet", "history.csv", "training_time.json"]

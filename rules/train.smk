@@ -1,3 +1,8 @@
+rule ssl:
+    input:
+        ssl_outputs(),
+
+
 rule train:
     input:
         stores=stores,
@@ -51,3 +56,25 @@ rule pretrain:
         checkpoints="results/{run}/{task}/pretrainings/{pretraining}/checkpoints",
     script:
         "../workflow/scripts/train.py"
+
+
+rule probe:
+    input:
+        stores=stores,
+        split="results/{run}/{task}/split.parquet",
+        model="results/{run}/{task}/pretrainings/{pretraining}/model.pt",
+    output:
+        "results/{run}/{task}/pretrainings/{pretraining}/probe.json",
+    log:
+        "results/{run}/{task}/logs/pretrainings/{pretraining}/probe.log",
+    benchmark:
+        "results/{run}/{task}/resources/pretrainings/{pretraining}/probe.tsv"
+    conda:
+        "../envs/e2e.yaml"
+    threads: 2
+    resources:
+        mem_mb=memory(6000),
+    params:
+        code=library("learning/probe.py"),
+    script:
+        "../workflow/scripts/probe.py"

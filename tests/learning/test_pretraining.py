@@ -1,8 +1,13 @@
 """Methods without labels: what they find that was planted, and how they notice that they find nothing."""
 
+import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
@@ -291,3 +296,57 @@ def test_a_network_without_a_trunk_and_unknown_views_are_said():
         methods.build("byol", nn.Linear(2, 2), None, SMALL)
     with pytest.raises(E2EError, match="views: no change 'rotation'; choose from: reflections, shifts, "):
         methods.build("byol", network(), None, SMALL, views={"rotation": 1.0})
+
+
+ONE_PROCESS = """
+import json, sys
+
+import torch
+
+from e2e.learning import views
+from e2e.learning.augmentation import reflect
+from e2e.learning.train import train
+from e2e.tasks import task
+
+number = 0
+
+
+def alternate(self, frames):
+    # Of an object the same views, in whichever process it is.
+    global number
+    number += 1
+    chosen = torch.full((len(frames),), number % 2 == 0)
+    return reflect(frames, self.task, chosen, chosen) * (1 + number % 2 * 0.1 * (frames > 1))
+
+
+def draw(*shape, device=None):
+    size = shape[1:]
+    return (torch.arange(torch.Size(size).numel()) * 0.618 % 1).reshape(size).expand(shape).to(device)
+
+
+views.Views.__call__ = alternate
+torch.rand = draw
+outputs, arguments = json.loads(sys.argv[1])
+train(*outputs, **arguments | {"task": task(arguments["task"])})
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", METHODS)
+def test_two_processes_have_the_losses_of_one(name, make_toy, call, tmp_path):
+    toy = make_toy(100)  # a few steps: in more of them rounding grows
+    script = tmp_path / "script.py"
+    script.write_text(ONE_PROCESS)
+    left = ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE")  # of Lightning, in a process that trained with it
+    environment = {name: value for name, value in os.environ.items() if name not in left}
+    histories = {}
+    for devices in (1, 2):
+        folder = tmp_path / str(devices)
+        outputs, named = call(toy, folder, devices=devices, epochs=2, batch_size=64, learning_rate=1e-3)
+        named |= {"task": TASK.name, "method": {"name": name, "may_collapse": True}}
+        command = [sys.executable, script, json.dumps([outputs, named], default=str)]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
+        histories[devices] = pd.read_csv(folder / "history.csv")
+    one, two = (histories[devices]["training_loss"] for devices in (1, 2))
+    assert two.tolist() == pytest.approx(one.tolist(), abs=1e-5, rel=1e-5)

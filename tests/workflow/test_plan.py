@@ -231,6 +231,10 @@ def test_a_trunk_that_learns_without_labels_is_trained_once_for_all_who_begin_wi
     assert all(trunk in given.split(", ") for given in begun)
     alone = snakemake(tmp_path, trunk, "--configfile", config)
     assert "train" not in planned(alone)
+    probed = snakemake(tmp_path, "ssl", "--configfile", config)
+    jobs = planned(probed)
+    assert (jobs["pretrain"], jobs["probe"], jobs["evaluate"]) == (1, 1, 3)
+    assert "export" not in jobs
 
 
 def test_a_trunk_of_a_file_that_is_missing_is_said(tmp_path):

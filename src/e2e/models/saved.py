@@ -93,6 +93,22 @@ def take_trunk(
     return {"sha256": sha256(path), **origin}
 
 
+def load_trunk(path: str | Path) -> tuple[Trunk, Trunk, Task, dict[str, Any]]:
+    """The trunk in a file of a model or a pretraining, a random one like it, their task, and the file's info.
+
+    Both are on the CPU and in evaluation mode; the random one is that with which the training of the file's
+    seed began. Raises E2EError as ``take_trunk`` does.
+    """
+    _, about, info = _read(path)
+    of = task(about.task, about.channels).oriented(info["training_data"]["orientation"])
+    networks = []
+    for _ in range(2):
+        torch.manual_seed(info["trainer"]["seed"])
+        networks.append(models.build(about.architecture, of, **about.hyperparameters).eval())
+    take_trunk(networks[0], path, of, about.architecture, about.hyperparameters)
+    return networks[0].trunk, networks[1].trunk, of, info
+
+
 def _facts(of: Task, architecture: str, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
     """What makes a trunk what it is, by name."""
     channels = ", ".join(f"{channel.name} [{channel.unit}]" for channel in of.channels)

@@ -62,7 +62,7 @@ class Masked(Pretraining):
     def answer(self, view: Tensor) -> tuple[Tensor, Tensor]:
         """The loss of a view whose hits are hidden in part, and its features."""
         hit = (view != 0).any(dim=1)
-        hidden = hit & (torch.rand(hit.shape, device=view.device) < self.share)
+        hidden = hit & (torch.rand(*hit.shape, device=view.device) < self.share)
         features = self.trunk(view * ~hidden.unsqueeze(1))
         owner, row, column = hidden.nonzero(as_tuple=True)
         values = view[owner, :, row, column][:, self.asked].clamp(min=0.0)
