@@ -26,7 +26,16 @@ def test_unknown_architecture_names_the_known_ones():
 def test_helper_module_is_no_architecture():
     """Not even one that borrows a function ``build``."""
     known = list(models.architectures())
-    assert known == ["cnn", "gatv2", "hybrid", "keras_cnn", "particlenet", "resnet", "vit"]
+    assert known == [
+        "cnn",
+        "gatv2",
+        "hybrid",
+        "keras_cnn",
+        "particle_transformer",
+        "particlenet",
+        "resnet",
+        "vit",
+    ]
 
 
 def test_unknown_number_names_the_allowed_ones():

@@ -27,6 +27,7 @@ from e2e.tasks.tau import TASK as TAU
 
 STAGES = {"stem": 4, "widths": [4, 8], "blocks": [1, 1], "hidden": 8}
 TOKENS = {"stem": 4, "width": 8, "depth": 2, "heads": 2, "hidden": 8}
+PAIRS = {"points": 40, "width": 8, "depth": 2, "heads": 2, "pairs": 8, "hidden": 8}
 GRAPHS = {"points": 40, "neighbours": 6, "width": 8, "hidden": 8}
 MASS_4 = task("mass_regression", 4)
 THREE = replace(QUARK_GLUON, goal=Classification(("gluon", "up", "down")))
@@ -42,6 +43,10 @@ NETWORKS = {
     "particlenet-tau-4": ("particlenet", task("tau", 4), {**GRAPHS, "aggregation": "max"}),
     "particlenet-mass_regression": ("particlenet", MASS_REGRESSION, GRAPHS),
     "gatv2-quark_gluon": ("gatv2", QUARK_GLUON, {**GRAPHS, "heads": 2}),
+    "particle_transformer-quark_gluon": ("particle_transformer", QUARK_GLUON, PAIRS),
+    "particle_transformer-tau-4": ("particle_transformer", task("tau", 4), PAIRS),
+    "particle_transformer-mass_regression": ("particle_transformer", MASS_REGRESSION, PAIRS),
+    "particle_transformer-three classes": ("particle_transformer", THREE, PAIRS),
     "cnn-three classes": ("cnn", THREE, STAGES),
     "resnet-three classes": ("resnet", THREE_PHOTONS, {"widths": [4, 8], "blocks": [1, 1]}),
     "particlenet-three classes": ("particlenet", THREE, GRAPHS),
@@ -58,7 +63,8 @@ traced = pytest.mark.parametrize(
         for name, network in NETWORKS.items()
     ],
 )
-JETS = ("cnn", "particlenet", "gatv2")
+CLOUDS = ("particlenet", "gatv2", "particle_transformer")
+JETS = ("cnn", *CLOUDS)
 
 
 def trained(architecture: str, of: Task, hyperparameters: dict, frames: torch.Tensor) -> torch.nn.Module:
@@ -125,7 +131,7 @@ def test_a_network_is_a_trunk_and_a_head(architecture, of, hyperparameters, make
             assert mask.any(dim=1)[3:].all()
             spoilt = torch.where(mask.unsqueeze(2), tokens, 7.0)  # what padding holds does not count
             torch.testing.assert_close(trunk.pool(spoilt, mask), features, rtol=0, atol=0)
-    assert isinstance(trunk, TokenTrunk) == (architecture in ("vit", "hybrid", "particlenet", "gatv2"))
+    assert isinstance(trunk, TokenTrunk) == (architecture in ("vit", "hybrid", *CLOUDS))
 
 
 def test_the_trunk_does_not_depend_on_what_is_asked():
@@ -197,7 +203,7 @@ def test_onnx_runtime_gives_the_same(architecture, of, hyperparameters, make_fra
     assert np.ptp(found) > 0.01
 
 
-@pytest.mark.parametrize("architecture", ["cnn", "hybrid", "particlenet", "gatv2"])
+@pytest.mark.parametrize("architecture", ["cnn", "hybrid", *CLOUDS])
 def test_masses_lie_in_the_range_of_the_targets(architecture, make_frames):
     torch.manual_seed(0)
     network = models.build(architecture, MASS_REGRESSION).eval()
@@ -244,7 +250,7 @@ def test_only_graphs_in_feature_space_have_near_ties():
     build = partial(models.build, task=TAU)
     assert build("particlenet").dynamic_graph
     assert not build("particlenet", depth=1).dynamic_graph
-    assert not hasattr(build("gatv2"), "dynamic_graph")
+    assert not any(hasattr(build(name), "dynamic_graph") for name in ("gatv2", "particle_transformer"))
 
 
 @pytest.mark.parametrize("architecture", JETS)
@@ -253,7 +259,7 @@ def test_networks_of_jets_refuse_other_channels(architecture):
         models.build(architecture, ELECTRON_PHOTON)
 
 
-@pytest.mark.parametrize("architecture", ["cnn", "vit", "hybrid", "particlenet", "gatv2"])
+@pytest.mark.parametrize("architecture", ["cnn", "vit", "hybrid", *CLOUDS])
 @pytest.mark.parametrize(
     ("channels", "message"),
     [
@@ -280,6 +286,8 @@ def test_channels_without_a_scale_are_refused(architecture, channels, message):
         ),
         ("hybrid", TAU, {"width": 64, "heads": 5}, "5 heads do not divide the width 64"),
         ("gatv2", TAU, {"width": 64, "heads": 5}, "5 heads do not divide the width 64"),
+        ("particle_transformer", TAU, {"width": 48, "heads": 5}, "5 heads do not divide the width 48"),
+        ("particle_transformer", TAU, {"points": 20000}, "20000 points of a crop of 65 x 65 pixels"),
         ("vit", ELECTRON_PHOTON, {"patch": [4, 1]}, "4 x 1 do not tile maps of 7 x 31"),
         ("vit", TAU, {"patch": [5, 0]}, "5 x 0 do not tile maps of 13 x 13"),
         ("particlenet", TAU, {"points": 16, "neighbours": 17}, "17 neighbours among 16 points"),

@@ -20,6 +20,7 @@ REPOSITORY = Path(__file__).parents[2]
 STAGES = {"stem": 4, "widths": [4, 8], "blocks": [1, 1], "hidden": 8}
 TOKENS = {"stem": 4, "width": 8, "depth": 2, "heads": 2, "hidden": 8}
 GRAPHS = {"points": 40, "neighbours": 6, "width": 8, "hidden": 8}
+PAIRS = {"points": 40, "width": 8, "depth": 2, "heads": 2, "pairs": 8, "hidden": 8}
 NETWORKS = [
     ("electron_photon", 2, "resnet", {"widths": [4, 8], "blocks": [1, 1]}),
     ("electron_photon", 2, "keras_cnn", {"widths": [4, 8], "blocks": [1, 1]}),
@@ -29,6 +30,7 @@ NETWORKS = [
     ("quark_gluon", 3, "hybrid", STAGES | TOKENS),
     ("quark_gluon", 3, "particlenet", GRAPHS),
     ("quark_gluon", 3, "gatv2", GRAPHS | {"heads": 2}),
+    ("quark_gluon", 3, "particle_transformer", PAIRS),
     ("mass_regression", 4, "cnn", STAGES),
     ("mass_regression", 8, "hybrid", STAGES | TOKENS),
     ("mass_regression", 4, "particlenet", GRAPHS),

@@ -61,7 +61,7 @@ class GATv2(TokenTrunk):
         self.width, self.features = width, 2 * width
 
     def tokens(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        features, cells, mask = self.points(self.window(frames))
+        features, cells, _, mask = self.points(self.window(frames))
         neighbours, there = self._edges(cells, mask)
         relative = (graph.gather(cells, neighbours) - cells.unsqueeze(2)) * (CELL / REACH)
         attributes = torch.cat((relative, torch.sqrt((relative * relative).sum(dim=3, keepdim=True))), dim=3)

@@ -37,13 +37,13 @@ def smallest(values: Tensor, k: int) -> Tensor:
 
 
 class Points(nn.Module):
-    """Frames [N, C, H, W] -> the ``k`` leading pixels of each: features, cells, mask. As ``views.points``.
+    """Frames [N, C, H, W] -> the ``k`` leading pixels: features, cells, sums, mask. As ``views.points``.
 
     Points are pixels with a hit, ordered by the sum of their channels in GeV, and by pixel where sums are
     equal. Features [N, k, ``features``] are ``JetFeatures`` and the share of the crop's energy of each of its
     energies, eta and phi relative to the seed (in cells of ``geometry.CELL`` rad) and their length. Cells
-    float32 [N, k, 2] are whole numbers (row, column), relative to the seed. Raises E2EError for more points
-    than there are pixels, or other channels than a jet's.
+    float32 [N, k, 2] are whole numbers (row, column), relative to the seed, sums float32 [N, k] those in GeV.
+    Raises E2EError for more points than there are pixels, or other channels than a jet's.
     """
 
     def __init__(self, task: Task, k: int):
@@ -60,9 +60,10 @@ class Points(nn.Module):
         self.jet_features = JetFeatures(task)
         self.features = self.jet_features.channels + self.jet_features.energies.channels + 3
 
-    def forward(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         pixels = frames.flatten(2)
-        index, mask = self._lead(pixels.detach())
+        total = self._sum(pixels)
+        index, mask = self._lead(pixels.detach(), total.detach())
         values = pixels.gather(2, index.unsqueeze(1).expand(-1, pixels.shape[1], -1))
         row = torch.div(index, self.columns, rounding_mode="floor")
         column = index - row * self.columns
@@ -74,13 +75,18 @@ class Points(nn.Module):
         logarithms = torch.cat(
             (self.jet_features(values), shares(energies(values), energies(frames))), dim=1
         ).transpose(1, 2)
-        return torch.cat((logarithms, place, length), dim=2) * mask.unsqueeze(2), cells, mask
+        features = torch.cat((logarithms, place, length), dim=2) * mask.unsqueeze(2)
+        return features, cells, total.gather(1, index), mask
 
-    def _lead(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Pixels int64 [N, k] of the points of pixels [N, C, H * W], and their mask."""
+    def _sum(self, pixels: Tensor) -> Tensor:
+        """The sum in GeV [N, H * W] of pixels [N, C, H * W]."""
         total = pixels[:, self.ranked[0]]
         for place in self.ranked[1:]:  # one by one: the sum must not depend on how a library adds up
             total = total + pixels[:, place]
+        return total
+
+    def _lead(self, pixels: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
+        """Pixels int64 [N, k] of the points of pixels [N, C, H * W] with these sums, and their mask."""
         hit = (pixels != 0.0).any(dim=1)
         index = smallest(torch.where(hit, -total, LAST), self.k)
         return index, hit.gather(1, index)

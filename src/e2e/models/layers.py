@@ -67,18 +67,24 @@ class Stages(nn.Sequential):
 
 
 class Attention(nn.Module):
-    """Self-attention of tokens [N, T, width] by ``heads`` heads (arXiv 1706.03762)."""
+    """Self-attention of tokens [N, T, width] by ``heads`` heads (arXiv 1706.03762).
+
+    ``pairs`` [N, heads, T, T], if there are any, are added to the logits. Raises E2EError where ``heads`` do
+    not divide ``width``.
+    """
 
     def __init__(self, width: int, heads: int):
         super().__init__()
+        if width % heads:
+            raise E2EError(f"{heads} heads do not divide the width {width} of the transformer")
         self.heads = heads
         self.project = nn.Linear(width, 3 * width)
         self.join = nn.Linear(width, width)
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, pairs: Tensor | None = None) -> Tensor:
         # Selected one by one: opset 17 has no form of what splits into three.
         three = self.project(tokens).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        attended = functional.scaled_dot_product_attention(three[0], three[1], three[2])
+        attended = functional.scaled_dot_product_attention(three[0], three[1], three[2], pairs)
         return self.join(attended.transpose(1, 2).flatten(2))
 
 
@@ -100,8 +106,8 @@ class TransformerBlock(nn.Module):
         nn.init.zeros_(self.attention.join.weight)
         nn.init.zeros_(self.perceptron[2].weight)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        tokens = tokens + self.attention(self.before_attention(tokens))
+    def forward(self, tokens: Tensor, pairs: Tensor | None = None) -> Tensor:
+        tokens = tokens + self.attention(self.before_attention(tokens), pairs)
         return tokens + self.perceptron(self.before_perceptron(tokens))
 
 
@@ -113,8 +119,6 @@ class Transformer(nn.Module):
 
     def __init__(self, inputs: int, tokens: int, width: int, depth: int, heads: int):
         super().__init__()
-        if width % heads:
-            raise E2EError(f"{heads} heads do not divide the width {width} of the transformer")
         self.embed = nn.Linear(inputs, width)
         self.place = nn.Parameter(0.02 * torch.randn(tokens, width))
         self.blocks = nn.Sequential(*(TransformerBlock(width, heads) for _ in range(depth)))

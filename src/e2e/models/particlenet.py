@@ -70,7 +70,7 @@ class ParticleNet(TokenTrunk):
         self.width, self.features = width, 2 * width
 
     def tokens(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        features, cells, mask = self.points(self.window(frames))
+        features, cells, _, mask = self.points(self.window(frames))
         points = self.embed(features)
         for number, block in enumerate(self.blocks):
             if number == 0:
