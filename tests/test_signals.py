@@ -19,6 +19,8 @@ from e2e.tasks.electron_photon import TASK
 
 REPOSITORY = Path(__file__).parents[1]
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+# Both take the same ways, which cost seconds each.
+NUMBERS = [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
 COMMAND = "import sys; from e2e.cli import main; sys.exit(main())"
 START_S, LIMIT_S = 300, 60  # until a command is at work, until it has ended; both on a busy machine
 
@@ -103,7 +105,7 @@ def stop(process, number, folder, left=()):
     assert sorted(path.name for path in folder.iterdir()) == sorted(left)
 
 
-@pytest.mark.parametrize("number", CODES)
+@pytest.mark.parametrize("number", NUMBERS)
 def test_a_simulation_is_stopped(e2e, tmp_path, number):
     process = e2e(
         *("simulate", "--task", "electron_photon", "--sample", "photon"),
@@ -147,7 +149,7 @@ def ntuple(tmp_path_factory):
 
 
 @pytest.mark.parametrize("workers", [(), ("--workers", "2")], ids=["here", "dask"])
-@pytest.mark.parametrize("number", CODES)
+@pytest.mark.parametrize("number", NUMBERS)
 def test_a_conversion_is_stopped(e2e, tmp_path, ntuple, number, workers):
     (tmp_path / "tmp").mkdir()
     process = e2e(
@@ -159,14 +161,14 @@ def test_a_conversion_is_stopped(e2e, tmp_path, ntuple, number, workers):
     assert not list((tmp_path / "tmp").iterdir())
 
 
-@pytest.mark.parametrize("number", CODES)
+@pytest.mark.parametrize("number", NUMBERS)
 def test_dask_is_stopped_while_it_starts(e2e, tmp_path, ntuple, number):
     process = e2e("convert", "--task", "electron_photon", "--workers", "2", ntuple, "out/long.parquet")
     until(lambda: len(group(process.pid)) > 2, process)
     stop(process, number, tmp_path)
 
 
-@pytest.mark.parametrize("number", CODES)
+@pytest.mark.parametrize("number", NUMBERS)
 def test_a_prediction_is_stopped(e2e, tmp_path, ntuple, number, model):
     (tmp_path / "tmp").mkdir()
     process = e2e("predict", "--model", model, ntuple, "out/scores.parquet", TMPDIR=str(tmp_path / "tmp"))
@@ -175,7 +177,7 @@ def test_a_prediction_is_stopped(e2e, tmp_path, ntuple, number, model):
     assert not list((tmp_path / "tmp").iterdir())
 
 
-@pytest.mark.parametrize("number", CODES)
+@pytest.mark.parametrize("number", NUMBERS)
 def test_cmsrun_is_stopped_and_waited_for(e2e, tmp_path, number):
     """What cmsRun started is stopped with it, and it has the time to remove what it was writing."""
     area = tmp_path / "results/cmssw/standalone"
@@ -207,7 +209,7 @@ def at_work_in(folder):
     return found
 
 
-@pytest.mark.parametrize("number", CODES)
+@pytest.mark.parametrize("number", NUMBERS)
 def test_a_build_is_stopped(e2e, tmp_path, number):
     """No area appears, and no compiler goes on; the build tree stays, for the next build."""
     process = e2e("cmssw", "build", "--host", "standalone")

@@ -138,6 +138,7 @@ def loaded(loader: batches.Loader) -> list[tuple[torch.Tensor, ...]]:
     return [batch[:-1] for batch in loader]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("memory", [1 << 30, 100_000])
 def test_workers_give_the_batches_of_the_process_itself(toy, memory):
     stream = Stream(toy.stores, toy.split, "train", memory)

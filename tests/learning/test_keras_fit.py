@@ -46,6 +46,7 @@ def settings(**changes) -> Settings:
     return Settings(**hyperparameters | {"devices": 1, "seed": 1} | changes)
 
 
+@pytest.mark.slow
 def test_network_learns_as_that_of_pytorch_does(toy, trained, fit_keras, tmp_path):
     path = fit_keras(tmp_path)
     network, info = saved.load(path)
@@ -117,6 +118,7 @@ def test_learning_rates_are_those_of_pytorch():
     assert max(rates) == pytest.approx(0.01)
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_equal_files_and_other_seeds_others(fit_keras, tmp_path):
     first, again, other = (
         fit_keras(tmp_path / name, epochs=1, seed=seed) for name, seed in zip("abc", (1, 1, 2), strict=True)
@@ -157,6 +159,7 @@ def test_killed_training_goes_on_to_the_same_weights(toy, call, start, fit_keras
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["settings", "bytes"])
 def test_unsuitable_checkpoint_is_said_and_left_aside(fit_keras, tmp_path, capfd, monkeypatch, damage):
     with monkeypatch.context() as patch:  # a training that dies when it would write its model

@@ -80,6 +80,7 @@ def trained(architecture: str, of: Task, hyperparameters: dict, frames: torch.Te
     return network.eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["keras_cnn", *sorted({name for name, *_ in NETWORKS.values()})])
 def test_a_search_chooses_among_numbers_that_work(architecture):
     """The default comes first; any value goes with any of the others."""
