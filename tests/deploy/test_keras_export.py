@@ -1,4 +1,5 @@
 import json
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from e2e.deploy.network import Deployed, deployed
 from e2e.deploy.runtime import run, session
 from e2e.errors import E2EError
 from e2e.learning import keras_fit
-from e2e.learning.loop import Settings
+from e2e.learning.loop import Settings, average_decay
 from e2e.models.saved import save
 from e2e.tasks import Classification
 from e2e.tasks.electron_photon import TASK
@@ -123,8 +124,8 @@ def test_three_classes_have_a_score_each():
         assert found["score"].shape == (batch, 3)
         np.testing.assert_allclose(found["score"], score[:batch].detach(), atol=1e-6)
     model = network.network.model
-    optimizer = keras_fit.adamw(model, Settings(1, 6, 0.01, 0.01, 1, 1, 1))
-    step = keras_fit.stepper(model, optimizer, 3)
+    optimizer = keras_fit.adamw(model, Settings(1, 6, 0.01, 0.01, 1, 1))
+    step = keras_fit.stepper(model, deepcopy(network.network).model, optimizer, 3)
     batch = frames.detach().numpy(), np.float32([0, 1, 2, 0, 1, 2]), np.ones(6, np.float32)
-    losses = [float(step(*batch)) for _ in range(5)]
+    losses = [float(step(*batch, average_decay(done))) for done in range(5)]
     assert losses[-1] < losses[0]

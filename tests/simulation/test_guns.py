@@ -45,7 +45,7 @@ def test_guns_are_flat(gun, code: int, masses: tuple[float, float], momenta: tup
 def test_taus_of_a_pair_lose_their_neutrinos_only() -> None:
     for collision in islice(ditau_gun(6), 50):
         total = collision.particles[:, PX : ENERGY + 1].sum(axis=0)
-        (_, pt, eta, _, mass, _) = collision.objects[0]
+        pt, eta, mass = collision.objects[0, [PT, ETA, MASS]]
         assert total[3] < np.hypot(mass, pt * np.cosh(eta)) * (1 + 1e-6)
         assert total[3] ** 2 - total[:3] @ total[:3] < mass**2 * (1 + 1e-6)
 
@@ -54,7 +54,7 @@ def test_a_top_quark_showers_and_keeps_its_momentum() -> None:
     charged, ratio = [], []
     for collision in islice(top_gun(7), 100):
         particles = collision.particles
-        _, pt, _, phi, _, _ = collision.objects[0]
+        pt, phi = collision.objects[0, [PT, PHI]]
         along = np.cos(np.arctan2(particles[:, PY], particles[:, PX]) - phi) > 0
         charged.append(np.count_nonzero(particles[along, CHARGE]))
         total = particles[along, PX : PZ + 1].sum(axis=0)

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from e2e import tasks
 from e2e.errors import E2EError, remedy
 from e2e.geometry import CONVENTIONS, MIXED, OUTWARD
-from e2e.tasks import Classification, Domain, Regression, Task
+from e2e.tasks import Classification, Domain, Quantity, Regression, Task
 from e2e.typed import build, parse, shown
 
 FORMAT = 2
@@ -205,7 +205,7 @@ class Contract:
         """Raises KeyError, TypeError, ValueError or E2EError where it is not what ``to_json`` writes."""
         kinds = get_type_hints(cls)
         names = ("model", "sha256", "opset", "ir_version", "training_data", "git_revision", "versions")
-        scalars = [build(str, entry["name"], "scalars") for entry in content["scalars"] or ()]
+        scalars = [each.name for each in build(list[Quantity], content["scalars"] or [], "scalars")]
         task = tasks.task(build(str, content["task"], "task"), len(content["input"]["channels"]), scalars)
         if content["orientation"] not in (None, OUTWARD):
             raise ValueError(f"orientation is {shown(content['orientation'])}; known are null and {OUTWARD}")

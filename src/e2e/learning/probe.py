@@ -56,7 +56,7 @@ def probe(
             chosen = {part: _labelled(streams[part], labels if part != "test" else ALL) for part in PARTS}
             if any(_too_few(streams[part].target[chosen[part]], task) for part in PARTS[:2]):
                 continue
-            found = {name: _answers(task, streams, each, chosen) for name, each in features.items()}
+            found = {name: _probes(task, streams, each, chosen) for name, each in features.items()}
             objects = {part: int(mask.sum()) for part, mask in chosen.items()}
             rows.append({"labels": share, "objects": objects, **found["learned"], "random": found["random"]})
     write_json(output, {"method": info["method"], "task": task.name, "shares": rows})
@@ -82,7 +82,7 @@ def _too_few(target: NDArray[np.float32], task: Task) -> bool:
     return len(target) == 0 or len(np.unique(target)) < len(task.classes)
 
 
-def _answers(
+def _probes(
     task: Task,
     streams: dict[str, Stream],
     features: dict[str, NDArray[np.float32]],
@@ -99,13 +99,13 @@ def _answers(
         for part, mask in chosen.items()
     }
     linear = _linear(task, given["train"], given["validation"])
-    answers = {
+    found = {
         "linear": (linear.decision_function if task.classes else linear.predict)(features["test"]),
         "nearest": nearest(task, given["train"], features["test"]),
     }
     if not task.classes:
-        answers = {name: np.exp(answer) for name, answer in answers.items()}
-    return {name: known.merit(test, answer, test.weight) for name, answer in answers.items()}
+        found = {name: np.exp(mass) for name, mass in found.items()}
+    return {name: known.merit(test, answer, test.weight) for name, answer in found.items()}
 
 
 Given = tuple[NDArray[np.float32], NDArray, NDArray[np.float32]]  # features, targets, weights
