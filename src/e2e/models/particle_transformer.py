@@ -77,7 +77,7 @@ class ParticleTransformer(TokenTrunk):
         self.compare = perceptron(Pairs.FEATURES, pairs, heads)
         self.blocks = nn.ModuleList(TransformerBlock(width, heads) for _ in range(depth))
         self.normalise = nn.LayerNorm(width)
-        self.weigh = nn.Linear(width, heads)
+        self.attention = nn.Linear(width, heads)
         self.width, self.features = width, heads * width
 
     def tokens(self, frames: Tensor) -> tuple[Tensor, Tensor]:
@@ -91,7 +91,7 @@ class ParticleTransformer(TokenTrunk):
 
     def pool(self, tokens: Tensor, mask: Tensor) -> Tensor:
         there = mask.unsqueeze(2)
-        weights = torch.softmax(torch.where(there, self.weigh(tokens), -graph.LAST), dim=1) * there
+        weights = torch.softmax(torch.where(there, self.attention(tokens), -graph.LAST), dim=1) * there
         return (weights.transpose(1, 2) @ tokens).flatten(1)
 
 
