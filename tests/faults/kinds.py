@@ -293,14 +293,17 @@ def keras_state():
     from e2e.learning.keras_fit import State
     from e2e.learning.loop import Stopwatch
 
-    model = SimpleNamespace(weights=[Variable(np.arange(600).reshape(20, 30)), Variable([1, 2])])
-    return State(model, SimpleNamespace(variables=[Variable(5.0)]), Stopwatch())
+    model, averaged = (
+        SimpleNamespace(weights=[Variable(first + np.arange(600).reshape(20, 30)), Variable([1, 2])])
+        for first in (0, 1)
+    )
+    return State(model, averaged, SimpleNamespace(variables=[Variable(5.0)]), Stopwatch())
 
 
 def make_keras(folder: Path) -> None:
     state = keras_state()
     state.rows = [{"epoch": 1, "validation_loss": 0.5}]
-    state.best = [variable.numpy() for variable in state.model.weights]
+    state.best = [variable.numpy() for variable in state.averaged.weights]
     state.save(folder / "last.npz", "f")
 
 
