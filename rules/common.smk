@@ -358,7 +358,7 @@ def scores_of(models):
 
 def seed(wildcards):
     """The seed of a training of the reference: that of its folder."""
-    return int(wildcards.repeat.removeprefix("/seed_") or 1)
+    return int(wildcards.repeat.rpartition("_")[2] or 1)
 
 
 def declared(wildcards):
