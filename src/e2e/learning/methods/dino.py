@@ -14,19 +14,18 @@ from torch import Tensor, nn
 from e2e.learning.augmentation import window
 from e2e.learning.batches import Objects
 from e2e.learning.losses import cross_entropy, mean_logits, sharpened
-from e2e.learning.methods.pretraining import Pretraining, Prototypes, Teacher, projector
+from e2e.learning.methods.pretraining import Clustering, Teacher
 from e2e.learning.views import Views
 from e2e.tasks import Task
 
 LABELLED = False
 
 STUDENT, TEACHER = 0.1, 0.04  # temperatures
-STILL = 0.05  # share of the steps in which the prototypes do not move
 FOLLOWING = 0.1  # share of a batch's mean in the centre
 SMALLEST, LARGEST = 0.1, 0.4  # local views, as shares of the crop
 
 
-class DINO(Pretraining):
+class DINO(Clustering):
     """See ``build``."""
 
     def __init__(
@@ -40,9 +39,7 @@ class DINO(Pretraining):
         local: int,
         may: bool,
     ):
-        super().__init__(network, views, prototypes, may)
-        self.projector = projector((self.trunk.features, width, outputs))
-        self.prototypes = Prototypes(outputs, prototypes)
+        super().__init__(network, views, width, outputs, prototypes, may)
         self.teacher = Teacher(self.student())
         self.register_buffer("centre", torch.zeros(prototypes))
         self.momentum, self.local = momentum, local
@@ -53,8 +50,7 @@ class DINO(Pretraining):
 
     def answer(self, view: Tensor) -> Tensor:
         """The student's logits [N, K]."""
-        still = self.training and self.progress < STILL
-        return self.prototypes(self.projector(self.trunk(view)), still)
+        return self.scores(self.projector(self.trunk(view)))
 
     def compare(self, one: Tensor, other: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         logits = [self.teacher(view) for view in (one, other)]

@@ -21,6 +21,7 @@ from e2e.learning.views import Views
 from e2e.models.trunk import Trunk
 
 ALARM = 0.5  # share of the steps after which a collapse ends a training: before, it may recover
+STILL = 0.05  # share of the steps in which prototypes do not move
 
 
 class Pretraining(Method):
@@ -76,6 +77,24 @@ class Pretraining(Method):
 
     def result(self) -> nn.Module:
         return nn.ModuleDict({"trunk": self.trunk})
+
+
+class Clustering(Pretraining):
+    """One that says of an object how near it is to each of K ``prototypes``: a projector, and these.
+
+    Raises what ``Pretraining`` raises.
+    """
+
+    def __init__(
+        self, network: nn.Module, views: Views, width: int, outputs: int, prototypes: int, may_collapse: bool
+    ):
+        super().__init__(network, views, prototypes, may_collapse)
+        self.projector = projector((self.trunk.features, width, outputs))
+        self.prototypes = Prototypes(outputs, prototypes)
+
+    def scores(self, vectors: Tensor) -> Tensor:
+        """Cosines [N, K] of projected vectors [N, D] with the prototypes, which at first do not move."""
+        return self.prototypes(vectors, self.training and self.progress < STILL)
 
 
 def trunk_of(network: nn.Module) -> Trunk:

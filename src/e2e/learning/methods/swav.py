@@ -14,17 +14,16 @@ from torch import Tensor, distributed, nn
 from e2e.learning.batches import Objects
 from e2e.learning.gathering import gather, processes
 from e2e.learning.losses import cross_entropy, sinkhorn
-from e2e.learning.methods.pretraining import Pretraining, Prototypes, projector
+from e2e.learning.methods.pretraining import Clustering
 from e2e.learning.views import Views
 from e2e.tasks import Task
 
 LABELLED = False
 
 EPSILON, ITERATIONS = 0.05, 3  # of Sinkhorn and Knopp
-STILL = 0.05  # share of the steps in which the prototypes do not move
 
 
-class SwAV(Pretraining):
+class SwAV(Clustering):
     """See ``build``."""
 
     def __init__(
@@ -38,9 +37,7 @@ class SwAV(Pretraining):
         queue: int,
         may: bool,
     ):
-        super().__init__(network, views, prototypes, may)
-        self.projector = projector((self.trunk.features, width, outputs))
-        self.prototypes = Prototypes(outputs, prototypes)
+        super().__init__(network, views, width, outputs, prototypes, may)
         self.temperature = temperature
         # Of each view the latest vectors of all processes; those that are 0 have not been filled yet.
         self.register_buffer("queue", torch.zeros(2, queue, outputs))
@@ -55,9 +52,8 @@ class SwAV(Pretraining):
         return sinkhorn(scores, EPSILON, ITERATIONS)
 
     def compare(self, one: Tensor, other: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        still = self.training and self.progress < STILL
         first, second = (self.projector(self.trunk(view)) for view in (one, other))
-        scores = [self.prototypes(vectors, still) for vectors in (first, second)]
+        scores = [self.scores(vectors) for vectors in (first, second)]
         codes = [
             self.codes(own.detach(), earlier)[: len(own)]
             for own, earlier in zip(scores, self.queue, strict=True)
