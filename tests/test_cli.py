@@ -6,6 +6,7 @@ import shlex
 import pytest
 
 from e2e.cli import _parser, main
+from e2e.simulation.detector import NOMINAL, Detector
 
 
 @pytest.mark.parametrize("command", ["convert", "inspect", "simulate", "predict", "cmssw build", "cmssw run"])
@@ -22,6 +23,11 @@ def test_help_says_what_a_command_does_with_an_example_that_can_be_typed(command
     example = " ".join(capsys.readouterr().out.split("Example: ")[1].split())
     assert example.startswith(f"e2e {command} ")
     assert callable(_parser().parse_args(shlex.split(example)[1:]).run)
+
+
+def test_without_options_a_detector_is_the_nominal_one():
+    said = _parser().parse_args(shlex.split("simulate --task tau --sample tau --objects 9 --seed 1 a.root"))
+    assert Detector(said.material, said.pileup_mean) == NOMINAL
 
 
 def test_a_momentum_or_a_spectrum():

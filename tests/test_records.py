@@ -118,6 +118,27 @@ def test_a_record_depends_on_what_its_model_begins_with(made, repository):
     assert "changed in begins with.model.trainer.epochs" in found
 
 
+def test_a_record_depends_on_the_pretraining_that_its_model_begins_with(repository, tmp_path):
+    path = repository / "config/mine.yaml"
+
+    def pretrained(epochs):
+        of = {"architecture": "cnn", "method": {"name": "byol"}, "trainer": {"epochs": epochs, "seed": 3}}
+        return lambda tasks: (
+            tasks["mass_regression"].update(pretrainings={"byol": of}),
+            tasks["mass_regression"]["models"]["more"].update(init="byol"),
+        )
+
+    edit(path, pretrained(5))
+    records.write(tmp_path / "results/mine", tmp_path / "records", repository)
+    begun = read_json(tmp_path / "records/mine/mass_regression/more/seed_1.json")["configuration"]["entry"]
+    assert begun["begins with"]["model"]["trainer"]["seed"] == 3
+    assert "byol" not in begun["task"], "of all pretrainings only the own one"
+    assert records.stale(tmp_path / "records", repository) == []
+    edit(path, pretrained(6))
+    (found,) = records.stale(tmp_path / "records", repository)
+    assert "changed in begins with.model.trainer.epochs" in found
+
+
 def test_a_record_of_what_is_no_more_is_said(made, repository):
     edit(repository / "config/mine.yaml", lambda tasks: tasks.pop("mass_regression"))
     (found,) = records.stale(made, repository)

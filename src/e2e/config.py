@@ -202,7 +202,7 @@ def _check_methods(config: dict[str, Any], origin: str) -> None:
                 raise E2EError(f"{origin}: " + _message(place, method[key], complaint, correction))
 
 
-def _entries(config: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+def entries(config: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
     """Models and pretrainings by task and folder: ``resnet``, or ``pretrainings/byol``."""
     return {
         (task, name if kind == "models" else f"{kind}/{name}"): entry
@@ -217,7 +217,7 @@ def beginning(config: dict[str, Any], task: str, model: str) -> tuple[str, str] 
 
     The folder is the name of a model, or ``pretrainings/`` and that of a pretraining.
     """
-    init = _entries(config)[task, model].get("init")
+    init = entries(config)[task, model].get("init")
     if init is None or init.endswith(".pt"):
         return init
     *of, name = init.split("/")
@@ -228,7 +228,7 @@ def beginning(config: dict[str, Any], task: str, model: str) -> tuple[str, str] 
 
 def _check_beginnings(config: dict[str, Any], origin: str) -> None:
     """Raise E2EError for an ``init`` that names no model, one of another kind, or one that leads back."""
-    known = _entries(config)
+    known = entries(config)
     for (task, model), entry in known.items():
         if complaint := _unsuitable(config, known, task, model):
             place = ["tasks", task, "models", model, "init"]
@@ -267,7 +267,7 @@ def _kind(config: dict[str, Any], task: str, model: str) -> str:
     """What the trunk of a model depends on, as far as the configuration tells at once."""
     settings = config["tasks"][task]
     channels = tasks.task(task, settings.get("channels")).channels
-    architecture = _entries(config)[task, model]["architecture"]
+    architecture = entries(config)[task, model]["architecture"]
     return f"{architecture} on {', '.join(channel.name for channel in channels)}"
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from e2e import runs, tasks
 from e2e.benchmark.machine import lasting, machine
-from e2e.config import beginning, read
+from e2e.config import beginning, entries, read
 from e2e.errors import E2EError
 from e2e.files import read_json, write_json
 from e2e.learning.repeats import figures_of_merit
@@ -107,21 +107,18 @@ def stale(folder: Path, repository: Path = REPOSITORY) -> list[str]:
 
 def entry(config: Mapping[str, Any], task: str, model: str, seed: int) -> dict[str, Any]:
     """What a configuration, with its defaults, says of a training: all that its result depends on."""
-    settings = config["tasks"][task]
-    said: dict[str, Any] = {
-        "task": {key: value for key, value in settings.items() if key not in ("models", "declared")}
-    }
+    settings, others = config["tasks"][task], ("models", "pretrainings", "declared")
+    said: dict[str, Any] = {"task": {key: value for key, value in settings.items() if key not in others}}
     made = tasks.task(task).simulation
     if settings["source"] == "simulation" and made and made.pooled:
         said["pileup"] = config["pileup"]
     if model == REFERENCE:
         return said
-    of = settings["models"][model]
+    of = entries(config)[task, model]
     said["model"] = of | {"trainer": of["trainer"] | {"seed": seed}}
     begun = beginning(config, task, model)
     if isinstance(begun, tuple):
-        other = config["tasks"][begun[0]]["models"][begun[1]]
-        said["begins with"] = entry(config, *begun, other["trainer"]["seed"])
+        said["begins with"] = entry(config, *begun, entries(config)[begun]["trainer"]["seed"])
     return said
 
 

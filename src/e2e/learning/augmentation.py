@@ -15,9 +15,7 @@ ODD = {"eta": TRACK_DZ, "phi": TRACK_D0}
 
 # Changes of the detector, in the order in which a signal meets them, by the name of their strength.
 CHANGES = {"noise": noise, "threshold": threshold, "dead_channels": dead_channels}
-CHANGED = (
-    0.5  # of the objects; the others are as the detector gave them, so that a network stays good at these
-)
+CHANGED = 0.5  # of the objects; the others stay as the detector gave them, and a network good at these
 
 
 def random_changes(frames: Tensor, task: Task, strengths: Mapping[str, float]) -> Tensor:

@@ -36,6 +36,13 @@ def temperature(logit: NDArray, target: NDArray, weight: NDArray) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=np.log(RANGE), method="bounded").x))
 
 
+def working_point(odds: NDArray, signal: NDArray[np.bool_], weight: NDArray, efficiency: float) -> float:
+    """The cut on ``odds`` [N] that this share of the ``signal`` [N] reaches."""
+    order = np.argsort(odds[signal], kind="stable")
+    reached = np.cumsum(weight[signal][order], dtype=np.float64)
+    return float(odds[signal][order][np.searchsorted(reached, (1.0 - efficiency) * reached[-1])])
+
+
 def working_points(logit: NDArray, target: NDArray, weight: NDArray) -> list[dict[str, float]]:
     """Scores that a share of the second of two classes reaches, and what then passes of the first.
 
@@ -44,15 +51,11 @@ def working_points(logit: NDArray, target: NDArray, weight: NDArray) -> list[dic
     """
     score = 0.5 * (1.0 + np.tanh(0.5 * logit.astype(np.float64)))
     signal = target == 1
-    order = np.argsort(score[signal], kind="stable")
-    reached = np.cumsum(weight[signal][order], dtype=np.float64)
     points = []
     for efficiency in EFFICIENCIES:
-        cut = score[signal][order][np.searchsorted(reached, (1.0 - efficiency) * reached[-1])]
+        cut = working_point(score, signal, weight, efficiency)
         passing = np.average(score[~signal] >= cut, weights=weight[~signal])
-        points.append(
-            {"efficiency": efficiency, "score": float(cut), "background_efficiency": float(passing)}
-        )
+        points.append({"efficiency": efficiency, "score": cut, "background_efficiency": float(passing)})
     return points
 
 
@@ -63,6 +66,4 @@ def width_scale(answer: NDArray, target: NDArray, weight: NDArray) -> float:
     temperature, it is one number for all: which object is better known than another stays as it is.
     """
     pull = np.abs(answer[:, 0] - target) / answer[:, 1]
-    order = np.argsort(pull, kind="stable")
-    reached = np.cumsum(weight[order], dtype=np.float64)
-    return float(pull[order][np.searchsorted(reached, CENTRAL * reached[-1])])
+    return working_point(pull, np.ones(len(pull), bool), weight, 1.0 - CENTRAL)

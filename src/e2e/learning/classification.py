@@ -264,13 +264,6 @@ def auc_alone(objects: pd.DataFrame, discriminant: NDArray, weight: NDArray) -> 
     return {**estimate.summary(), "standard_error": float(known(estimate.replicas).std())}
 
 
-def working_point(odds: NDArray, signal: NDArray[np.bool_], weight: NDArray, efficiency: float) -> float:
-    """The cut on ``odds`` [N] that this share of the ``signal`` [N] reaches."""
-    order = np.argsort(odds[signal], kind="stable")
-    reached = np.cumsum(weight[signal][order], dtype=np.float64)
-    return float(odds[signal][order][np.searchsorted(reached, (1.0 - efficiency) * reached[-1])])
-
-
 def passing(odds: NDArray, among: NDArray[np.bool_], cut: float) -> Callable[[NDArray], NDArray]:
     """The share [R], by weights [R, N], of the objects ``among`` [N] whose ``odds`` reach the ``cut``."""
     kept = (among & (odds >= cut)).astype(np.float64)

@@ -45,7 +45,7 @@ def evaluate(
         torch.set_num_threads(threads)
     network, info = saved.load(model_pt)
     task = saved.task_of(info)
-    labels = Labels(info["labels"], info["subset"])
+    labels = Labels(info.get("labels", 1.0), info.get("subset", 0))  # a model of before knew all labels
     streams = {
         part: batches.stream(stores, split, part, task, labels=ALL if part == "test" else labels)
         for part in PARTS

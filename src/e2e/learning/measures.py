@@ -23,7 +23,7 @@ from e2e.data.jet_shapes import calorimetric_mass, close_tracks
 from e2e.data.scores import read_output, read_scores
 from e2e.data.stream import Stream
 from e2e.learning import classification, regression, working_points
-from e2e.learning.calibration import cross_entropy
+from e2e.learning.calibration import cross_entropy, working_point
 from e2e.tasks import TRACK_DZ, TRACK_PT, Classification, Regression, Task
 
 CHUNK = 1024  # objects in memory at a time
@@ -164,9 +164,7 @@ class TwoClasses(_Written):
     def cuts(self, prediction: NDArray, target: NDArray, weight: NDArray) -> dict[str, float]:
         """Of each class that is looked for, the odds that ``EFFICIENCY`` of its objects reach."""
         return {
-            name: classification.working_point(
-                odds, target == self.task.classes.index(name), weight, EFFICIENCY
-            )
+            name: working_point(odds, target == self.task.classes.index(name), weight, EFFICIENCY)
             for name, odds in self.odds(prediction).items()
         }
 

@@ -18,6 +18,7 @@ from e2e.data.parts import ALL, PARTS, Labels
 from e2e.data.stream import Stream
 from e2e.files import write_json
 from e2e.learning import batches
+from e2e.learning.calibration import cross_entropy
 from e2e.learning.measures import measures
 from e2e.models import saved
 from e2e.models.trunk import Trunk
@@ -129,8 +130,7 @@ def _loss(task: Task, model: Pipeline, validation: Given) -> float:
     features, target, weight = validation
     if not task.classes:
         return float(np.average((model.predict(features) - target) ** 2, weights=weight))
-    logarithms = model.predict_log_proba(features)[np.arange(len(target)), target.astype(int)]
-    return float(-np.average(logarithms, weights=weight))
+    return cross_entropy(model.decision_function(features), target, weight)
 
 
 def nearest(task: Task, training: Given, features: NDArray[np.float32]) -> NDArray[np.float64]:

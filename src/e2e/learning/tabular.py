@@ -20,6 +20,7 @@ from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from threadpoolctl import threadpool_limits
 
 from e2e.data.stream import Stream
+from e2e.errors import E2EError
 from e2e.learning.measures import Measures, Networks, Trees, measures
 from e2e.tasks import Task
 
@@ -187,7 +188,10 @@ def network(
                 best, least, kept = deepcopy(averaged), loss, epoch
             if epoch - kept >= NETWORK_PATIENCE:
                 break
-    assert best is not None, "a loss that is not finite"
+    if best is None:
+        raise E2EError(
+            "a small network of the reference has no finite loss: look at the features of the stores"
+        )
     return best
 
 

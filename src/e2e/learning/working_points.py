@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import beta
 
 from e2e.data.stream import Stream
-from e2e.learning.classification import working_point
+from e2e.learning.calibration import working_point
 from e2e.learning.statistics import events
 from e2e.tasks import Task
 
