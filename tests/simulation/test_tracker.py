@@ -122,6 +122,14 @@ def test_what_is_born_outside_crosses_what_is_left() -> None:
     assert (converted > 0).mean() == pytest.approx(1.0 - math.exp(-7 / 9 * 5 * 0.042), abs=0.03)
 
 
+@pytest.mark.parametrize("charge", [0.0, 1.0])
+@pytest.mark.parametrize("eta", [-2.0, 0.0, 2.0])
+def test_what_is_born_beyond_the_calorimeter_is_lost(charge: float, eta: float) -> None:
+    at = (ECAL_RADIUS + 1.0, 0.0, math.copysign(ENDCAP_FACE + 1.0, eta))
+    for arrivals, _, _ in run(3, charge, eta, at=at):
+        assert len(arrivals) == 0
+
+
 def test_soft_photons_do_not_convert() -> None:
     for arrivals, _, conversion in run(50, 0.0, 1.4, 0.99 * CONVERSION_MINIMUM):
         assert len(arrivals) == 1

@@ -186,8 +186,8 @@ def next_layers(start: NDArray, layers: NDArray) -> None:
 def step(particle: NDArray, layers: NDArray) -> float:
     """Move a ``particle`` (a row) to the next of its ``layers`` [2], and these on; the X0 that it crosses.
 
-    ARRIVED at the calorimeter's face, or LOST if it curls up for more than a turn. What turns back crosses
-    discs only.
+    ARRIVED at the calorimeter's face; LOST if it curls up for more than a turn, or began beyond all layers.
+    What turns back crosses discs only.
     """
     charge, energy, x, y, z, phi, sinh_eta, time = particle
     cosh_eta = math.sqrt(1.0 + sinh_eta * sinh_eta)
@@ -196,10 +196,12 @@ def step(particle: NDArray, layers: NDArray) -> float:
     length, ahead = -1.0, math.inf
     if cylinder < len(_CYLINDERS.positions):
         length = arc(charge, pt, x, y, phi, _CYLINDERS.positions[cylinder])
-    if sinh_eta != 0.0:
+    if sinh_eta != 0.0 and disc < len(_DISCS.positions):
         ahead = (math.copysign(_DISCS.positions[disc], sinh_eta) - z) / sinh_eta
     outwards = 0.0 <= length <= ahead
     if not outwards:
+        if math.isinf(ahead):
+            return LOST
         if charge != 0.0 and length < 0.0 and (ENDCAP_FACE - abs(z)) > full_turn(pt) * abs(sinh_eta):
             return LOST
         length = ahead
