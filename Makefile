@@ -25,7 +25,7 @@ help:  ## this list
 	@echo "  KERAS= sets up .venv without TensorFlow (1.3 GB), and models of Keras are left out"
 
 demo: CONFIG := $(if $(filter file,$(origin CONFIG)),config/demo.yaml,$(CONFIG))
-demo: all  ## the whole chain at laptop size: about 20 minutes on 2 cores; docs/demo.md says what it gives
+demo: all  ## the whole chain at laptop size: some 36 minutes of CPU; docs/demo.md says what it gives
 	@[ "$(CONFIG)" != config/demo.yaml ] || python -m e2e.demo results/demo docs/demo.md
 
 all: config .venv/installed  ## the whole chain of config.yaml, and its report
